@@ -1,0 +1,118 @@
+//! The seam between the template engine and the services: what a CloudFormation resource type can do.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde_json::{Map, Value};
+
+/// A boxed future, so that resource types can be kept in one table.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The resolved properties of a resource: no intrinsic functions are left in them.
+pub type Properties = Map<String, Value>;
+
+/// What a resource is after it was created or updated.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ResourceState {
+    /// The physical id; also what `Ref` gives, unless `reference` says otherwise.
+    pub physical_id: String,
+    /// What `Ref` gives where that is not the physical id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// What `Fn::GetAtt` gives, by attribute name (`Arn`, `RootResourceId`, …).
+    #[serde(default)]
+    pub attributes: Map<String, Value>,
+}
+
+/// Which resource of which stack is being changed.
+#[derive(Clone, Debug)]
+pub struct ResourceContext {
+    /// The stack's name.
+    pub stack: String,
+    /// The key below `Resources`.
+    pub logical_id: String,
+    /// The physical name to use when the properties give none. It was stored before the call, so
+    /// a create that is repeated after a crash gets the same one and must succeed again.
+    pub generated_name: String,
+    /// The account and region the stack lives in.
+    pub account: crate::AccountId,
+    /// See `account`.
+    pub region: crate::Region,
+    /// True in `tradewind up`: a function update must prove that the new code initialises
+    /// before it replaces what runs.
+    pub prove_updates: bool,
+}
+
+/// Why a resource could not be changed. Its text reaches the user as the event's status reason.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ResourceError {
+    /// The properties are wrong; repeating the call cannot help.
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong, naming the property.
+        message: String,
+    },
+    /// The resource belongs to somebody else.
+    #[error("{kind} `{name}` already exists outside this stack")]
+    AlreadyExists {
+        /// What it is, for example `function`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The node failed; the call may be repeated.
+    #[error("{message}")]
+    Internal {
+        /// What failed.
+        message: String,
+    },
+}
+
+/// A property the type does not accept, found before anything is changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PropertyProblem {
+    /// Path below `Properties`, for example `["Code", "S3Bucket"]`.
+    pub path: Vec<String>,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// One CloudFormation resource type of one service.
+///
+/// All calls are idempotent: after a crash the engine repeats the last one. `create` with a
+/// `generated_name` that this stack's resource already has succeeds and brings it to `properties`.
+pub trait ResourceType: Send + Sync + std::fmt::Debug {
+    /// `AWS::Service::Type`.
+    fn type_name(&self) -> &'static str;
+
+    /// Names every property that this type does not understand or refuses. Called on the template
+    /// as written (intrinsic functions may still be inside values) before anything is changed.
+    fn check(&self, properties: &Properties) -> Vec<PropertyProblem>;
+
+    /// Top-level properties whose change replaces the resource.
+    fn replaced_by(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Makes the resource.
+    fn create<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        properties: &'a Properties,
+    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>>;
+
+    /// Changes it in place.
+    fn update<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        current: &'a ResourceState,
+        properties: &'a Properties,
+    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>>;
+
+    /// Removes it; that it is gone already is success.
+    fn delete<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        current: &'a ResourceState,
+    ) -> BoxFuture<'a, Result<(), ResourceError>>;
+}
