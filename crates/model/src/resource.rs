@@ -5,6 +5,13 @@ use std::pin::Pin;
 
 use serde_json::{Map, Value};
 
+mod properties;
+
+pub use properties::{
+    check_known, check_required, is_intrinsic, optional_bool, optional_integer, optional_tags, optional_text,
+    problem, required_text,
+};
+
 /// A boxed future, so that resource types can be kept in one table.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
