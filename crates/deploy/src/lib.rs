@@ -1,1 +1,5 @@
-//! TODO
+//! From a project folder to a running stack.
+
+pub mod diagnostic;
+pub mod serverless;
+pub mod yaml;

@@ -1,0 +1,1 @@
+//! YAML and JSON files as trees that know where each value stands.
