@@ -2,4 +2,5 @@
 
 pub mod diagnostic;
 pub mod serverless;
+pub mod stack;
 pub mod yaml;

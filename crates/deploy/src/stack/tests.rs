@@ -1,0 +1,392 @@
+//! The engine against resource types that remember what was done to them and fail on demand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use tradewind_model::resource::{
+    BoxFuture, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState, ResourceType,
+};
+use tradewind_model::{AccountId, Clock, Region, Timestamp};
+use tradewind_store::Database;
+
+use super::{ApplyError, ApplyRequest, MIGRATIONS, RemoveError, StackEngine, StackOutcome, StackStatus};
+
+/// Things by physical name, and what happened in which order.
+#[derive(Debug, Default)]
+struct World {
+    things: BTreeMap<String, Properties>,
+    log: Vec<String>,
+    fail: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct Thing(Arc<Mutex<World>>);
+
+impl Thing {
+    fn put(&self, verb: &str, name: String, properties: &Properties) -> Result<ResourceState, ResourceError> {
+        let mut world = self.0.lock().unwrap();
+        let label = properties
+            .get("Label")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        if world.fail.contains(&label) {
+            return Err(ResourceError::Invalid {
+                message: format!("`{label}` is cursed"),
+            });
+        }
+        world.log.push(format!("{verb} {label}"));
+        world.things.insert(name.clone(), properties.clone());
+        let attributes = Map::from_iter([("Label".to_owned(), Value::from(label))]);
+        Ok(ResourceState {
+            physical_id: name,
+            reference: None,
+            attributes,
+        })
+    }
+}
+
+/// Between the effect and its record.
+async fn a_crash_may_fall_here() {
+    tokio::task::yield_now().await;
+}
+
+impl ResourceType for Thing {
+    fn type_name(&self) -> &'static str {
+        "Test::Thing"
+    }
+
+    fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
+        let unknown = properties
+            .keys()
+            .filter(|key| !["Label", "Name", "Needs"].contains(&key.as_str()));
+        unknown
+            .map(|key| PropertyProblem {
+                path: vec![key.clone()],
+                message: format!("unknown `{key}`"),
+            })
+            .collect()
+    }
+
+    fn replaced_by(&self) -> &'static [&'static str] {
+        &["Name"]
+    }
+
+    fn create<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        properties: &'a Properties,
+    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
+        Box::pin(async move {
+            let made = self.put("create", context.generated_name.clone(), properties);
+            a_crash_may_fall_here().await;
+            made
+        })
+    }
+
+    fn update<'a>(
+        &'a self,
+        _context: &'a ResourceContext,
+        current: &'a ResourceState,
+        properties: &'a Properties,
+    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
+        Box::pin(async move {
+            let changed = self.put("update", current.physical_id.clone(), properties);
+            a_crash_may_fall_here().await;
+            changed
+        })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        _context: &'a ResourceContext,
+        current: &'a ResourceState,
+    ) -> BoxFuture<'a, Result<(), ResourceError>> {
+        Box::pin(async move {
+            let mut world = self.0.lock().unwrap();
+            let properties = world.things.remove(&current.physical_id).unwrap_or_default();
+            let label = properties
+                .get("Label")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            world.log.push(format!("delete {label}"));
+            Ok(())
+        })
+    }
+}
+
+struct Bench {
+    world: Arc<Mutex<World>>,
+    engine: StackEngine,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let world = Arc::new(Mutex::new(World::default()));
+        let database = Database::in_memory_for_tests(&[MIGRATIONS]);
+        Self {
+            engine: engine(&world, database),
+            world,
+        }
+    }
+
+    async fn apply(&self, resources: Value) -> Result<StackOutcome, ApplyError> {
+        self.apply_template(json!({ "Resources": resources })).await
+    }
+
+    async fn apply_template(&self, template: Value) -> Result<StackOutcome, ApplyError> {
+        let request = ApplyRequest {
+            stack: "shop".parse().unwrap(),
+            template,
+            parameters: BTreeMap::new(),
+            artifacts: BTreeMap::new(),
+            prove_updates: false,
+        };
+        let (events, _reader) = mpsc::channel(64);
+        self.engine.apply(request, events).await
+    }
+
+    fn log(&self) -> Vec<String> {
+        std::mem::take(&mut self.world.lock().unwrap().log)
+    }
+
+    fn curse(&self, label: &str) {
+        self.world.lock().unwrap().fail.insert(label.to_owned());
+    }
+
+    fn labels(&self) -> Vec<String> {
+        let world = self.world.lock().unwrap();
+        let mut labels: Vec<_> = world
+            .things
+            .values()
+            .map(|p| p["Label"].as_str().unwrap().to_owned())
+            .collect();
+        labels.sort();
+        labels
+    }
+}
+
+fn engine(world: &Arc<Mutex<World>>, database: Database) -> StackEngine {
+    let clock = Clock::manual(Timestamp::from_millis(0));
+    let types: Vec<Arc<dyn ResourceType>> = vec![Arc::new(Thing(Arc::clone(world)))];
+    StackEngine::new(
+        database,
+        types,
+        AccountId::default_account(),
+        Region::default_region(),
+        clock,
+    )
+}
+
+fn thing(label: &str) -> Value {
+    json!({"Type": "Test::Thing", "Properties": {"Label": label}})
+}
+
+fn needing(label: &str, other: &str) -> Value {
+    json!({"Type": "Test::Thing", "Properties": {"Label": label, "Needs": {"Ref": other}}})
+}
+
+#[tokio::test]
+async fn resources_are_made_behind_what_they_need() {
+    let bench = Bench::new();
+    let outcome = bench
+        .apply(json!({"A": needing("a", "B"), "B": needing("b", "C"), "C": thing("c")}))
+        .await
+        .unwrap();
+    assert_eq!(outcome.status, StackStatus::CreateComplete);
+    assert_eq!(bench.log(), ["create c", "create b", "create a"]);
+}
+
+#[tokio::test]
+async fn the_same_template_changes_nothing() {
+    let bench = Bench::new();
+    let template = json!({"A": needing("a", "B"), "B": thing("b")});
+    bench.apply(template.clone()).await.unwrap();
+    bench.log();
+    let outcome = bench.apply(template).await.unwrap();
+    assert!(!outcome.changed);
+    assert_eq!(outcome.status, StackStatus::CreateComplete);
+    assert!(bench.log().is_empty());
+}
+
+#[tokio::test]
+async fn only_what_differs_is_changed_and_what_left_is_removed() {
+    let bench = Bench::new();
+    bench
+        .apply(json!({"A": thing("a"), "B": thing("b"), "C": thing("c")}))
+        .await
+        .unwrap();
+    bench.log();
+    let outcome = bench
+        .apply(json!({"A": thing("a"), "B": thing("b2")}))
+        .await
+        .unwrap();
+    assert_eq!(outcome.status, StackStatus::UpdateComplete);
+    assert_eq!(bench.log(), ["update b2", "delete c"]);
+}
+
+#[tokio::test]
+async fn a_replaced_resource_is_made_before_the_old_one_goes() {
+    let bench = Bench::new();
+    let named = |name: &str, label: &str| json!({"Type": "Test::Thing", "Properties": {"Label": label, "Name": name}});
+    bench
+        .apply(json!({"A": named("one", "old"), "B": needing("b", "A")}))
+        .await
+        .unwrap();
+    bench.log();
+    bench
+        .apply(json!({"A": named("two", "new"), "B": needing("b", "A")}))
+        .await
+        .unwrap();
+    assert_eq!(bench.log(), ["create new", "update b", "delete old"]);
+}
+
+#[tokio::test]
+async fn a_failed_first_apply_leaves_nothing() {
+    let bench = Bench::new();
+    bench.curse("bad");
+    let outcome = bench
+        .apply(json!({"A": thing("a"), "B": needing("bad", "A")}))
+        .await
+        .unwrap();
+    assert_eq!(outcome.status, StackStatus::RollbackComplete);
+    assert_eq!(outcome.reason.as_deref(), Some("B: `bad` is cursed"));
+    assert!(bench.labels().is_empty());
+    let again = bench.apply(json!({"A": thing("a")})).await.unwrap();
+    assert_eq!(again.status, StackStatus::CreateComplete);
+}
+
+#[tokio::test]
+async fn a_failed_update_brings_back_what_ran() {
+    let bench = Bench::new();
+    bench
+        .apply(json!({"A": thing("a"), "B": thing("b"), "D": thing("d")}))
+        .await
+        .unwrap();
+    bench.curse("bad");
+    let broken = json!({"A": thing("a2"), "B": thing("b"), "C": thing("c"), "Z": thing("bad")});
+    let outcome = bench.apply(broken).await.unwrap();
+    assert_eq!(outcome.status, StackStatus::UpdateRollbackComplete);
+    assert_eq!(bench.labels(), ["a", "b", "d"]);
+    let same = bench
+        .apply(json!({"A": thing("a"), "B": thing("b"), "D": thing("d")}))
+        .await
+        .unwrap();
+    assert!(!same.changed);
+}
+
+#[tokio::test]
+async fn problems_are_found_before_anything_is_changed() {
+    let bench = Bench::new();
+    let template = json!({
+        "A": {"Type": "AWS::Nothing::Here"},
+        "B": {"Type": "Test::Thing", "Properties": {"Colour": 1}},
+        "C": needing("c", "Nobody"),
+        "D": needing("d", "E"),
+        "E": needing("e", "D"),
+        "F": thing("f"),
+    });
+    let ApplyError::Problems(problems) = bench.apply(template).await.unwrap_err() else {
+        panic!("no problems")
+    };
+    let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "resource type `AWS::Nothing::Here` is not supported yet",
+            "unknown `Colour`",
+            "Unresolved resource dependencies [Nobody]",
+            "Circular dependency between resources: [D, E]",
+        ]
+    );
+    assert!(bench.log().is_empty());
+}
+
+#[tokio::test]
+async fn outputs_are_exported_and_an_imported_stack_stays() {
+    let bench = Bench::new();
+    let exporting = json!({
+        "Resources": {"A": thing("a")},
+        "Outputs": {"Label": {"Value": {"Fn::GetAtt": ["A", "Label"]}, "Export": {"Name": "the-label"}}},
+    });
+    let outcome = bench.apply_template(exporting).await.unwrap();
+    assert_eq!(outcome.outputs["Label"], "a");
+    let importing = ApplyRequest {
+        stack: "other".parse().unwrap(),
+        template: json!({"Resources": {"X": {"Type": "Test::Thing", "Properties": {
+            "Label": {"Fn::ImportValue": "the-label"}}}}}),
+        parameters: BTreeMap::new(),
+        artifacts: BTreeMap::new(),
+        prove_updates: false,
+    };
+    let (events, _reader) = mpsc::channel(64);
+    bench.engine.apply(importing, events.clone()).await.unwrap();
+    let error = bench
+        .engine
+        .remove(&"shop".parse().unwrap(), events.clone())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, RemoveError::ExportInUse { .. }), "{error}");
+    bench
+        .engine
+        .remove(&"other".parse().unwrap(), events.clone())
+        .await
+        .unwrap();
+    bench
+        .engine
+        .remove(&"shop".parse().unwrap(), events)
+        .await
+        .unwrap();
+    assert!(bench.labels().is_empty());
+    assert!(bench.engine.list().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_retained_resource_is_left_and_forgotten() {
+    let bench = Bench::new();
+    let kept = json!({"Type": "Test::Thing", "DeletionPolicy": "Retain", "Properties": {"Label": "kept"}});
+    bench.apply(json!({"A": thing("a"), "K": kept})).await.unwrap();
+    bench.apply(json!({"A": thing("a")})).await.unwrap();
+    assert_eq!(bench.labels(), ["a", "kept"]);
+}
+
+/// A task that is dropped at any point leaves what a crash leaves; the next apply must converge.
+#[tokio::test]
+async fn an_apply_interrupted_anywhere_is_finished_by_the_next() {
+    let old = json!({"A": thing("a"), "B": needing("b", "A"),
+        "R": {"Type": "Test::Thing", "Properties": {"Label": "r", "Name": "one"}}});
+    let new = json!({"A": thing("a2"), "C": needing("c", "A"),
+        "R": {"Type": "Test::Thing", "Properties": {"Label": "r2", "Name": "two"}}});
+    for steps in 0..60 {
+        let bench = Bench::new();
+        bench.apply(old.clone()).await.unwrap();
+        interrupt_after(steps, bench.apply(new.clone())).await;
+        bench.engine.recover().await.unwrap();
+        let target = if steps % 2 == 0 { &new } else { &old };
+        let outcome = bench.apply(target.clone()).await.unwrap();
+        assert!(outcome.reason.is_none(), "step {steps}: {:?}", outcome.reason);
+        let expected: &[&str] = if steps % 2 == 0 {
+            &["a2", "c", "r2"]
+        } else {
+            &["a", "b", "r"]
+        };
+        assert_eq!(bench.labels(), expected, "interrupted after {steps} polls");
+    }
+}
+
+/// Polls the future at most `polls` times, then drops it.
+async fn interrupt_after<F: Future>(polls: usize, future: F) {
+    let mut future = std::pin::pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return std::task::Poll::Ready(());
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(|_done| ())
+    })
+    .await;
+}
