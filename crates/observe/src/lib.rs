@@ -1,1 +1,34 @@
-//! TODO
+//! What functions and the platform say: log groups on disk, and live tails of them.
+//!
+//! A [`LogStore`] takes events from the hot path through a bounded queue. One writer thread owns
+//! every file: it gathers what waits, appends it to the segment files of each group and hands it to
+//! the live tails. Readers scan the segments, newest first.
+//!
+//! # Invariants
+//! - Appending costs the caller one queue slot: no file, no formatting, no lock held long. It waits
+//!   when the queue is full, by count or by bytes, and never fails.
+//! - What was appended before a [`LogStore::read`] is seen by it, while the store runs.
+//! - A group never holds more than [`LogOptions::group_bytes`] and one segment; its oldest segments
+//!   go first. Nothing older than a group's retention is ever read.
+//! - Whatever happens to the disk, the node stays up: events that cannot be written are counted
+//!   ([`LogStore::dropped`]), announced once, and noted in their group as soon as it can be written.
+//! - Logs are written behind: a crash of the process loses what the writer had not taken yet
+//!   (about [`LogOptions::linger`]); a torn last line is skipped, never taken for an event.
+//!
+//! # On disk
+//! `<dir>/<group>/<number>.log`, one JSON object a line, so that `grep` and `jq` work when the node
+//! does not. The group is the directory's name, percent-encoded (`name.rs`).
+
+mod event;
+mod name;
+mod queue;
+mod read;
+mod segment;
+mod store;
+mod tail;
+mod writer;
+
+pub use event::{LogEvent, LogKind};
+pub use read::{LogQuery, ReadLogsError};
+pub use store::{DeleteLogsError, LogOptions, LogStore, OpenLogsError};
+pub use tail::{LogTail, TailItem};

@@ -1,0 +1,210 @@
+//! The one thread that owns the files: gathers, appends, publishes, deletes.
+//!
+//! After each batch it lingers for a few milliseconds, so that under load many invocations share
+//! one write and senders wake nobody; alone, an event is written at once.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tradewind_model::{Clock, Timestamp};
+
+use crate::queue::{Command, GroupFiles, Inbox};
+use crate::segment::{Group, Limits, Lost};
+use crate::tail::Tails;
+use crate::{LogEvent, name};
+
+/// How many commands one batch takes.
+const BATCH: usize = 4_096;
+/// How many files stay open.
+const OPEN_FILES: usize = 128;
+/// How often retention is enforced.
+const EXPIRE_EVERY_MS: i64 = 60 * 60 * 1000;
+
+/// Counters that the store shows.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Events that were accepted and are lost.
+    pub(crate) dropped: AtomicU64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Writer {
+    inbox: Inbox,
+    root: PathBuf,
+    limits: Limits,
+    linger: Duration,
+    clock: Clock,
+    tails: Arc<Tails>,
+    counters: Arc<Counters>,
+    groups: HashMap<Arc<str>, Group>,
+    /// Groups with staged events.
+    dirty: Vec<Arc<str>>,
+    opened_files: usize,
+    next_expiry: Timestamp,
+}
+
+/// What a batch owes once its events are written.
+#[derive(Debug, Default)]
+struct Owed {
+    units: usize,
+    published: Vec<Arc<LogEvent>>,
+    snapshots: Vec<(Vec<String>, oneshot::Sender<Vec<GroupFiles>>)>,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        inbox: Inbox,
+        root: PathBuf,
+        (limits, linger): (Limits, Duration),
+        clock: Clock,
+        (tails, counters): (Arc<Tails>, Arc<Counters>),
+    ) -> Self {
+        Self {
+            inbox,
+            root,
+            limits,
+            linger,
+            next_expiry: clock.now().plus_millis(EXPIRE_EVERY_MS),
+            clock,
+            tails,
+            counters,
+            groups: HashMap::new(),
+            dirty: Vec::new(),
+            opened_files: 0,
+        }
+    }
+
+    /// Finds the groups that are on disk already.
+    pub(crate) fn load(&mut self) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(&self.root)? {
+            if let Some(group) = name::group_of(&entry?.path()) {
+                self.group(&Arc::from(group));
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves until the store is shut down or forgotten, and all that was accepted is written.
+    pub(crate) fn run(mut self) {
+        let mut commands = Vec::with_capacity(BATCH);
+        while self.inbox.take(&mut commands, BATCH) > 0 {
+            self.serve(&mut commands);
+            std::thread::park_timeout(self.linger);
+        }
+        self.tails.close();
+    }
+
+    fn serve(&mut self, commands: &mut Vec<Command>) {
+        let watched = self.tails.is_watched();
+        let mut owed = Owed::default();
+        for command in commands.drain(..) {
+            self.apply(command, watched, &mut owed);
+        }
+        self.write_out();
+        self.tails.publish(&owed.published);
+        self.inbox.release(owed.units);
+        self.expire_if_due();
+        for (groups, done) in owed.snapshots {
+            // A reader that gave up has dropped its end.
+            done.send(self.snapshot(&groups)).unwrap_or_default();
+        }
+    }
+
+    fn apply(&mut self, command: Command, watched: bool, owed: &mut Owed) {
+        match command {
+            Command::Append { events, units } => {
+                owed.units += units as usize;
+                for event in events.into_iter().flat_map(LogEvent::split) {
+                    self.stage(&event);
+                    if watched {
+                        owed.published.push(Arc::new(event));
+                    }
+                }
+            }
+            Command::SetRetention { group, days } => {
+                let now = self.clock.now();
+                let group = self.group(&Arc::from(group));
+                group.set_retention(days);
+                group.expire(now);
+            }
+            Command::Delete { group, done } => {
+                let deleted = self.groups.remove(&*group).map_or(Ok(()), Group::delete);
+                done.send(deleted).unwrap_or_default();
+            }
+            Command::Snapshot { groups, done } => owed.snapshots.push((groups, done)),
+            Command::Stop => self.inbox.close(),
+        }
+    }
+
+    fn stage(&mut self, event: &LogEvent) {
+        let now = self.clock.now();
+        let group = self.group(&event.group);
+        let was_clean = !group.has_staged();
+        let lost = group.stage(event).then(|| group.write_out(now));
+        if was_clean {
+            self.dirty.push(Arc::clone(&event.group));
+        }
+        if let Some(result) = lost {
+            self.note_written(&event.group, result);
+        }
+    }
+
+    fn write_out(&mut self) {
+        let now = self.clock.now();
+        for name in std::mem::take(&mut self.dirty) {
+            if let Some(group) = self.groups.get_mut(&name) {
+                let result = group.write_out(now);
+                self.note_written(&name, result);
+            }
+        }
+        if self.opened_files > OPEN_FILES {
+            self.groups.values_mut().for_each(Group::close_file);
+            self.opened_files = 0;
+        }
+    }
+
+    fn note_written(&mut self, group: &str, result: Result<bool, Lost>) {
+        match result {
+            Ok(opened) => self.opened_files += usize::from(opened),
+            Err(Lost {
+                events,
+                error,
+                is_first,
+            }) => {
+                let dropped = self.counters.dropped.fetch_add(events, Ordering::Relaxed) + events;
+                if is_first {
+                    tracing::warn!(group, %error, dropped, "log events cannot be written and are dropped");
+                }
+            }
+        }
+    }
+
+    fn expire_if_due(&mut self) {
+        let now = self.clock.now();
+        if now >= self.next_expiry {
+            self.groups.values_mut().for_each(|group| group.expire(now));
+            self.next_expiry = now.plus_millis(EXPIRE_EVERY_MS);
+        }
+    }
+
+    fn snapshot(&self, groups: &[String]) -> Vec<GroupFiles> {
+        let now = self.clock.now();
+        let asked = |name: &str| groups.is_empty() || groups.iter().any(|group| group == name);
+        let matching = self
+            .groups
+            .iter()
+            .filter(|(name, group)| asked(name) && group.has_events());
+        let mut files: Vec<GroupFiles> = matching.map(|(_, group)| group.files(now)).collect();
+        files.sort_by(|a, b| a.group.cmp(&b.group));
+        files
+    }
+
+    fn group(&mut self, name: &Arc<str>) -> &mut Group {
+        let open = || Group::open(&self.root, Arc::clone(name), self.limits);
+        self.groups.entry(Arc::clone(name)).or_insert_with(open)
+    }
+}
