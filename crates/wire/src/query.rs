@@ -142,6 +142,24 @@ mod tests {
         assert_eq!(parse_query("a=1", b"b=%FF"), Err(MalformedQuery { position: 2 }));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_encoded_reads_back(pairs in proptest::collection::vec((".{0,8}", ".{0,8}"), 0..5)) {
+            let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+            let pieces: Vec<String> = pairs.iter().map(|(n, v)| format!("{}={}", encode(n), encode(v))).collect();
+            let params = parse_query("", pieces.join("&").as_bytes()).unwrap();
+            let read: Vec<_> = params.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+            proptest::prop_assert_eq!(read, pairs);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(form: Vec<u8>) {
+            if let Ok(params) = parse_query("", &form) {
+                proptest::prop_assert!(params.iter().count() <= form.len());
+            }
+        }
+    }
+
     #[tokio::test]
     async fn errors_say_whose_fault_they_are() {
         let error = WireError::new(400, "InvalidAction", "Could not find operation X");
