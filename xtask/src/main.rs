@@ -6,6 +6,7 @@
     reason = "a command's progress is its output"
 )]
 
+mod bench;
 mod command;
 mod fixtures;
 mod gates;
@@ -31,11 +32,15 @@ enum Task {
         #[arg(long)]
         only: Option<gates::Gate>,
     },
+    /// Measure us and our peers side by side; prints ratios and writes bench/results/
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test { only } => gates::pass(only),
+        Task::Bench(bench) => bench::run(bench),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
