@@ -1,0 +1,4 @@
+//! End-to-end tests: unmodified clients against the real binary. `cargo xtask test` builds the
+//! binary, installs the clients and runs these; plain `cargo test` skips them.
+
+mod up;

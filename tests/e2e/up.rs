@@ -1,0 +1,88 @@
+//! `tradewind up`: the main job.
+
+use tradewind_tests::{Node, Project, get, root, until};
+
+const HELLO: &[(&str, &str)] = &[
+    (
+        "serverless.yml",
+        "service: hello\nprovider:\n  name: aws\n  runtime: nodejs20.x\nfunctions:\n  hello:\n    \
+         handler: index.handler\n    events:\n      - httpApi: GET /hello\n",
+    ),
+    (
+        "index.js",
+        "exports.handler = async () => ({ statusCode: 200, body: 'first' });\n",
+    ),
+];
+
+fn body(url: &str) -> String {
+    get(url).expect("the node answers").text()
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn the_storefront_sells() {
+    let project = Project::copy_of(&root().join("examples/storefront"));
+    let node = Node::up(project.path());
+    let page = get(&node.route("GET", "/")).unwrap();
+    assert_eq!(page.status, 200);
+    assert!(
+        page.header("content-type").unwrap().starts_with("text/html"),
+        "{page:?}"
+    );
+    let (status, output) = node.interrupt();
+    assert_eq!(status.code(), Some(0), "{output}");
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn a_save_changes_what_the_next_request_runs() {
+    let project = Project::new(HELLO);
+    let node = Node::up(project.path());
+    let url = node.route("GET", "/hello");
+    assert_eq!(body(&url), "first");
+    project.write(
+        "index.js",
+        "exports.handler = async () => ({ statusCode: 200, body: 'second' });\n",
+    );
+    until("the saved handler", || (body(&url) == "second").then_some(()));
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn a_broken_save_keeps_the_last_good_version() {
+    let project = Project::new(HELLO);
+    let node = Node::up(project.path());
+    let url = node.route("GET", "/hello");
+    project.write("index.js", "exports.handler = async () => {{{;\n");
+    node.wait_for_output("SyntaxError");
+    assert_eq!(body(&url), "first");
+    project.write("serverless.yml", "service: [broken\n");
+    node.wait_for_output("serverless.yml:");
+    assert_eq!(body(&url), "first");
+    project.write("serverless.yml", HELLO[0].1);
+    project.write(
+        "index.js",
+        "exports.handler = async () => ({ statusCode: 200, body: 'mended' });\n",
+    );
+    until("the mended handler", || (body(&url) == "mended").then_some(()));
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn a_second_up_finds_everything_as_it_was_also_after_a_kill() {
+    let project = Project::new(HELLO);
+    let node = Node::up(project.path());
+    let path = node
+        .route("GET", "/hello")
+        .split_once("/_api")
+        .unwrap()
+        .1
+        .to_owned();
+    let (status, _) = node.interrupt();
+    assert_eq!(status.code(), Some(0));
+    let again = Node::up(project.path());
+    assert_eq!(body(&again.url(&format!("/_api{path}"))), "first");
+    again.kill();
+    let after_kill = Node::up(project.path());
+    assert_eq!(body(&after_kill.url(&format!("/_api{path}"))), "first");
+}
