@@ -1,0 +1,43 @@
+//! What the engine is told when it starts.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tradewind_model::{AccountId, Clock, Region};
+use tradewind_observe::LogStore;
+
+use crate::interpreters::Interpreters;
+
+/// Everything the engine needs. It reads no environment and no file for more.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Where packages are kept.
+    pub packages_dir: PathBuf,
+    /// Instances' own temporary folders; emptied when the engine starts.
+    pub run_dir: PathBuf,
+    /// Where the managed runtimes' bootstraps are written.
+    pub bootstraps_dir: PathBuf,
+    /// The account functions run in.
+    pub account: AccountId,
+    /// The region functions are told.
+    pub region: Region,
+    /// What functions get as `AWS_ENDPOINT_URL`: the address of this node.
+    pub endpoint_url: String,
+    /// Concurrent executions of the account (`ConcurrentExecutions`).
+    pub account_concurrency: u32,
+    /// Memory that all instances together may use; none means three quarters of the machine's.
+    pub memory_budget_bytes: Option<u64>,
+    /// How long an idle instance is kept.
+    pub keep_alive: Duration,
+    /// The time.
+    pub clock: Clock,
+    /// Where functions' output goes.
+    pub logs: LogStore,
+    /// What runs managed runtimes.
+    pub interpreters: Interpreters,
+}
+
+impl EngineConfig {
+    /// How long an idle instance is kept unless configured: five minutes.
+    pub const KEEP_ALIVE: Duration = Duration::from_secs(5 * 60);
+}

@@ -1,0 +1,369 @@
+//! The interpreters of this machine: which programs can run which managed runtime.
+//!
+//! Discovery only looks at names in the folders of `$PATH`, so a node starts at once; a program is
+//! run for its version the first time something needs it, and what it said is kept.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use tradewind_model::{Language, Runtime};
+
+use crate::sandbox::probe;
+
+/// All interpreters found in `$PATH`. A cheap handle.
+#[derive(Clone, Debug, Default)]
+pub struct Interpreters(Arc<[Candidate]>);
+
+/// The interpreter chosen for a runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interpreter {
+    /// The executable itself, wrappers such as pyenv's resolved.
+    pub program: PathBuf,
+    /// Its exact version, for example `20.20.2`.
+    pub version: String,
+    /// True when it is of the version that the runtime names.
+    pub exact: bool,
+}
+
+/// No interpreter for a runtime is installed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no interpreter for runtime `{runtime}` was found in PATH; {hint}")]
+pub struct MissingInterpreter {
+    /// The runtime.
+    pub runtime: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// An interpreter that works, for `doctor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundInterpreter {
+    /// Its language.
+    pub language: Language,
+    /// The executable.
+    pub program: PathBuf,
+    /// Its version.
+    pub version: String,
+}
+
+/// Something in `$PATH` with the name of an interpreter.
+struct Candidate {
+    language: Language,
+    path: PathBuf,
+    /// None inside: it does not run, or is too old for our bootstrap.
+    found: OnceLock<Option<Found>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
+    program: PathBuf,
+    version: String,
+    number: (u32, u32),
+}
+
+impl Interpreters {
+    /// Looks for `node`, `python3…` and `ruby…` in the folders of `path` (the value of `$PATH`).
+    /// Runs nothing.
+    #[must_use]
+    pub fn discover(path: &OsStr) -> Self {
+        let mut candidates: Vec<Candidate> = Vec::new();
+        for folder in std::env::split_paths(path).flat_map(with_pyenv_versions) {
+            for (language, file) in interpreters_in(&folder) {
+                let seen = candidates.iter().any(|known| known.path == file);
+                if !seen {
+                    candidates.push(Candidate {
+                        language,
+                        path: file,
+                        found: OnceLock::new(),
+                    });
+                }
+            }
+        }
+        Self(candidates.into())
+    }
+
+    /// The interpreter for `runtime`: of exactly its version if there is one, else the nearest of
+    /// the same language (of two equally near ones the newer). Whether it is exact is in the answer.
+    ///
+    /// # Blocking
+    /// Runs programs for their version the first time.
+    ///
+    /// # Errors
+    /// When the language has no interpreter here.
+    pub fn for_runtime(&self, runtime: &Runtime) -> Result<Interpreter, MissingInterpreter> {
+        let language = runtime.language();
+        let wanted = wanted_version(runtime);
+        let mut best: Option<((bool, u32, bool), &Found)> = None;
+        for candidate in self.0.iter().filter(|candidate| candidate.language == language) {
+            let Some(found) = candidate.found() else { continue };
+            let rank = rank(found.number, wanted);
+            if !rank.0 {
+                return Ok(found.interpreter(true));
+            }
+            if best.as_ref().is_none_or(|(other, _found)| rank < *other) {
+                best = Some((rank, found));
+            }
+        }
+        match best {
+            Some((_rank, found)) => Ok(found.interpreter(false)),
+            None => Err(missing(runtime)),
+        }
+    }
+
+    /// Every interpreter that works here.
+    ///
+    /// # Blocking
+    /// Runs every candidate that was not run yet.
+    #[must_use]
+    pub fn all(&self) -> Vec<FoundInterpreter> {
+        let mut all = Vec::new();
+        for candidate in self.0.iter() {
+            let Some(found) = candidate.found() else { continue };
+            let interpreter = FoundInterpreter {
+                language: candidate.language,
+                program: found.program.clone(),
+                version: found.version.clone(),
+            };
+            if !all.contains(&interpreter) {
+                all.push(interpreter);
+            }
+        }
+        all
+    }
+}
+
+impl Candidate {
+    fn found(&self) -> Option<&Found> {
+        self.found.get_or_init(|| self.run()).as_ref()
+    }
+
+    fn run(&self) -> Option<Found> {
+        let (program, version) = match self.language {
+            Language::Node => {
+                let said = probe(&self.path, &["--version"])?;
+                (self.path.clone(), said.trim().trim_start_matches('v').to_owned())
+            }
+            Language::Python => {
+                let script =
+                    "import sys; print(sys.executable, '%d.%d.%d' % sys.version_info[:3], sep='\\n')";
+                two_lines(&probe(&self.path, &["-I", "-S", "-c", script])?)?
+            }
+            Language::Ruby => two_lines(&probe(
+                &self.path,
+                &["--disable-gems", "-e", "puts RbConfig.ruby, RUBY_VERSION"],
+            )?)?,
+            Language::Java | Language::Dotnet | Language::Provided | Language::Go => return None,
+        };
+        let number = number_of(&version)?;
+        let supported = number >= oldest_supported(self.language);
+        supported.then_some(Found {
+            program,
+            version,
+            number,
+        })
+    }
+}
+
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:?})", self.path.display(), self.found.get())
+    }
+}
+
+impl Found {
+    fn interpreter(&self, exact: bool) -> Interpreter {
+        Interpreter {
+            program: self.program.clone(),
+            version: self.version.clone(),
+            exact,
+        }
+    }
+}
+
+/// What a runtime name asks for: `nodejs20.x` any 20, `python3.12` a 3.12, `nodejs` anything.
+fn wanted_version(runtime: &Runtime) -> Option<(u32, Option<u32>)> {
+    let (major, minor) = runtime.version()?;
+    match runtime.language() {
+        // `nodejs4.3` asks for a 4.3, `nodejs20.x` for a 20: the minor version never mattered
+        Language::Node => Some((major, None)),
+        _ => Some((major, minor)),
+    }
+}
+
+/// Smaller is nearer: (not exact, distance, older than wanted).
+fn rank(has: (u32, u32), wanted: Option<(u32, Option<u32>)>) -> (bool, u32, bool) {
+    // a name without a version means the oldest one ever; the newest at hand serves it best
+    let Some((major, minor)) = wanted else {
+        return (true, u32::MAX - has.0, false);
+    };
+    let minor = minor.unwrap_or(has.1);
+    let wanted = (major, minor);
+    let distance = has.0.abs_diff(major) * 1_000 + has.1.abs_diff(minor);
+    (has != wanted, distance, has < wanted)
+}
+
+fn oldest_supported(language: Language) -> (u32, u32) {
+    match language {
+        Language::Node => (16, 0),
+        Language::Python => (3, 8),
+        Language::Ruby => (2, 7),
+        Language::Java | Language::Dotnet | Language::Provided | Language::Go => (0, 0),
+    }
+}
+
+fn number_of(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn two_lines(text: &str) -> Option<(PathBuf, String)> {
+    let mut lines = text.lines();
+    Some((PathBuf::from(lines.next()?), lines.next()?.to_owned()))
+}
+
+/// `pyenv` puts wrappers in `$PATH` of which only the selected version works; the others are
+/// installed all the same.
+fn with_pyenv_versions(folder: PathBuf) -> Vec<PathBuf> {
+    let mut folders = vec![folder.clone()];
+    if folder.ends_with(".pyenv/shims")
+        && let Some(versions) = folder.parent().map(|pyenv| pyenv.join("versions"))
+        && let Ok(entries) = std::fs::read_dir(versions)
+    {
+        let mut versions: Vec<_> = entries.flatten().map(|entry| entry.path().join("bin")).collect();
+        versions.sort();
+        folders.extend(versions);
+    }
+    folders
+}
+
+fn interpreters_in(folder: &Path) -> Vec<(Language, PathBuf)> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if let Some(language) = name.to_str().and_then(language_of) {
+            found.push((language, entry.path()));
+        }
+    }
+    // the plain name is the one the user chose
+    found.sort_by_key(|(_language, path)| (path.as_os_str().len(), path.clone()));
+    found
+}
+
+/// The language of an interpreter's file name: `node`, `node20`, `nodejs`, `python3`, `python3.12`, `ruby3.1`.
+fn language_of(name: &str) -> Option<Language> {
+    let versioned = |prefix: &str| {
+        let rest = name.strip_prefix(prefix)?;
+        rest.bytes()
+            .all(|b| b.is_ascii_digit() || b == b'.')
+            .then_some(rest)
+    };
+    if name == "nodejs" || versioned("node").is_some() {
+        return Some(Language::Node);
+    }
+    if versioned("python").is_some_and(|rest| rest.is_empty() || rest.starts_with('3')) {
+        return Some(Language::Python);
+    }
+    versioned("ruby").map(|_version| Language::Ruby)
+}
+
+fn missing(runtime: &Runtime) -> MissingInterpreter {
+    let hint = match runtime.language() {
+        Language::Node => "install Node.js, for example with `apt-get install nodejs` or nvm",
+        Language::Python => "install Python 3, for example with `apt-get install python3` or pyenv",
+        Language::Ruby => "install Ruby, for example with `apt-get install ruby`",
+        Language::Java | Language::Dotnet => "this version of tradewind does not run this language yet",
+        Language::Provided | Language::Go => "this runtime needs no interpreter",
+    };
+    MissingInterpreter {
+        runtime: runtime.to_string(),
+        hint: hint.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A folder of fake interpreters: scripts that print what real ones would.
+    fn fakes(names: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, said) in names {
+            let path = dir.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\nprintf '{said}\\n'\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        dir
+    }
+
+    fn chosen(dir: &tempfile::TempDir, runtime: &str) -> Option<(String, bool)> {
+        let interpreters = Interpreters::discover(dir.path().as_os_str());
+        let interpreter = interpreters.for_runtime(&runtime.parse().unwrap()).ok()?;
+        Some((interpreter.version, interpreter.exact))
+    }
+
+    #[test]
+    fn the_exact_version_wins_and_else_the_nearest() {
+        let dir = fakes(&[
+            ("node", "v20.20.2"),
+            ("node22", "v22.1.0"),
+            ("python3", "/usr/bin/python3\\n3.11.2"),
+            ("python3.9", "/usr/bin/python3.9\\n3.9.1"),
+        ]);
+        let answer = |version: &str, exact| Some((version.to_owned(), exact));
+        assert_eq!(chosen(&dir, "nodejs20.x"), answer("20.20.2", true));
+        assert_eq!(chosen(&dir, "nodejs22.x"), answer("22.1.0", true));
+        assert_eq!(chosen(&dir, "nodejs18.x"), answer("20.20.2", false));
+        assert_eq!(chosen(&dir, "nodejs24.x"), answer("22.1.0", false));
+        assert_eq!(chosen(&dir, "nodejs21.x"), answer("22.1.0", false));
+        assert_eq!(chosen(&dir, "nodejs"), answer("22.1.0", false));
+        assert_eq!(chosen(&dir, "python3.9"), answer("3.9.1", true));
+        assert_eq!(chosen(&dir, "python3.10"), answer("3.11.2", false));
+        assert_eq!(chosen(&dir, "python2.7"), answer("3.9.1", false));
+    }
+
+    #[test]
+    fn what_does_not_work_is_not_chosen() {
+        let dir = fakes(&[
+            ("node", "v8.10.0"),
+            ("python3", "no version"),
+            ("python3.12", "/p\\n3.12.1"),
+        ]);
+        assert_eq!(chosen(&dir, "nodejs20.x"), None);
+        assert_eq!(chosen(&dir, "python3.11"), Some(("3.12.1".to_owned(), false)));
+    }
+
+    #[test]
+    fn what_is_missing_says_what_to_install() {
+        let dir = fakes(&[]);
+        let interpreters = Interpreters::discover(dir.path().as_os_str());
+        let error = interpreters.for_runtime(&"ruby3.2".parse().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("install Ruby"), "{error}");
+    }
+
+    #[test]
+    fn names_tell_the_language() {
+        for name in ["node", "nodejs", "node20"] {
+            assert_eq!(language_of(name), Some(Language::Node), "{name}");
+        }
+        for name in ["python", "python3", "python3.12"] {
+            assert_eq!(language_of(name), Some(Language::Python), "{name}");
+        }
+        for name in [
+            "python2",
+            "python2.7",
+            "python3-config",
+            "node-gyp",
+            "nodemon",
+            "ruby-lsp",
+        ] {
+            assert_eq!(language_of(name), None, "{name}");
+        }
+    }
+}

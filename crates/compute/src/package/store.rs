@@ -1,0 +1,366 @@
+//! The folder of all packages of a node.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::folder::{self, KnownFiles, PackageFile};
+use super::{PackageError, PackageId, manifest, zip};
+
+const STAGING: &str = ".staging-";
+
+/// All packages of a node. A cheap handle.
+#[derive(Clone, Debug)]
+pub struct PackageStore(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    dir: PathBuf,
+    state: Mutex<State>,
+    /// Held while files are staged: what is linked from must not be deleted meanwhile.
+    staging: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// None until the manifests on disk were read.
+    known: Option<KnownFiles>,
+    /// How many instances run each package.
+    leases: HashMap<PackageId, usize>,
+}
+
+/// While it lives, the package's files stay.
+#[derive(Debug)]
+pub(crate) struct PackageLease {
+    store: PackageStore,
+    id: PackageId,
+}
+
+impl PackageStore {
+    /// Opens the folder, made if it is missing, and removes what an earlier process left half done.
+    ///
+    /// # Errors
+    /// When it cannot be made or read.
+    pub fn open(dir: PathBuf) -> io::Result<Self> {
+        fs::create_dir_all(&dir)?;
+        for entry in fs::read_dir(&dir)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(STAGING) {
+                remove(&entry.path())?;
+            }
+        }
+        let dir = fs::canonicalize(dir)?;
+        Ok(Self(Arc::new(Shared {
+            dir,
+            state: Mutex::default(),
+            staging: Mutex::default(),
+        })))
+    }
+
+    /// Keeps a zip archive and unpacks it. The same bytes twice are one package.
+    ///
+    /// # Errors
+    /// When the archive is refused or cannot be kept; nothing of it stays then.
+    ///
+    /// # Cancel safety
+    /// Once polled it runs to its end even if the future is dropped.
+    pub async fn add_zip(&self, archive: Bytes) -> Result<PackageId, PackageError> {
+        self.blocking(move |store| store.add_zip_now(&archive)).await
+    }
+
+    /// Stages files: copies those that changed since an earlier staging, links the others. The same
+    /// paths, modes and contents are the same package, wherever they came from.
+    ///
+    /// # Errors
+    /// When a file is refused, missing or cannot be kept; nothing of the package stays then.
+    ///
+    /// # Cancel safety
+    /// Once polled it runs to its end even if the future is dropped.
+    pub async fn add_folder(&self, files: &[PackageFile]) -> Result<PackageId, PackageError> {
+        let files = files.to_vec();
+        self.blocking(move |store| store.add_folder_now(&files)).await
+    }
+
+    /// The package as a zip file: as it was uploaded, or packed now for a staged folder.
+    ///
+    /// # Errors
+    /// When there is no such package or it cannot be packed.
+    pub async fn zip_of(&self, id: &PackageId) -> Result<PathBuf, PackageError> {
+        let id = id.clone();
+        self.blocking(move |store| store.zip_of_now(&id)).await
+    }
+
+    /// Where the package's code is, whether or not it is there.
+    #[must_use]
+    pub fn path_of(&self, id: &PackageId) -> PathBuf {
+        self.0.dir.join(id.as_str())
+    }
+
+    /// Whether the package is here.
+    #[must_use]
+    pub fn contains(&self, id: &PackageId) -> bool {
+        self.path_of(id).is_dir()
+    }
+
+    /// `CodeSize`: bytes of the zip, or of all files of a staged folder.
+    ///
+    /// # Errors
+    /// When there is no such package.
+    pub fn size_of(&self, id: &PackageId) -> Result<u64, PackageError> {
+        if let Ok(header) = manifest::read_header(&self.manifest_path(id)) {
+            return Ok(header.code_size);
+        }
+        fs::metadata(self.zip_path(id))
+            .map(|zip| zip.len())
+            .map_err(|_missing| not_found(id))
+    }
+
+    /// Deletes every package that is neither in `keep` nor run by an instance.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or a package cannot be deleted.
+    pub async fn retain(&self, keep: &HashSet<PackageId>) -> Result<(), PackageError> {
+        let keep = keep.clone();
+        self.blocking(move |store| store.retain_now(&keep)).await
+    }
+
+    /// Keeps the package's files until the lease is dropped.
+    pub(crate) fn lease(&self, id: &PackageId) -> Result<PackageLease, PackageError> {
+        let mut state = self.state();
+        if !self.contains(id) {
+            return Err(not_found(id));
+        }
+        *state.leases.entry(id.clone()).or_default() += 1;
+        Ok(PackageLease {
+            store: self.clone(),
+            id: id.clone(),
+        })
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, PackageError> + Send + 'static,
+    ) -> Result<T, PackageError> {
+        let store = self.clone();
+        let dir = self.0.dir.clone();
+        match tokio::task::spawn_blocking(move || work(&store)).await {
+            Ok(result) => result,
+            Err(gone) => Err(PackageError::io("work in", dir)(io::Error::other(gone))),
+        }
+    }
+
+    fn add_zip_now(&self, archive: &[u8]) -> Result<PackageId, PackageError> {
+        let id = PackageId::from_digest(&Sha256::digest(archive));
+        if self.contains(&id) {
+            return Ok(id);
+        }
+        let staging = Staging::new(&self.0.dir)?;
+        zip::unpack(archive, &staging.code())?;
+        let kept = staging.path.join("zip");
+        write_durably(&kept, archive).map_err(PackageError::io("write", &kept))?;
+        let zip = self.zip_path(&id);
+        fs::rename(&kept, &zip).map_err(PackageError::io("write", zip))?;
+        self.publish(&staging, &id)?;
+        Ok(id)
+    }
+
+    fn add_folder_now(&self, files: &[PackageFile]) -> Result<PackageId, PackageError> {
+        let _one_at_a_time = lock(&self.0.staging);
+        let known = self.take_known();
+        let result = self.stage(files, &known);
+        let mut known = known;
+        if let Ok((id, staged)) = &result {
+            known.learn(&self.path_of(id), staged);
+        }
+        self.state().known = Some(known);
+        result.map(|(id, _staged)| id)
+    }
+
+    fn stage(
+        &self,
+        files: &[PackageFile],
+        known: &KnownFiles,
+    ) -> Result<(PackageId, Vec<manifest::StagedFile>), PackageError> {
+        let staging = Staging::new(&self.0.dir)?;
+        let staged = folder::stage(files, &staging.code(), known)?;
+        let id = folder::id_of(&staged);
+        let list = staging.path.join("manifest");
+        manifest::write(&list, &staged).map_err(PackageError::io("write", &list))?;
+        let kept = self.manifest_path(&id);
+        fs::rename(&list, &kept).map_err(PackageError::io("write", kept))?;
+        self.publish(&staging, &id)?;
+        Ok((id, staged))
+    }
+
+    /// What earlier stagings know; read from disk the first time.
+    fn take_known(&self) -> KnownFiles {
+        if let Some(known) = self.state().known.take() {
+            return known;
+        }
+        let mut known = KnownFiles::default();
+        for id in self.ids().unwrap_or_default() {
+            if let Ok(files) = manifest::read(&self.manifest_path(&id)) {
+                known.learn(&self.path_of(&id), &files);
+            }
+        }
+        known
+    }
+
+    /// Gives a complete package its name. Another that came first with the same content is as good.
+    fn publish(&self, staging: &Staging, id: &PackageId) -> Result<(), PackageError> {
+        let path = self.path_of(id);
+        match fs::rename(staging.code(), &path) {
+            Err(error) if !path.is_dir() => Err(PackageError::io("write", path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn zip_of_now(&self, id: &PackageId) -> Result<PathBuf, PackageError> {
+        let zip = self.zip_path(id);
+        if zip.is_file() {
+            return Ok(zip);
+        }
+        let files = manifest::read(&self.manifest_path(id)).map_err(|_missing| not_found(id))?;
+        let root = self.path_of(id);
+        let staging = Staging::new(&self.0.dir)?;
+        let packed = staging.path.join("zip");
+        let out = fs::File::create_new(&packed).map_err(PackageError::io("write", &packed))?;
+        let entries = files
+            .iter()
+            .map(|file| (file.path.as_str(), root.join(&file.path), file.executable));
+        zip::pack(entries, out)?;
+        fs::rename(&packed, &zip).map_err(PackageError::io("write", &zip))?;
+        Ok(zip)
+    }
+
+    fn retain_now(&self, keep: &HashSet<PackageId>) -> Result<(), PackageError> {
+        let _nothing_is_linked_from = lock(&self.0.staging);
+        let all = self.ids().map_err(PackageError::io("read", &self.0.dir))?;
+        for id in all.iter().filter(|id| !keep.contains(*id)) {
+            self.delete(id)?;
+        }
+        Ok(())
+    }
+
+    /// Under another name first: what has its name is complete.
+    fn delete(&self, id: &PackageId) -> Result<(), PackageError> {
+        let trash = Staging::new(&self.0.dir)?;
+        let path = self.path_of(id);
+        {
+            let mut state = self.state();
+            if state.leases.contains_key(id) {
+                return Ok(());
+            }
+            if let Some(known) = &mut state.known {
+                known.forget(&path);
+            }
+            fs::rename(&path, trash.path.join("old")).map_err(PackageError::io("delete", &path))?;
+        }
+        for file in [self.zip_path(id), self.manifest_path(id)] {
+            remove(&file).map_err(PackageError::io("delete", &file))?;
+        }
+        Ok(())
+    }
+
+    fn ids(&self) -> io::Result<Vec<PackageId>> {
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(&self.0.dir)? {
+            let name = entry?.file_name();
+            if let Some(id) = name.to_str().and_then(|name| name.parse().ok()) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    fn zip_path(&self, id: &PackageId) -> PathBuf {
+        self.0.dir.join(format!("{id}.zip"))
+    }
+
+    fn manifest_path(&self, id: &PackageId) -> PathBuf {
+        self.0.dir.join(format!("{id}.manifest"))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.0.state)
+    }
+}
+
+impl Drop for PackageLease {
+    fn drop(&mut self) {
+        let mut state = self.store.state();
+        let Some(count) = state.leases.get_mut(&self.id) else {
+            return;
+        };
+        *count -= 1;
+        if *count == 0 {
+            state.leases.remove(&self.id);
+        }
+    }
+}
+
+/// A folder of work in progress, removed with all that is left in it.
+#[derive(Debug)]
+struct Staging {
+    path: PathBuf,
+}
+
+impl Staging {
+    fn new(dir: &Path) -> Result<Self, PackageError> {
+        let path = dir.join(format!("{STAGING}{}", uuid::Uuid::new_v4().simple()));
+        let staging = Self { path };
+        let code = staging.code();
+        fs::create_dir_all(&code).map_err(PackageError::io("create", code))?;
+        Ok(staging)
+    }
+
+    fn code(&self) -> PathBuf {
+        self.path.join("code")
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "cannot remove a staging folder");
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes a file or a folder; that it is gone already is success.
+fn remove(path: &Path) -> io::Result<()> {
+    let result = if path.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create_new(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+fn not_found(id: &PackageId) -> PackageError {
+    PackageError::NotFound {
+        package: id.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

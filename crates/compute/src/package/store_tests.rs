@@ -1,0 +1,229 @@
+//! The store, on real folders.
+
+use std::io::Cursor;
+use std::os::unix::fs::MetadataExt;
+
+use super::*;
+
+struct Project {
+    dir: tempfile::TempDir,
+}
+
+impl Project {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let project = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        for (path, content) in files {
+            project.save(path, content);
+        }
+        project
+    }
+
+    fn save(&self, path: &str, content: &str) {
+        let path = self.dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+    }
+
+    fn files(&self, paths: &[&str]) -> Vec<PackageFile> {
+        let file = |path: &&str| PackageFile {
+            path_in_package: (*path).to_owned(),
+            source: self.dir.path().join(path),
+            executable: path.ends_with(".sh"),
+        };
+        paths.iter().map(file).collect()
+    }
+}
+
+fn open() -> (tempfile::TempDir, PackageStore) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = PackageStore::open(dir.path().join("packages")).unwrap();
+    (dir, store)
+}
+
+fn zip_with(name: &str, content: &str) -> Bytes {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("f");
+    fs::write(&file, content).unwrap();
+    let packed = zip::pack(std::iter::once((name, file, false)), Cursor::new(Vec::new())).unwrap();
+    packed.into_inner().into()
+}
+
+fn inode(path: &Path) -> u64 {
+    fs::metadata(path).unwrap().ino()
+}
+
+#[tokio::test]
+async fn a_zip_is_kept_under_its_own_digest() {
+    let (_dir, store) = open();
+    let archive = zip_with("index.js", "exports.handler = 1");
+    let id = store.add_zip(archive.clone()).await.unwrap();
+    assert_eq!(id, PackageId::from_digest(&Sha256::digest(&archive)));
+    assert_eq!(
+        fs::read(store.path_of(&id).join("index.js")).unwrap(),
+        b"exports.handler = 1"
+    );
+    assert_eq!(store.size_of(&id).unwrap(), archive.len() as u64);
+    assert_eq!(fs::read(store.zip_of(&id).await.unwrap()).unwrap(), archive);
+    assert_eq!(store.add_zip(archive).await.unwrap(), id);
+}
+
+#[tokio::test]
+async fn a_refused_zip_leaves_nothing() {
+    let (_dir, store) = open();
+    assert!(store.add_zip(Bytes::from_static(b"no zip")).await.is_err());
+    assert_eq!(fs::read_dir(&store.0.dir).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn unchanged_files_are_linked_and_changed_ones_copied() {
+    let (_dir, store) = open();
+    let project = Project::new(&[("index.js", "1"), ("node_modules/a/index.js", "big")]);
+    let files = project.files(&["index.js", "node_modules/a/index.js"]);
+    settle(&files);
+    let first = store.add_folder(&files).await.unwrap();
+    project.save("index.js", "2");
+    let second = store.add_folder(&files).await.unwrap();
+    assert_ne!(first, second);
+    let in_package = |id, path: &str| store.path_of(id).join(path);
+    let module = "node_modules/a/index.js";
+    assert_eq!(
+        inode(&in_package(&first, module)),
+        inode(&in_package(&second, module))
+    );
+    assert_eq!(fs::read(in_package(&first, "index.js")).unwrap(), b"1");
+    assert_eq!(fs::read(in_package(&second, "index.js")).unwrap(), b"2");
+    assert_ne!(
+        inode(&in_package(&second, module)),
+        inode(&project.dir.path().join(module))
+    );
+}
+
+/// Waits until the files' times are proof: until a file made now is clearly younger.
+fn settle(files: &[PackageFile]) {
+    while files.iter().any(|file| !settled(&file.source)) {
+        std::thread::yield_now();
+    }
+}
+
+fn settled(path: &Path) -> bool {
+    let probe = tempfile::NamedTempFile::new_in(path.parent().unwrap()).unwrap();
+    let stamp = |path: &Path| manifest::Stamp::of(&fs::metadata(path).unwrap());
+    stamp(path).is_older_than(&stamp(probe.path()))
+}
+
+#[tokio::test]
+async fn links_are_found_again_after_a_restart() {
+    let (dir, store) = open();
+    let project = Project::new(&[("a.py", "a"), ("b.py", "b")]);
+    settle(&project.files(&["a.py", "b.py"]));
+    let first = store.add_folder(&project.files(&["a.py", "b.py"])).await.unwrap();
+    drop(store);
+    let store = PackageStore::open(dir.path().join("packages")).unwrap();
+    let second = store.add_folder(&project.files(&["a.py"])).await.unwrap();
+    let copy = |id| inode(&store.path_of(id).join("a.py"));
+    assert_eq!(copy(&first), copy(&second));
+}
+
+#[tokio::test]
+async fn a_file_that_keeps_size_and_mtime_but_changes_is_copied() {
+    let (_dir, store) = open();
+    let project = Project::new(&[("a.js", "old")]);
+    let files = project.files(&["a.js"]);
+    settle(&files);
+    let first = store.add_folder(&files).await.unwrap();
+    let mtime = fs::metadata(&files[0].source).unwrap().modified().unwrap();
+    project.save("a.js", "new");
+    let file = fs::File::options().write(true).open(&files[0].source).unwrap();
+    file.set_modified(mtime).unwrap();
+    let second = store.add_folder(&files).await.unwrap();
+    assert_ne!(first, second);
+    assert_eq!(fs::read(store.path_of(&second).join("a.js")).unwrap(), b"new");
+}
+
+#[tokio::test]
+async fn the_id_depends_on_paths_modes_and_contents_only() {
+    let (_dir, store) = open();
+    let one = Project::new(&[("a.js", "x"), ("run.sh", "y")]);
+    let two = Project::new(&[("a.js", "x"), ("run.sh", "y")]);
+    let id = store.add_folder(&one.files(&["a.js", "run.sh"])).await.unwrap();
+    assert_eq!(
+        store.add_folder(&two.files(&["run.sh", "a.js"])).await.unwrap(),
+        id
+    );
+    let mut other_mode = two.files(&["a.js", "run.sh"]);
+    other_mode[0].executable = true;
+    assert_ne!(store.add_folder(&other_mode).await.unwrap(), id);
+    assert_eq!(store.size_of(&id).unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_staged_folder_can_be_had_as_a_zip() {
+    let (_dir, store) = open();
+    let project = Project::new(&[("a.js", "x"), ("lib/run.sh", "y")]);
+    let id = store
+        .add_folder(&project.files(&["a.js", "lib/run.sh"]))
+        .await
+        .unwrap();
+    fs::create_dir(store.path_of(&id).join("__pycache__")).unwrap();
+    let zip = fs::read(store.zip_of(&id).await.unwrap()).unwrap();
+    let copy = store.add_zip(zip.into()).await.unwrap();
+    assert_eq!(fs::read(store.path_of(&copy).join("lib/run.sh")).unwrap(), b"y");
+    assert!(!store.path_of(&copy).join("__pycache__").exists());
+}
+
+#[tokio::test]
+async fn files_that_leave_the_package_or_are_missing_are_refused() {
+    let (_dir, store) = open();
+    let project = Project::new(&[("a.js", "x")]);
+    for path in ["../a.js", "/a.js", "", "lib/../../a.js"] {
+        let mut files = project.files(&["a.js"]);
+        files[0].path_in_package = path.to_owned();
+        let result = store.add_folder(&files).await;
+        assert!(
+            matches!(result, Err(PackageError::UnsafeEntry { .. })),
+            "{path}: {result:?}"
+        );
+    }
+    let missing = store.add_folder(&project.files(&["none.js"])).await;
+    assert!(missing.unwrap_err().to_string().contains("none.js"));
+    assert_eq!(fs::read_dir(&store.0.dir).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn only_what_is_kept_or_run_stays() {
+    let (_dir, store) = open();
+    let kept = store.add_zip(zip_with("a", "1")).await.unwrap();
+    let run = store.add_zip(zip_with("a", "2")).await.unwrap();
+    let gone = store.add_zip(zip_with("a", "3")).await.unwrap();
+    let lease = store.lease(&run).unwrap();
+    let keep = HashSet::from([kept.clone()]);
+    store.retain(&keep).await.unwrap();
+    assert!(store.contains(&kept) && store.contains(&run) && !store.contains(&gone));
+    assert!(store.size_of(&gone).is_err() && store.zip_of(&gone).await.is_err());
+    drop(lease);
+    store.retain(&keep).await.unwrap();
+    assert!(!store.contains(&run));
+    assert!(store.lease(&run).is_err());
+}
+
+#[tokio::test]
+async fn deleting_a_package_does_not_break_the_next_staging() {
+    let (_dir, store) = open();
+    let project = Project::new(&[("a.js", "x")]);
+    let files = project.files(&["a.js"]);
+    settle(&files);
+    let id = store.add_folder(&files).await.unwrap();
+    store.retain(&HashSet::new()).await.unwrap();
+    assert_eq!(store.add_folder(&files).await.unwrap(), id);
+    assert_eq!(fs::read(store.path_of(&id).join("a.js")).unwrap(), b"x");
+}
+
+#[test]
+fn half_done_work_is_removed_when_the_store_opens() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join(".staging-1/code/deep")).unwrap();
+    PackageStore::open(dir.path().to_owned()).unwrap();
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
