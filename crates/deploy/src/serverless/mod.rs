@@ -3,7 +3,9 @@
 //! [`load`] finds everything that is wrong before anything is built; [`Project::compile`] turns the
 //! loaded project into a [`Template`] once the packages' digests are known.
 
+mod javascript;
 mod project;
+mod variables;
 
 pub use project::{LoadOptions, PackageRequest, Project, ProjectFunction, Template};
 

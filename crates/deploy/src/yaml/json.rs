@@ -167,7 +167,10 @@ mod tests {
     #[test]
     fn errors_have_a_place() {
         let error = read("{\n \"a\": 1,\n}", Path::new("x.json")).unwrap_err();
-        assert_eq!(error.to_string(), "x.json:3:1: not valid JSON: key must be a string");
+        assert_eq!(
+            error.to_string(),
+            "x.json:3:1: not valid JSON: key must be a string"
+        );
         let error = read("{\"a\": 1, \"a\": 2}", Path::new("x.json")).unwrap_err();
         assert_eq!(error.to_string(), "x.json:1:10: key `a` is given twice");
         assert!(read("", Path::new("x.json")).is_err());

@@ -231,6 +231,15 @@ impl Map {
         self.entries.retain(|entry| entry.key != key);
     }
 
+    /// Appends `entry` of another mapping with another value; its key must be new here.
+    pub(crate) fn append(&mut self, entry: &Entry, node: Node) {
+        self.entries.push(Entry {
+            key: entry.key.clone(),
+            key_span: entry.key_span.clone(),
+            node,
+        });
+    }
+
     /// Appends an entry whose key the caller knows to be new.
     pub(super) fn push(&mut self, entry: Entry) {
         self.entries.push(entry);
