@@ -48,11 +48,13 @@ impl LogEvent {
         128 + self.message.len()
     }
 
+    /// True when the event has to be [`LogEvent::split`].
+    pub(crate) fn is_too_long(&self) -> bool {
+        self.message.len() > Self::MAX_MESSAGE_BYTES
+    }
+
     /// The event as several whose messages keep within the limit, cut between characters.
     pub(crate) fn split(self) -> Vec<Self> {
-        if self.message.len() <= Self::MAX_MESSAGE_BYTES {
-            return vec![self];
-        }
         let pieces = pieces(&self.message, Self::MAX_MESSAGE_BYTES);
         let piece = |message: &str| Self {
             message: message.into(),

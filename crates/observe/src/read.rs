@@ -17,8 +17,8 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// ends the search only when it is older by so much.
 const OUT_OF_ORDER_MS: i64 = 15 * 60 * 1000;
 
-/// Which events to read: those that meet every condition given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Which events to read: those that meet every condition given. By default the newest 1,000.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogQuery {
     /// The groups to read; all of them when empty.
     pub groups: Vec<String>,
@@ -34,12 +34,28 @@ pub struct LogQuery {
     pub limit: usize,
 }
 
+impl Default for LogQuery {
+    fn default() -> Self {
+        Self {
+            groups: Vec::new(),
+            since: None,
+            until: None,
+            request_id: None,
+            contains: None,
+            limit: 1_000,
+        }
+    }
+}
+
 /// Why logs could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadLogsError {
     /// The store was shut down.
     #[error("the logs are closed: the node is shutting down")]
     ShutDown,
+    /// The reader was stopped.
+    #[error("reading the logs was interrupted; try again")]
+    Interrupted,
     /// A file exists and cannot be read.
     #[error("log file `{path}` cannot be read: {source}")]
     Unreadable {
@@ -81,8 +97,11 @@ fn read_group(group: &GroupFiles, query: &LogQuery, limit: usize) -> Result<Vec<
     let mut found = Found::new(&group.group, limit);
     for path in group.segments.iter().rev() {
         let newest = read_segment(path, &filter, &mut found)?;
-        let is_past = |since: Timestamp| newest < since.plus_millis(-OUT_OF_ORDER_MS);
-        if found.is_full() || filter.since.is_some_and(is_past) {
+        let horizon = filter.since.map(|since| since.plus_millis(-OUT_OF_ORDER_MS));
+        let is_past = newest
+            .zip(horizon)
+            .is_some_and(|(newest, horizon)| newest < horizon);
+        if found.is_full() || is_past {
             break;
         }
     }
@@ -90,8 +109,12 @@ fn read_group(group: &GroupFiles, query: &LogQuery, limit: usize) -> Result<Vec<
     Ok(found.events)
 }
 
-/// Adds the matching events of a segment, newest first, and returns its newest time.
-fn read_segment(path: &Path, filter: &Filter<'_>, found: &mut Found) -> Result<Timestamp, ReadLogsError> {
+/// Adds the matching events of a segment, newest first, and returns its newest time, if it has one.
+fn read_segment(
+    path: &Path,
+    filter: &Filter<'_>,
+    found: &mut Found,
+) -> Result<Option<Timestamp>, ReadLogsError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         // Rotated away since the list was made.
@@ -103,13 +126,13 @@ fn read_segment(path: &Path, filter: &Filter<'_>, found: &mut Found) -> Result<T
             });
         }
     };
-    let mut newest = Timestamp::from_millis(i64::MIN);
+    let mut newest = None;
     // What follows the last newline is being written, or torn.
     for line in bytes.rsplit(|&byte| byte == b'\n').skip(1) {
         let Ok(line) = serde_json::from_slice::<Line<'_>>(line) else {
             continue;
         };
-        newest = newest.max(line.timestamp);
+        newest = newest.max(Some(line.timestamp));
         if filter.accepts(&line) {
             found.add(&line);
         }

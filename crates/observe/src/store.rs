@@ -164,7 +164,7 @@ impl LogStore {
             let _permit = permit;
             read(&files, &query)
         });
-        scan.await.unwrap_or(Err(ReadLogsError::ShutDown))
+        scan.await.unwrap_or(Err(ReadLogsError::Interrupted))
     }
 
     /// The names of the groups that hold events, sorted; none once the store is shut down.
@@ -177,7 +177,8 @@ impl LogStore {
     }
 
     /// Keeps the events of `group` for so many days; `None` keeps them as long as there is room.
-    /// The store does not remember it: whoever owns the setting sets it again after each start.
+    /// Holds for every read at once; the files go within the hour, while the store is used. The
+    /// store does not remember it: whoever owns the setting sets it again after each start.
     pub async fn set_retention(&self, group: &str, days: Option<u32>) {
         let group = group.to_owned();
         // A store that is shut down has nothing to expire.
@@ -241,3 +242,6 @@ impl LogStore {
         sent.ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

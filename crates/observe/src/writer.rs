@@ -38,6 +38,8 @@ pub(crate) struct Writer {
     limits: Limits,
     linger: Duration,
     clock: Clock,
+    /// The time of the batch.
+    now: Timestamp,
     tails: Arc<Tails>,
     counters: Arc<Counters>,
     groups: HashMap<Arc<str>, Group>,
@@ -63,13 +65,15 @@ impl Writer {
         clock: Clock,
         (tails, counters): (Arc<Tails>, Arc<Counters>),
     ) -> Self {
+        let now = clock.now();
         Self {
             inbox,
             root,
             limits,
             linger,
-            next_expiry: clock.now().plus_millis(EXPIRE_EVERY_MS),
             clock,
+            now,
+            next_expiry: now.plus_millis(EXPIRE_EVERY_MS),
             tails,
             counters,
             groups: HashMap::new(),
@@ -95,10 +99,10 @@ impl Writer {
             self.serve(&mut commands);
             std::thread::park_timeout(self.linger);
         }
-        self.tails.close();
     }
 
     fn serve(&mut self, commands: &mut Vec<Command>) {
+        self.now = self.clock.now();
         let watched = self.tails.is_watched();
         let mut owed = Owed::default();
         for command in commands.drain(..) {
@@ -118,15 +122,12 @@ impl Writer {
         match command {
             Command::Append { events, units } => {
                 owed.units += units as usize;
-                for event in events.into_iter().flat_map(LogEvent::split) {
-                    self.stage(&event);
-                    if watched {
-                        owed.published.push(Arc::new(event));
-                    }
+                for event in events {
+                    self.accept(event, watched, owed);
                 }
             }
             Command::SetRetention { group, days } => {
-                let now = self.clock.now();
+                let now = self.now;
                 let group = self.group(&Arc::from(group));
                 group.set_retention(days);
                 group.expire(now);
@@ -140,8 +141,21 @@ impl Writer {
         }
     }
 
+    fn accept(&mut self, event: LogEvent, watched: bool, owed: &mut Owed) {
+        if event.is_too_long() {
+            let pieces = event.split();
+            return pieces
+                .into_iter()
+                .for_each(|piece| self.accept(piece, watched, owed));
+        }
+        self.stage(&event);
+        if watched {
+            owed.published.push(Arc::new(event));
+        }
+    }
+
     fn stage(&mut self, event: &LogEvent) {
-        let now = self.clock.now();
+        let now = self.now;
         let group = self.group(&event.group);
         let was_clean = !group.has_staged();
         let lost = group.stage(event).then(|| group.write_out(now));
@@ -154,7 +168,7 @@ impl Writer {
     }
 
     fn write_out(&mut self) {
-        let now = self.clock.now();
+        let now = self.now;
         for name in std::mem::take(&mut self.dirty) {
             if let Some(group) = self.groups.get_mut(&name) {
                 let result = group.write_out(now);
@@ -184,7 +198,7 @@ impl Writer {
     }
 
     fn expire_if_due(&mut self) {
-        let now = self.clock.now();
+        let now = self.now;
         if now >= self.next_expiry {
             self.groups.values_mut().for_each(|group| group.expire(now));
             self.next_expiry = now.plus_millis(EXPIRE_EVERY_MS);
@@ -192,7 +206,7 @@ impl Writer {
     }
 
     fn snapshot(&self, groups: &[String]) -> Vec<GroupFiles> {
-        let now = self.clock.now();
+        let now = self.now;
         let asked = |name: &str| groups.is_empty() || groups.iter().any(|group| group == name);
         let matching = self
             .groups
@@ -206,5 +220,12 @@ impl Writer {
     fn group(&mut self, name: &Arc<str>) -> &mut Group {
         let open = || Group::open(&self.root, Arc::clone(name), self.limits);
         self.groups.entry(Arc::clone(name)).or_insert_with(open)
+    }
+}
+
+impl Drop for Writer {
+    /// Whatever ends the writer also ends the tails.
+    fn drop(&mut self) {
+        self.tails.close();
     }
 }
