@@ -1,0 +1,44 @@
+//! The time of a request in the common log format, `09/Apr/2015:12:34:56 +0000`.
+
+use std::io::Write as _;
+
+use tradewind_model::Timestamp;
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// Writes the time as a JSON string.
+pub(crate) fn write_request_time(out: &mut Vec<u8>, time: Timestamp) {
+    let time = jiff::tz::Offset::UTC.to_datetime(time.to_jiff());
+    let month = usize::from(time.month().unsigned_abs()).saturating_sub(1);
+    let month = MONTHS.get(month).copied().unwrap_or("Jan");
+    write!(
+        out,
+        "\"{:02}/{month}/{:04}:{:02}:{:02}:{:02} +0000\"",
+        time.day(),
+        time.year(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    )
+    .expect("writing to a Vec cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_in_the_common_log_format() {
+        for (ms, text) in [
+            (1_428_582_896_000, "\"09/Apr/2015:12:34:56 +0000\""),
+            (1_583_817_383_220, "\"10/Mar/2020:05:16:23 +0000\""),
+            (0, "\"01/Jan/1970:00:00:00 +0000\""),
+        ] {
+            let mut out = Vec::new();
+            write_request_time(&mut out, Timestamp::from_millis(ms));
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+}

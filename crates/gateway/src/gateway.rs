@@ -1,0 +1,318 @@
+//! The way of a request: API, stage, route, body, function, answer.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::header::ACCEPT;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
+use tradewind_compute::{Engine, InvokeError, InvokeRequest};
+use tradewind_model::{AccountId, Clock, Region, limits};
+use tradewind_wire::{Body, ReadBodyError, read_body};
+
+use crate::api::{Api, ApiId, ApiKind, Integration, LambdaIntegration, PayloadFormat};
+use crate::compiled::{CompiledApi, CompiledRoute, CompiledStage};
+use crate::event::{EventInput, write_event};
+use crate::failure::Failure;
+use crate::identity::{Identity, TRACE_HEADER};
+use crate::reply::{self, Malformed, Reply};
+use crate::target::Target;
+
+/// API Gateway quotas: request line and headers together.
+const HEADER_BYTES: usize = 10_240;
+
+/// What a gateway is told about its node.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// Host and port under which `{api}.execute-api.` resolves to this node, `localhost:4566`. Events
+    /// of requests that came by path carry it, so that URLs made of them work.
+    pub base_domain: String,
+    /// Whose APIs these are.
+    pub account: AccountId,
+    /// Where they are.
+    pub region: Region,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The HTTP data plane. A cheap clone; all clones serve the same APIs.
+#[derive(Clone)]
+pub struct Gateway(Arc<Shared>);
+
+struct Shared {
+    engine: Engine,
+    config: GatewayConfig,
+    apis: ArcSwap<Apis>,
+}
+
+type Apis = HashMap<Box<str>, Arc<CompiledApi>>;
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("config", &self.0.config)
+            .field("apis", &self.0.apis.load().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// A gateway without APIs.
+    #[must_use]
+    pub fn new(engine: Engine, config: GatewayConfig) -> Self {
+        Self(Arc::new(Shared {
+            engine,
+            config,
+            apis: ArcSwap::default(),
+        }))
+    }
+
+    /// The account, region and domain it serves.
+    #[must_use]
+    pub fn config(&self) -> &GatewayConfig {
+        &self.0.config
+    }
+
+    /// Which API the request names by host or path, if it names one.
+    #[must_use]
+    pub fn claims(&self, parts: &Parts) -> Option<Target> {
+        Target::of(parts)
+    }
+
+    /// Serves `api` from now on, in place of what had its id. Requests under way end as they began.
+    pub fn put_api(&self, api: Api) {
+        let api = Arc::new(CompiledApi::new(api));
+        self.0.apis.rcu(|apis| {
+            let mut apis = Apis::clone(apis);
+            apis.insert(api.id.clone(), Arc::clone(&api));
+            apis
+        });
+    }
+
+    /// Serves the API no longer.
+    pub fn remove_api(&self, id: &ApiId) {
+        self.0.apis.rcu(|apis| {
+            let mut apis = Apis::clone(apis);
+            apis.remove(id.as_str());
+            apis
+        });
+    }
+
+    /// Answers a request that [`Gateway::claims`] claimed.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the wait, not the invocation.
+    pub async fn handle<B>(&self, target: Target, request: Request<B>, peer: SocketAddr) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: fmt::Display,
+    {
+        let (parts, body) = request.into_parts();
+        let identity = Identity::new(self.0.config.clock.now(), &parts.headers);
+        let api = self.0.apis.load().get(target.api()).cloned();
+        let Some(api) = api else {
+            let reply = Failure::Forbidden.answer(ApiKind::Rest);
+            return finish(reply, ApiKind::Rest, &identity, false);
+        };
+        let call = Call {
+            gateway: &self.0,
+            parts: &parts,
+            api: &api,
+            target: &target,
+            identity: &identity,
+            peer,
+        };
+        call.answer(body).await
+    }
+}
+
+/// One request on its way.
+struct Call<'a> {
+    gateway: &'a Shared,
+    parts: &'a Parts,
+    api: &'a CompiledApi,
+    target: &'a Target,
+    identity: &'a Identity,
+    peer: SocketAddr,
+}
+
+impl Call<'_> {
+    async fn answer<B>(&self, body: B) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: fmt::Display,
+    {
+        let kind = self.api.kind;
+        let Some((stage, path)) = self.api.stage(self.target.path(self.parts.uri.path())) else {
+            let failure = if kind == ApiKind::Rest {
+                Failure::Forbidden
+            } else {
+                Failure::NoRoute
+            };
+            return finish(failure.answer(kind), kind, self.identity, false);
+        };
+        let headers = &self.parts.headers;
+        if let Some(reply) = stage
+            .cors
+            .as_ref()
+            .and_then(|cors| cors.preflight(&self.parts.method, headers))
+        {
+            return finish(reply, kind, self.identity, false);
+        }
+        let answered = self.route(stage, path, body).await;
+        let integrated = answered.is_ok();
+        let mut reply = answered.unwrap_or_else(|failure| failure.answer(kind));
+        if let Some(cors) = &stage.cors {
+            cors.apply(headers, &mut reply.headers);
+        }
+        finish(reply, kind, self.identity, integrated)
+    }
+
+    async fn route<B>(&self, stage: &CompiledStage, path: &str, body: B) -> Result<Reply, Failure>
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: fmt::Display,
+    {
+        if header_bytes(self.parts) > HEADER_BYTES {
+            return Err(Failure::HeadersTooLarge);
+        }
+        let (route, captures) = stage.route(&self.parts.method, path).ok_or(Failure::NoRoute)?;
+        let body = read_body(body, limits::HTTP_BODY_BYTES)
+            .await
+            .map_err(body_failure)?;
+        match &route.integration {
+            Integration::Mock(mock) => Ok(mock.answer(&self.parts.headers)),
+            Integration::Lambda(lambda) => {
+                let event = self.event(stage, route, lambda, path, &captures, &body);
+                let payload = self.invoke(lambda, event).await?;
+                self.map_reply(stage, lambda, &payload).map_err(|Malformed| {
+                    tracing::debug!(request_id = %self.identity.request, function = %lambda.function, "malformed proxy response");
+                    Failure::BadReply
+                })
+            }
+        }
+    }
+
+    fn event(
+        &self,
+        stage: &CompiledStage,
+        route: &CompiledRoute,
+        lambda: &LambdaIntegration,
+        path: &str,
+        captures: &[&str],
+        body: &[u8],
+    ) -> Vec<u8> {
+        let config = &self.gateway.config;
+        let input = EventInput {
+            parts: self.parts,
+            body,
+            api: self.api,
+            stage,
+            route,
+            captures,
+            path,
+            domain: &self.target.domain(&config.base_domain),
+            account: config.account.as_str(),
+            identity: self.identity,
+            peer: self.peer.ip().to_canonical(),
+        };
+        write_event(&input, lambda.payload_format)
+    }
+
+    async fn invoke(&self, lambda: &LambdaIntegration, event: Vec<u8>) -> Result<Bytes, Failure> {
+        let request = InvokeRequest {
+            request_id: self.identity.request.clone(),
+            payload: event.into(),
+            client_context: None,
+            trace_id: Some(self.identity.trace.clone()),
+            log_tail: false,
+        };
+        let invocation = self.gateway.engine.invoke(&lambda.function, request);
+        let Ok(outcome) = tokio::time::timeout(lambda.timeout, invocation).await else {
+            return Err(Failure::TimedOut);
+        };
+        let response = outcome.map_err(|error| {
+            tracing::debug!(request_id = %self.identity.request, function = %lambda.function, %error, "function not invoked");
+            invoke_failure(&error)
+        })?;
+        if response.error.is_some() {
+            Err(Failure::BadReply)
+        } else {
+            Ok(response.payload)
+        }
+    }
+
+    fn map_reply(
+        &self,
+        stage: &CompiledStage,
+        lambda: &LambdaIntegration,
+        payload: &Bytes,
+    ) -> Result<Reply, Malformed> {
+        match (self.api.kind, lambda.payload_format) {
+            (ApiKind::Rest, _) => {
+                let accept = self
+                    .parts
+                    .headers
+                    .get(ACCEPT)
+                    .and_then(|accept| accept.to_str().ok());
+                reply::rest(payload, stage.binary.contain(accept))
+            }
+            (ApiKind::Http, PayloadFormat::V1) => reply::http_api_v1(payload),
+            (ApiKind::Http, PayloadFormat::V2) => reply::http_api_v2(payload),
+        }
+    }
+}
+
+fn header_bytes(parts: &Parts) -> usize {
+    let line = parts.method.as_str().len() + parts.uri.path().len() + parts.uri.query().map_or(0, str::len);
+    parts
+        .headers
+        .iter()
+        .fold(line, |sum, (name, value)| sum + name.as_str().len() + value.len())
+}
+
+fn body_failure(error: ReadBodyError) -> Failure {
+    match error {
+        ReadBodyError::TooLarge { .. } => Failure::BodyTooLarge,
+        ReadBodyError::Interrupted { .. } => Failure::BodyInterrupted,
+    }
+}
+
+fn invoke_failure(error: &InvokeError) -> Failure {
+    match error {
+        InvokeError::NotFound { .. } => Failure::NotInvoked,
+        InvokeError::RequestTooLarge { .. } => Failure::BodyTooLarge,
+        InvokeError::Throttled { .. } => Failure::Throttled,
+        InvokeError::Unavailable { .. } | InvokeError::ShuttingDown => Failure::Unavailable,
+    }
+}
+
+/// Adds the headers that name the request. `integrated`: the answer is an integration's, to which
+/// REST APIs add the trace.
+fn finish(reply: Reply, kind: ApiKind, identity: &Identity, integrated: bool) -> Response<Body> {
+    let mut response = Response::new(Body::full(reply.body));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    let headers = response.headers_mut();
+    match kind {
+        ApiKind::Rest => {
+            headers.insert("x-amzn-requestid", value(identity.request.as_str()));
+            headers.insert("x-amz-apigw-id", value(&identity.extended));
+            if integrated {
+                headers.insert(TRACE_HEADER, value(&identity.trace));
+            }
+        }
+        ApiKind::Http => {
+            headers.insert("apigw-requestid", value(&identity.extended));
+        }
+    }
+    response
+}
+
+fn value(id: &str) -> HeaderValue {
+    HeaderValue::from_str(id).expect("ids are visible ASCII, and so is a trace that came as a header's text")
+}
