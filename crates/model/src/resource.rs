@@ -50,6 +50,30 @@ pub struct ResourceContext {
     pub prove_updates: bool,
 }
 
+impl ResourceContext {
+    /// One text for whose the resource is, to be kept in its row: a repeated create finds its own,
+    /// and nobody overwrites or deletes what belongs to another stack, logical id or replacement.
+    #[must_use]
+    pub fn owner(&self) -> String {
+        format!("{}/{}/{}", self.stack, self.logical_id, self.generated_name)
+    }
+
+    /// `generated_name` in at most `max` characters. Its end, which makes it unique, is kept.
+    #[must_use]
+    pub fn generated_name_within(&self, max: usize) -> String {
+        const UNIQUE_END: usize = 13;
+        let name: Vec<char> = self.generated_name.chars().collect();
+        if name.len() <= max {
+            return self.generated_name.clone();
+        }
+        let end = UNIQUE_END.min(max);
+        name[..max - end]
+            .iter()
+            .chain(&name[name.len() - end..])
+            .collect()
+    }
+}
+
 /// Why a resource could not be changed. Its text reaches the user as the event's status reason.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ResourceError {
@@ -122,4 +146,25 @@ pub trait ResourceType: Send + Sync + std::fmt::Debug {
         context: &'a ResourceContext,
         current: &'a ResourceState,
     ) -> BoxFuture<'a, Result<(), ResourceError>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_generated_names_keep_their_unique_end() {
+        let context = ResourceContext {
+            stack: "shop-dev".into(),
+            logical_id: "Role".into(),
+            generated_name: "shop-dev-Role-0123456789AB".into(),
+            account: crate::AccountId::default_account(),
+            region: crate::Region::default_region(),
+            prove_updates: false,
+        };
+        assert_eq!(context.generated_name_within(64), "shop-dev-Role-0123456789AB");
+        assert_eq!(context.generated_name_within(20), "shop-de-0123456789AB");
+        assert_eq!(context.generated_name_within(5), "789AB");
+        assert_eq!(context.owner(), "shop-dev/Role/shop-dev-Role-0123456789AB");
+    }
 }
