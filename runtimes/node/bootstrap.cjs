@@ -671,9 +671,13 @@ async function main() {
   } catch (error) {
     die('Uncaught Exception', error, 1);
   }
+  setImmediate(start); // a promise rejected while loading, and nobody there to see it, comes first
+}
+
+function start() {
   initialised = true;
   channel.send(FRAME.READY, '');
-  setImmediate(serveNext);
+  serveNext();
 }
 
 main();

@@ -1,0 +1,261 @@
+"""The host's side of the frame channel, for the tests of the bootstraps.
+
+A ``Function`` writes a package to a temporary folder, starts a bootstrap on it the way the engine
+does (socket as fd 3, one pipe as fds 1 and 2) and speaks frames to it. See ``../README.md``.
+"""
+
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+INVOKE, READY, INIT_ERROR, RESPONSE, ERROR = 1, 16, 17, 18, 19
+RUNTIMES = Path(__file__).resolve().parent.parent
+PATIENCE_SECONDS = 60
+MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
+ARN = "arn:aws:lambda:eu-central-1:123456789012:function:shop-api"
+
+PROGRAMS = {
+    "node": (shutil.which("node"), "node/bootstrap.cjs"),
+    "python": (sys.executable, "python/bootstrap.py"),
+    "ruby": (shutil.which("ruby"), "ruby/bootstrap.rb"),
+}
+
+ENVIRONMENT = {
+    "PATH": os.environ.get("PATH", os.defpath),
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+    "_TRADEWIND_FD": "3",
+    "LAMBDA_RUNTIME_DIR": "/var/runtime",
+    "AWS_LAMBDA_FUNCTION_NAME": "shop-api",
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+    "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/shop-api",
+    "AWS_LAMBDA_LOG_STREAM_NAME": "2030/01/01/[$LATEST]0123456789abcdef",
+}
+
+
+def requires(language):
+    """Skips a test class, and says so, where the interpreter is missing."""
+    program, _ = PROGRAMS[language]
+    return unittest.skipUnless(program, "no %s on PATH: its bootstrap is not tested" % language)
+
+
+def string(text):
+    data = text.encode()
+    return struct.pack("<I", len(data)) + data
+
+
+def invoke_frame(event, request_id="req-1", deadline=None, trace="", client_context="", identity=""):
+    """An INVOKE frame; ``event`` is any JSON value, or the bytes to send in its place."""
+    payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+    deadline = int(time.time() * 1000) + 30_000 if deadline is None else deadline
+    strings = (request_id, ARN, trace, client_context, identity)
+    body = struct.pack("<Bq", INVOKE, deadline) + b"".join(map(string, strings)) + payload
+    return struct.pack("<I", len(body)) + body
+
+
+class Answer:
+    """A frame from the function; the body of an answer stands after its request id."""
+
+    def __init__(self, data):
+        self.kind = data[0]
+        self.request_id = None
+        self.body = data[1:]
+        if self.kind in (RESPONSE, ERROR):
+            (length,) = struct.unpack_from("<I", data, 1)
+            self.request_id = data[5 : 5 + length].decode()
+            self.body = data[5 + length :]
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Function:
+    """A running bootstrap. Use it as a context manager."""
+
+    def __init__(self, language, files, handler, env=None):
+        program, bootstrap = PROGRAMS[language]
+        self.folder = tempfile.TemporaryDirectory()
+        self.root = self.folder.name
+        write_files(Path(self.root), files)
+        self.channel, inherited = socket.socketpair()
+        self.channel.settimeout(PATIENCE_SECONDS)
+        self.log, log_end = os.pipe()
+        os.set_blocking(self.log, False)
+        self.process = subprocess.Popen(
+            [program, str(RUNTIMES / bootstrap)],
+            cwd=self.root,
+            env={**ENVIRONMENT, "LAMBDA_TASK_ROOT": self.root, "_HANDLER": handler, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=log_end,
+            stderr=log_end,
+            close_fds=False,
+            preexec_fn=lambda: pass_as_fd_3(inherited.fileno()),
+        )
+        inherited.close()
+        os.close(log_end)
+        self.buffer = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.channel.close()
+        self.process.kill()
+        self.process.wait()
+        os.close(self.log)
+        self.folder.cleanup()
+
+    def receive(self):
+        while len(self.buffer) < 4 or len(self.buffer) < 4 + self._length():
+            data = self.channel.recv(1 << 20)
+            if not data:
+                raise EOFError("the function closed the channel; its output: %r" % self.output())
+            self.buffer += data
+        end = 4 + self._length()
+        frame, self.buffer = self.buffer[4:end], self.buffer[end:]
+        return Answer(frame)
+
+    def _length(self):
+        return struct.unpack_from("<I", self.buffer)[0]
+
+    def send(self, data):
+        self.channel.sendall(data)
+
+    def invoke(self, event=None, **fields):
+        """Sends an invocation and waits for its answer."""
+        self.send(invoke_frame(event, **fields))
+        return self.receive()
+
+    def output(self):
+        """What the function has written by now, as the host sees it: without waiting."""
+        chunks = []
+        while True:
+            try:
+                data = os.read(self.log, 1 << 20)
+            except BlockingIOError:
+                break
+            if not data:
+                break
+            chunks.append(data)
+        return b"".join(chunks).decode()
+
+    def exit_code(self):
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+def pass_as_fd_3(descriptor):
+    if descriptor == 3:
+        os.set_inheritable(3, True)
+    else:
+        os.dup2(descriptor, 3)
+
+
+def write_files(root, files):
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+class BootstrapTest(unittest.TestCase):
+    """What the tests of all languages need."""
+
+    language = None
+    main_file = None
+    handler = None
+
+    def function(self, source, handler=None, env=None):
+        """A started function that has said READY; ``source`` is the main file or several files."""
+        function = self.started(source, handler, env)
+        first = function.receive()
+        self.assertEqual(first.kind, READY, first.body)
+        return function
+
+    def started(self, source, handler=None, env=None):
+        files = source if isinstance(source, dict) else {self.main_file: source}
+        function = Function(self.language, files, handler or self.handler, env)
+        self.addCleanup(function.__exit__)
+        return function
+
+    def init_error(self, source, handler=None):
+        """The error of a function that cannot start, and its output."""
+        function = self.started(source, handler)
+        answer = function.receive()
+        self.assertEqual(answer.kind, INIT_ERROR, answer.body)
+        self.assertNotEqual(function.exit_code(), 0)
+        return answer.json, function.output()
+
+    def assert_result(self, function, expected, event=None, **fields):
+        answer = function.invoke(event, **fields)
+        self.assertEqual((answer.kind, answer.json), (RESPONSE, expected))
+
+    def assert_error(self, function, error_type, message, event=None, **fields):
+        answer = function.invoke(event, **fields)
+        self.assertEqual(answer.kind, ERROR, answer.body)
+        self.assertEqual((answer.json["errorType"], answer.json["errorMessage"]), (error_type, message))
+        return answer.json
+
+    def assert_too_large(self, answer):
+        self.assertEqual(answer.kind, ERROR)
+        message = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
+        self.assertEqual(answer.json, {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message})
+
+
+class ChannelTests:
+    """What holds for every bootstrap. ``echo_source`` returns its event; ``sized_source`` a string
+    as long as the event says."""
+
+    echo_source = None
+    sized_source = None
+
+    def test_answers_carry_the_request_id(self):
+        function = self.function(self.echo_source)
+        answer = function.invoke({"a": [1, 2.5, None, True]}, request_id="8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+        self.assertEqual(answer.request_id, "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+        self.assertEqual(answer.json, {"a": [1, 2.5, None, True]})
+
+    def test_text_of_any_script_survives(self):
+        function = self.function(self.echo_source)
+        for text in ("žluťoučký kůň", "日本語", "🛒 cart", "line\nbreak", ""):
+            self.assert_result(function, {"text": text}, {"text": text})
+
+    def test_an_event_may_come_in_pieces(self):
+        function = self.function(self.echo_source)
+        frame = invoke_frame({"name": "Ada"})
+        for piece in (frame[:2], frame[2:9], frame[9:]):
+            function.send(piece)
+        self.assertEqual(function.receive().json, {"name": "Ada"})
+
+    def test_events_that_wait_in_the_socket_are_answered_in_order(self):
+        function = self.function(self.echo_source)
+        function.send(b"".join(invoke_frame(n, request_id="req-%d" % n) for n in range(3)))
+        answers = [function.receive() for _ in range(3)]
+        self.assertEqual([(a.request_id, a.json) for a in answers], [("req-%d" % n, n) for n in range(3)])
+
+    def test_the_largest_event_and_the_largest_response_pass(self):
+        function = self.function(self.echo_source)
+        text = "x" * (6 * 1024 * 1024)
+        self.assert_result(function, text, text)
+        self.assert_result(function, "small", "small")
+
+    def test_a_response_over_the_limit_is_lambdas_error(self):
+        function = self.function(self.sized_source)
+        fits = MAX_RESPONSE_BYTES - len('""')
+        self.assertEqual(len(function.invoke(fits).body), MAX_RESPONSE_BYTES)
+        self.assert_too_large(function.invoke(fits + 1))
+        self.assert_result(function, "xxx", 3)
+
+    def test_the_end_of_the_channel_ends_the_process(self):
+        function = self.function(self.echo_source)
+        function.channel.shutdown(socket.SHUT_RDWR)
+        self.assertEqual(function.exit_code(), 0)
