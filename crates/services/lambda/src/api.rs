@@ -1,0 +1,255 @@
+//! The REST-JSON API: one request in, one operation, one answer or one error out.
+
+mod create_function;
+pub(crate) mod delete_function;
+mod get;
+mod invoke;
+pub(crate) mod package;
+pub(crate) mod permissions;
+pub(crate) mod tags;
+mod update_function_code;
+mod update_function_configuration;
+pub(crate) mod versions;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use serde::Serialize;
+use tradewind_model::{RequestId, limits};
+use tradewind_wire::{Body, Caller, Params, ReadBodyError, parse_query, read_body, rest_json_error};
+
+use crate::error::{LambdaError, Violations};
+use crate::names::{Scope, Shape, Target};
+use crate::operation::{Operation, Route, route};
+use crate::service::LambdaService;
+use crate::settings::Members;
+
+/// Largest request of an operation that brings a package: 50 MB in base64 and the other members.
+const UPLOAD_BYTES: usize = 70_167_211;
+/// Largest request of every other operation but Invoke.
+const REQUEST_BYTES: usize = 1024 * 1024;
+/// The limit as the service's text writes it; what it enforces is 100 bytes more.
+pub(crate) const SYNC_LIMIT_IN_TEXT: usize = limits::SYNC_PAYLOAD_BYTES - 100;
+
+/// A request whose operation is known and whose body is here.
+#[derive(Debug)]
+pub(crate) struct Call {
+    scope: Scope,
+    route: Route,
+    params: Params,
+    headers: HeaderMap,
+    body: Bytes,
+    request_id: RequestId,
+}
+
+type Answer = Result<Response<Body>, LambdaError>;
+
+impl LambdaService {
+    /// Answers one request of the Lambda API.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, a change it began still runs to its end.
+    pub async fn handle<B>(&self, request: Request<B>, caller: Caller) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: std::fmt::Display,
+    {
+        let request_id = RequestId::random();
+        match self.answer(request, caller, &request_id).await {
+            Ok(mut response) => {
+                if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
+                    response.headers_mut().insert("x-amzn-requestid", value);
+                }
+                response
+            }
+            Err(error) => {
+                if let LambdaError::Internal { cause } = &error {
+                    tracing::error!(%request_id, %cause, "a request to the Lambda API failed");
+                }
+                rest_json_error(&error.wire(), &request_id)
+            }
+        }
+    }
+
+    async fn answer<B>(&self, request: Request<B>, caller: Caller, request_id: &RequestId) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: std::fmt::Display,
+    {
+        let (parts, body) = request.into_parts();
+        let query = parts.uri.query().unwrap_or_default();
+        let route =
+            route(parts.method.as_str(), parts.uri.path(), query).ok_or(LambdaError::UnknownOperation)?;
+        let operation = route.operation;
+        let params = parse_query(query, b"").map_err(|error| LambdaError::WrongType {
+            detail: error.to_string(),
+        })?;
+        let _upload = match operation {
+            Operation::CreateFunction | Operation::UpdateFunctionCode => {
+                Some(self.uploads().acquire().await.map_err(LambdaError::internal)?)
+            }
+            _ => None,
+        };
+        let body = read_body(body, body_limit(operation))
+            .await
+            .map_err(|error| body_error(&error, operation))?;
+        let call = Call {
+            scope: Scope {
+                account: caller.account,
+                region: caller.region,
+            },
+            route,
+            params,
+            headers: parts.headers,
+            body,
+            request_id: request_id.clone(),
+        };
+        Box::pin(dispatch(self, call)).await
+    }
+}
+
+fn body_limit(operation: Operation) -> usize {
+    match operation {
+        Operation::CreateFunction | Operation::UpdateFunctionCode => UPLOAD_BYTES,
+        Operation::Invoke => limits::SYNC_PAYLOAD_BYTES,
+        _ => REQUEST_BYTES,
+    }
+}
+
+fn body_error(error: &ReadBodyError, operation: Operation) -> LambdaError {
+    match error {
+        ReadBodyError::TooLarge { .. } if operation == Operation::Invoke => LambdaError::PayloadTooLarge {
+            limit: SYNC_LIMIT_IN_TEXT,
+        },
+        ReadBodyError::TooLarge { limit } => LambdaError::RequestTooLarge {
+            limit: *limit,
+            operation: operation.entry().name,
+        },
+        ReadBodyError::Interrupted { reason } => LambdaError::RequestInterrupted {
+            reason: reason.clone(),
+        },
+    }
+}
+
+async fn dispatch(service: &LambdaService, call: Call) -> Answer {
+    match call.route.operation {
+        Operation::AddPermission => permissions::add(service, call).await,
+        Operation::CreateFunction => create_function::create_function(service, call).await,
+        Operation::DeleteFunction => delete_function::delete_function(service, call).await,
+        Operation::GetFunction => get::get_function(service, &call),
+        Operation::GetFunctionConfiguration => get::get_function_configuration(service, &call),
+        Operation::GetPolicy => permissions::get(service, &call),
+        Operation::Invoke => invoke::invoke(service, call).await,
+        Operation::ListFunctions => get::list_functions(service, &call),
+        Operation::ListTags => tags::list(service, &call),
+        Operation::ListVersionsByFunction => versions::list(service, &call),
+        Operation::PublishVersion => versions::publish(service, call).await,
+        Operation::RemovePermission => permissions::remove(service, call).await,
+        Operation::TagResource => tags::tag(service, call).await,
+        Operation::UntagResource => tags::untag(service, call).await,
+        Operation::UpdateFunctionCode => update_function_code::update_function_code(service, call).await,
+        Operation::UpdateFunctionConfiguration => update_function_configuration::update(service, call).await,
+        missing => Err(LambdaError::NotImplemented {
+            operation: missing.entry().name,
+        }),
+    }
+}
+
+impl Call {
+    /// The function of the path, with the `Qualifier` parameter.
+    fn target(&self, shape: Shape) -> Result<Target, LambdaError> {
+        Target::parse(
+            shape,
+            self.route.first(),
+            self.params.get("Qualifier"),
+            &self.scope,
+        )
+    }
+
+    /// The members of the body; none if it is empty.
+    fn members(&self) -> Result<Members, LambdaError> {
+        if self.body.is_empty() {
+            return Ok(Members::new());
+        }
+        serde_json::from_slice(&self.body).map_err(|error| body_is_wrong(&error))
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// `MaxItems`, within `1..=10000` as asked for and at most `page` as answered.
+    fn page_size(&self, page: usize) -> Result<usize, LambdaError> {
+        let Some(text) = self.params.get("MaxItems") else {
+            return Ok(page);
+        };
+        let number: Option<usize> = text.parse().ok();
+        let mut violations = Violations::default();
+        match number {
+            Some(1..=10_000) => {}
+            Some(0) => violations.add(
+                &["MaxItems"],
+                text.to_owned(),
+                "Member must have value greater than or equal to 1",
+            ),
+            Some(_) => violations.add(
+                &["MaxItems"],
+                text.to_owned(),
+                "Member must have value less than or equal to 10000",
+            ),
+            None => {
+                let detail = format!("`MaxItems` must be a number, not `{text}`");
+                return Err(LambdaError::WrongType { detail });
+            }
+        }
+        violations.into_result()?;
+        Ok(number.unwrap_or(page).min(page))
+    }
+}
+
+/// A body that is no JSON, or JSON of the wrong shape.
+fn body_is_wrong(error: &serde_json::Error) -> LambdaError {
+    let detail = error.to_string();
+    match error.classify() {
+        serde_json::error::Category::Data => LambdaError::WrongType { detail },
+        serde_json::error::Category::Io
+        | serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof => LambdaError::InvalidBody { detail },
+    }
+}
+
+/// A text member of the body that may be absent.
+fn optional_text(members: &Members, name: &str) -> Result<Option<String>, LambdaError> {
+    match members.get(name) {
+        None | Some(serde_json::Value::Null) => Ok(None),
+        Some(serde_json::Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(LambdaError::WrongType {
+            detail: format!("`{name}` must be a string"),
+        }),
+    }
+}
+
+/// A truth value of the body; false if absent.
+fn flag(members: &Members, name: &str) -> Result<bool, LambdaError> {
+    match members.get(name) {
+        None | Some(serde_json::Value::Null) => Ok(false),
+        Some(serde_json::Value::Bool(value)) => Ok(*value),
+        Some(_) => Err(LambdaError::WrongType {
+            detail: format!("`{name}` must be true or false"),
+        }),
+    }
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    let text = serde_json::to_vec(value).map_err(LambdaError::internal)?;
+    let mut response = Response::new(Body::full(text));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    Ok(response)
+}
+
+fn empty(status: StatusCode) -> Answer {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    Ok(response)
+}

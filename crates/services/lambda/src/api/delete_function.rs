@@ -1,0 +1,49 @@
+//! DeleteFunction: a function with all it has, or one published version.
+
+use http::StatusCode;
+use tradewind_model::Qualifier;
+
+use super::{Answer, Call, empty};
+use crate::error::LambdaError;
+use crate::model::Function;
+use crate::names::Shape;
+use crate::service::{Decision, LambdaService};
+
+pub(super) async fn delete_function(service: &LambdaService, call: Call) -> Answer {
+    let target = call.target(Shape::Namespaced)?;
+    let not_found = LambdaError::FunctionNotFound {
+        arn: target.unqualified_text(),
+    };
+    let version = match target.qualifier() {
+        None => None,
+        Some(Ok(Qualifier::Version(number))) => Some(number),
+        Some(Ok(Qualifier::Latest)) => return Err(LambdaError::DeleteLatest),
+        Some(Ok(Qualifier::Alias(_))) => return Err(LambdaError::DeleteAlias),
+        Some(Err(_no_such_qualifier)) => return Err(not_found),
+    };
+    let Ok(arn) = target.function_arn() else {
+        return Err(not_found);
+    };
+    let decide = move |current: Option<&Function>, _now| {
+        let Some(function) = current else {
+            return Err(not_found);
+        };
+        Ok(match version {
+            None => Decision::delete(()),
+            Some(number) => without_version(function, number),
+        })
+    };
+    service.change(arn, decide).await?;
+    empty(StatusCode::NO_CONTENT)
+}
+
+/// That the version is not there is success: it is gone.
+pub(crate) fn without_version(function: &Function, number: u64) -> Decision<()> {
+    if !function.versions.contains_key(&number) {
+        return Decision::keep(());
+    }
+    let mut after = function.clone();
+    after.versions.remove(&number);
+    after.policies.remove(&Some(Qualifier::Version(number)));
+    Decision::put(after, ())
+}

@@ -1,0 +1,221 @@
+//! Packages in requests: read, decoded and kept, for the operations that bring one.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+use tradewind_compute::{Interpreters, PackageError};
+use tradewind_model::{Language, Runtime, limits};
+
+use super::body_is_wrong;
+use crate::error::LambdaError;
+use crate::model::Code;
+use crate::service::LambdaService;
+use crate::settings::{Members, Refusal};
+
+const FROM_S3: &str = "the S3 service is not there yet; send the package as `ZipFile`";
+const FROM_REGISTRY: &str = "only zip packages run; deploy the function as one";
+
+/// Where the code comes from, as a request writes it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct WrittenCode<'a> {
+    #[serde(borrow)]
+    zip_file: Option<Text<'a>>,
+    s3_bucket: Option<String>,
+    s3_key: Option<String>,
+    image_uri: Option<String>,
+    #[serde(rename = "SourceKMSKeyArn")]
+    source_kms_key_arn: Option<String>,
+}
+
+/// Text that is borrowed where it needs no unescaping: a package is not copied once more.
+#[derive(Debug, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct WithCode<'a> {
+    #[serde(borrow)]
+    code: WrittenCode<'a>,
+}
+
+impl WrittenCode<'_> {
+    /// The bytes of the package; none if no code is named.
+    fn decode(self, path: &[&str]) -> Result<Option<Bytes>, LambdaError> {
+        let refused = |name: &str, hint| {
+            let path = path.iter().chain([&name]).map(|&part| part.to_owned()).collect();
+            Err(LambdaError::Refused(Refusal { path, hint }))
+        };
+        let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+        let from_s3 = given(&self.s3_bucket) || given(&self.s3_key);
+        if self.zip_file.is_some() && (from_s3 || given(&self.image_uri)) {
+            return Err(LambdaError::CodeTwice);
+        }
+        if from_s3 {
+            return refused("S3Bucket", FROM_S3);
+        }
+        if given(&self.image_uri) {
+            return refused("ImageUri", FROM_REGISTRY);
+        }
+        if given(&self.source_kms_key_arn) {
+            return refused(
+                "SourceKMSKeyArn",
+                "packages are not encrypted with keys of your own; remove it",
+            );
+        }
+        self.zip_file.map(|text| unzip_text(&text.0)).transpose()
+    }
+}
+
+fn unzip_text(base64: &str) -> Result<Bytes, LambdaError> {
+    let limit = limits::ZIP_BYTES;
+    if base64.len() / 4 * 3 > limit + 3 {
+        return Err(LambdaError::ZippedTooLarge { limit });
+    }
+    let decoded = STANDARD
+        .decode(base64)
+        .map_err(|_not_base64| LambdaError::WrongType {
+            detail: "`ZipFile` must be a zip archive in base64".to_owned(),
+        })?;
+    match decoded.len() {
+        0 => Err(LambdaError::EmptyZip),
+        size if size > limit => Err(LambdaError::ZippedTooLarge { limit }),
+        _ => Ok(decoded.into()),
+    }
+}
+
+/// All members of a body but those that hold a package.
+struct WithoutCode(Members);
+
+impl<'de> Deserialize<'de> for WithoutCode {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Skip;
+        impl<'de> Visitor<'de> for Skip {
+            type Value = WithoutCode;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<WithoutCode, A::Error> {
+                let mut members = Members::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "Code" || name == "ZipFile" {
+                        map.next_value::<IgnoredAny>()?;
+                    } else {
+                        members.insert(name, map.next_value::<Value>()?);
+                    }
+                }
+                Ok(WithoutCode(members))
+            }
+        }
+        deserializer.deserialize_map(Skip)
+    }
+}
+
+/// Parses a body and decodes its package on a thread of its own: it may be 70 MB.
+pub(super) async fn read(body: Bytes, place: Place) -> Result<(Members, Option<Bytes>), LambdaError> {
+    let parse = move || {
+        let wrong = |error: serde_json::Error| body_is_wrong(&error);
+        let WithoutCode(members) = serde_json::from_slice(&body).map_err(wrong)?;
+        let zip = match place {
+            Place::AtTop => serde_json::from_slice::<WrittenCode<'_>>(&body)
+                .map_err(wrong)?
+                .decode(&[]),
+            Place::InCode => serde_json::from_slice::<WithCode<'_>>(&body)
+                .map_err(wrong)?
+                .code
+                .decode(&["Code"]),
+        };
+        Ok((members, zip?))
+    };
+    tokio::task::spawn_blocking(parse)
+        .await
+        .map_err(LambdaError::internal)?
+}
+
+/// Where a body names the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// UpdateFunctionCode: among its other members.
+    AtTop,
+    /// CreateFunction: in the member `Code`.
+    InCode,
+}
+
+/// Keeps a package and tells what a version stores of it.
+pub(crate) async fn store_zip(service: &LambdaService, zip: Bytes) -> Result<Code, LambdaError> {
+    let packages = service.engine().packages();
+    let zipped_size = zip.len() as u64;
+    let package = packages.add_zip(zip).await.map_err(of_package)?;
+    Ok(Code {
+        package,
+        size_bytes: zipped_size,
+    })
+}
+
+/// What a package that is already there is to a version.
+pub(crate) fn stored(service: &LambdaService, id: &str) -> Result<Code, LambdaError> {
+    let missing = || LambdaError::PackageMissing { id: id.to_owned() };
+    let package = id.parse().map_err(|_no_id| missing())?;
+    let packages = service.engine().packages();
+    if !packages.contains(&package) {
+        return Err(missing());
+    }
+    let size_bytes = packages.size_of(&package).map_err(of_package)?;
+    Ok(Code { package, size_bytes })
+}
+
+fn of_package(error: PackageError) -> LambdaError {
+    match error {
+        PackageError::InvalidZip { reason } => {
+            tracing::debug!(%reason, "a package could not be unzipped");
+            LambdaError::BadZip
+        }
+        PackageError::TooLarge { limit_bytes } => LambdaError::UnzippedTooLarge { limit: limit_bytes },
+        PackageError::NotFound { package } => LambdaError::PackageMissing { id: package },
+        refused @ (PackageError::UnsafeEntry { .. }
+        | PackageError::TooManyEntries { .. }
+        | PackageError::ZipBomb) => LambdaError::PackageRefused {
+            reason: refused.to_string(),
+        },
+        PackageError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            LambdaError::DiskFull
+        }
+        failed @ PackageError::Io { .. } => LambdaError::internal(failed),
+    }
+}
+
+/// Fails if nothing on this machine runs the runtime; on a thread of its own, because an interpreter
+/// is run for its version the first time.
+pub(crate) async fn check_runtime(service: &LambdaService, runtime: &Runtime) -> Result<(), LambdaError> {
+    let (interpreters, runtime) = (service.interpreters().clone(), runtime.clone());
+    let check = move || available(&interpreters, &runtime);
+    tokio::task::spawn_blocking(check)
+        .await
+        .map_err(LambdaError::internal)?
+}
+
+/// Fails if nothing on this machine runs the runtime.
+///
+/// # Blocking
+/// Runs interpreters for their version the first time.
+pub(crate) fn available(interpreters: &Interpreters, runtime: &Runtime) -> Result<(), LambdaError> {
+    if matches!(runtime.language(), Language::Provided | Language::Go) {
+        return Ok(());
+    }
+    match interpreters.for_runtime(runtime) {
+        Ok(found) if found.exact => Ok(()),
+        Ok(found) => {
+            tracing::info!(%runtime, version = %found.version, "a runtime is run by another version");
+            Ok(())
+        }
+        Err(missing) => Err(LambdaError::RuntimeUnavailable {
+            runtime: missing.runtime,
+            hint: missing.hint,
+        }),
+    }
+}

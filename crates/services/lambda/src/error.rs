@@ -1,0 +1,562 @@
+//! What can go wrong, as one enum; its messages are the texts of the Lambda API. [`LambdaError::wire`]
+//! is the one place that decides code and status.
+
+use std::fmt;
+
+use tradewind_compute::InvokeError;
+use tradewind_store::DatabaseError;
+use tradewind_wire::WireError;
+
+use crate::settings::Refusal;
+
+/// Why an operation of the Lambda API failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LambdaError {
+    /// No such function or version.
+    #[error("Function not found: {arn}")]
+    FunctionNotFound {
+        /// What was asked for.
+        arn: String,
+    },
+    /// No such alias.
+    #[error("Cannot find alias arn: {arn}")]
+    AliasNotFound {
+        /// What was asked for.
+        arn: String,
+    },
+    /// The function has no policy, or does not exist.
+    #[error("The resource you requested does not exist.")]
+    PolicyNotFound,
+    /// A statement was to be removed from a policy that does not exist.
+    #[error("No policy is associated with the given resource.")]
+    NoPolicyToRemove,
+    /// A statement was to be removed from a function that does not exist.
+    #[error("No policy found for: {arn}")]
+    NoPolicyFor {
+        /// What was asked for.
+        arn: String,
+    },
+    /// The policy has no such statement.
+    #[error("Statement {id} is not found in resource policy.")]
+    StatementNotFound {
+        /// Its id.
+        id: String,
+    },
+    /// The ARN names another region than the request.
+    #[error("Functions from '{given}' are not reachable in this region ('{here}')")]
+    OtherRegion {
+        /// In the ARN.
+        given: String,
+        /// Of the request.
+        here: String,
+    },
+    /// The ARN names another account than the caller's.
+    #[error(
+        "the function belongs to account `{account}`; sign the request with an access key of that account"
+    )]
+    OtherAccount {
+        /// In the ARN.
+        account: String,
+    },
+    /// A function of that name exists.
+    #[error("Function already exist: {name}")]
+    FunctionExists {
+        /// Its name.
+        name: String,
+    },
+    /// The policy has a statement of that id.
+    #[error(
+        "The statement id ({id}) provided already exists. Please provide a new statement id, or remove the \
+         existing statement."
+    )]
+    StatementExists {
+        /// Its id.
+        id: String,
+    },
+    /// Somebody else changed the function at the same time.
+    #[error("The operation cannot be performed at this time. An update is in progress for resource: {arn}")]
+    UpdateInProgress {
+        /// The function.
+        arn: String,
+    },
+    /// The caller's revision id is not the current one.
+    #[error(
+        "The Revision Id provided does not match the latest Revision Id. Call the {operation} API to retrieve \
+         the latest Revision Id"
+    )]
+    RevisionMismatch {
+        /// What tells the current one.
+        operation: &'static str,
+    },
+    /// Members of the request break their constraints.
+    #[error("{0}")]
+    Validation(Violations),
+    /// The function name alone is too long.
+    #[error(
+        "1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: Member \
+         must have length less than or equal to 64"
+    )]
+    NameTooLong {
+        /// The name.
+        name: String,
+    },
+    /// Name and parameter name different qualifiers.
+    #[error("The derived qualifier from the function name does not match the specified qualifier.")]
+    QualifierMismatch,
+    /// A name with a qualifier where only a function makes sense.
+    #[error(
+        "This operation is permitted on Lambda functions only. Aliases and versions do not support this \
+         operation. Please specify either a function name or an unqualified function ARN."
+    )]
+    QualifierNotAllowed,
+    /// `$LATEST` cannot be deleted alone.
+    #[error("$LATEST version cannot be deleted without deleting the function.")]
+    DeleteLatest,
+    /// Aliases are deleted by DeleteAlias.
+    #[error("Deletion of aliases is not currently supported.")]
+    DeleteAlias,
+    /// Runtime or handler is missing.
+    #[error("Runtime and Handler are mandatory parameters for functions created with deployment packages.")]
+    RuntimeAndHandlerMandatory,
+    /// No such runtime.
+    #[error(
+        "Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: \
+         [{known}] or be a valid ARN"
+    )]
+    UnknownRuntime {
+        /// What was given.
+        runtime: String,
+        /// What could be given.
+        known: String,
+    },
+    /// This machine has no interpreter for the runtime.
+    #[error("the runtime `{runtime}` cannot run on this node: {hint}")]
+    RuntimeUnavailable {
+        /// The runtime.
+        runtime: String,
+        /// What to install, or what to use instead.
+        hint: String,
+    },
+    /// The environment is over 4 KB.
+    #[error(
+        "Lambda was unable to configure your environment variables because the environment variables you have \
+         provided exceeded the 4KB limit. String measured: {measured}"
+    )]
+    EnvironmentTooLarge {
+        /// The variables as JSON.
+        measured: String,
+    },
+    /// The environment sets what only the platform may set.
+    #[error(
+        "Lambda was unable to configure your environment variables because the environment variables you have \
+         provided contains reserved keys that are currently not supported for modification. Reserved keys used \
+         in this request: {keys}"
+    )]
+    ReservedEnvironmentKeys {
+        /// The keys, separated by commas.
+        keys: String,
+    },
+    /// A setting that this platform knows and does not honour yet.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The request brings no code.
+    #[error("Please provide a source for function code.")]
+    NoCode,
+    /// The request brings code twice.
+    #[error("Please do not provide other FunctionCode parameters when providing a ZipFile.")]
+    CodeTwice,
+    /// The package is empty.
+    #[error("Uploaded file must be a non-empty zip")]
+    EmptyZip,
+    /// The package is no zip file.
+    #[error("Could not unzip uploaded file. Please check your file, then try to upload again.")]
+    BadZip,
+    /// The package is too large when unzipped.
+    #[error("Unzipped size must be smaller than {limit} bytes")]
+    UnzippedTooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// The package is too large.
+    #[error("Zipped size must be smaller than {limit} bytes")]
+    ZippedTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The package would harm the node or has entries outside of itself.
+    #[error("the package is refused: {reason}")]
+    PackageRefused {
+        /// Which rule it breaks.
+        reason: String,
+    },
+    /// No package of that id was uploaded to this node.
+    #[error("there is no package `{id}` on this node; upload it first")]
+    PackageMissing {
+        /// Its id.
+        id: String,
+    },
+    /// The code is not the one the caller expects.
+    #[error(
+        "CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). Please try again \
+         with the CodeSHA256 in $LATEST."
+    )]
+    CodeSha256Mismatch {
+        /// Given.
+        given: String,
+        /// Of `$LATEST`.
+        current: String,
+    },
+    /// Policies belong to functions and published versions.
+    #[error("We currently do not support adding policies for $LATEST.")]
+    PolicyOnLatest,
+    /// Neither a service, an account, an ARN nor `*`.
+    #[error("The provided principal was invalid. Please check the principal and try again.")]
+    InvalidPrincipal,
+    /// The policy grew over 20 KB.
+    #[error("The final policy size ({size}) is bigger than the limit ({limit}).")]
+    PolicyTooLong {
+        /// In bytes.
+        size: usize,
+        /// In bytes.
+        limit: usize,
+    },
+    /// Tags belong to functions.
+    #[error("Tags on function aliases and versions are not supported. Please specify a function ARN.")]
+    TagsOnVersion,
+    /// Tags of something else than a function.
+    #[error("tags of `{arn}` are not kept: only functions have tags on this node")]
+    TagsOfOtherResource {
+        /// What was named.
+        arn: String,
+    },
+    /// Over 50 tags.
+    #[error("Number of tags exceeds resource tag limit.")]
+    TooManyTags,
+    /// TagResource without tags.
+    #[error("An error occurred and the request cannot be processed.")]
+    NoTags,
+    /// A pagination token that this API did not give.
+    #[error("the marker is not one that this operation returned; start again without it")]
+    InvalidMarker,
+    /// The body of the request is no JSON.
+    #[error("Could not parse request body into json: {detail}")]
+    InvalidBody {
+        /// What is wrong.
+        detail: String,
+    },
+    /// The payload of an invocation is no JSON.
+    #[error("Could not parse request body into json: Could not parse payload into json: {detail}")]
+    InvalidPayload {
+        /// What is wrong and where.
+        detail: String,
+    },
+    /// The client context is not base64 of JSON.
+    #[error("Client context must be a valid Base64-encoded JSON object.")]
+    InvalidClientContext,
+    /// A member of the body has the wrong type.
+    #[error("{detail}")]
+    WrongType {
+        /// What is wrong.
+        detail: String,
+    },
+    /// A synchronous payload over 6 MB.
+    #[error("Request must be smaller than {limit} bytes for the InvokeFunction operation")]
+    PayloadTooLarge {
+        /// In bytes.
+        limit: usize,
+    },
+    /// An asynchronous payload over 1 MB.
+    #[error("{size} byte payload is too large for the Event invocation type (limit {limit} bytes)")]
+    EventTooLarge {
+        /// In bytes.
+        size: usize,
+        /// In bytes.
+        limit: usize,
+    },
+    /// The body of another operation is too large.
+    #[error("Request must be smaller than {limit} bytes for the {operation} operation")]
+    RequestTooLarge {
+        /// In bytes.
+        limit: usize,
+        /// Which.
+        operation: &'static str,
+    },
+    /// The client stopped sending.
+    #[error("the request body ended early: {reason}")]
+    RequestInterrupted {
+        /// What the connection said.
+        reason: String,
+    },
+    /// No room for the invocation.
+    #[error("Rate Exceeded.")]
+    Throttled {
+        /// The service's name for the limit that was hit.
+        reason: String,
+    },
+    /// The function could not be run.
+    #[error("{message}")]
+    Unavailable {
+        /// Why.
+        message: String,
+    },
+    /// The node is stopping.
+    #[error("the node is shutting down; retry the request")]
+    ShuttingDown,
+    /// The operation is known and not there yet.
+    #[error("the operation `{operation}` of `lambda` is not implemented by this node")]
+    NotImplemented {
+        /// Its name.
+        operation: &'static str,
+    },
+    /// The request is none of this API's.
+    #[error("no operation of the Lambda API has this method and path")]
+    UnknownOperation,
+    /// The disk is full.
+    #[error("the disk of the node is full; free some space and retry")]
+    DiskFull,
+    /// The node failed; the log has the cause under the request id.
+    #[error("the node failed to complete the operation; its log says why")]
+    Internal {
+        /// For the log only.
+        cause: String,
+    },
+}
+
+impl LambdaError {
+    /// The error as REST-JSON words it.
+    #[must_use]
+    pub fn wire(&self) -> WireError {
+        let (status, code) = self.status_and_code();
+        let error = WireError::new(status, code, self.to_string());
+        match self {
+            Self::Throttled { reason } => error
+                .with_field("Reason", reason.as_str())
+                .with_header(http::header::RETRY_AFTER, http::HeaderValue::from_static("1")),
+            _ => error,
+        }
+    }
+
+    fn status_and_code(&self) -> (u16, &'static str) {
+        match self {
+            Self::FunctionNotFound { .. }
+            | Self::AliasNotFound { .. }
+            | Self::PolicyNotFound
+            | Self::NoPolicyToRemove
+            | Self::NoPolicyFor { .. }
+            | Self::StatementNotFound { .. }
+            | Self::OtherRegion { .. } => (404, "ResourceNotFoundException"),
+            Self::OtherAccount { .. } => (403, "AccessDeniedException"),
+            Self::FunctionExists { .. } | Self::StatementExists { .. } | Self::UpdateInProgress { .. } => {
+                (409, "ResourceConflictException")
+            }
+            Self::RevisionMismatch { .. } => (412, "PreconditionFailedException"),
+            Self::Validation(_) => (400, "ValidationException"),
+            Self::NameTooLong { .. }
+            | Self::QualifierMismatch
+            | Self::QualifierNotAllowed
+            | Self::DeleteLatest
+            | Self::DeleteAlias
+            | Self::RuntimeAndHandlerMandatory
+            | Self::UnknownRuntime { .. }
+            | Self::RuntimeUnavailable { .. }
+            | Self::EnvironmentTooLarge { .. }
+            | Self::ReservedEnvironmentKeys { .. }
+            | Self::Refused(_)
+            | Self::NoCode
+            | Self::CodeTwice
+            | Self::EmptyZip
+            | Self::BadZip
+            | Self::UnzippedTooLarge { .. }
+            | Self::PackageMissing { .. }
+            | Self::PackageRefused { .. }
+            | Self::CodeSha256Mismatch { .. }
+            | Self::PolicyOnLatest
+            | Self::InvalidPrincipal
+            | Self::TagsOnVersion
+            | Self::TagsOfOtherResource { .. }
+            | Self::TooManyTags
+            | Self::NoTags
+            | Self::InvalidMarker => (400, "InvalidParameterValueException"),
+            Self::PolicyTooLong { .. } => (400, "PolicyLengthExceededException"),
+            Self::InvalidBody { .. } | Self::InvalidPayload { .. } | Self::InvalidClientContext => {
+                (400, "InvalidRequestContentException")
+            }
+            Self::WrongType { .. } => (400, "SerializationException"),
+            Self::RequestInterrupted { .. } => (400, "RequestTimeoutException"),
+            Self::PayloadTooLarge { .. } | Self::EventTooLarge { .. } => (413, "RequestTooLargeException"),
+            Self::RequestTooLarge { .. } | Self::ZippedTooLarge { .. } => {
+                (413, "RequestEntityTooLargeException")
+            }
+            Self::Throttled { .. } => (429, "TooManyRequestsException"),
+            Self::NotImplemented { .. } => (501, "NotImplemented"),
+            Self::UnknownOperation => (404, "UnknownOperationException"),
+            Self::ShuttingDown => (503, "ServiceUnavailableException"),
+            Self::Unavailable { .. } | Self::DiskFull | Self::Internal { .. } => (500, "ServiceException"),
+        }
+    }
+
+    /// A failure of the node itself.
+    pub(crate) fn internal(cause: impl fmt::Display) -> Self {
+        Self::Internal {
+            cause: cause.to_string(),
+        }
+    }
+}
+
+impl From<DatabaseError> for LambdaError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::DiskFull => Self::DiskFull,
+            DatabaseError::Closed => Self::ShuttingDown,
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl LambdaError {
+    /// What the engine says of an invocation of `arn`.
+    pub(crate) fn of_invocation(error: InvokeError, arn: &tradewind_model::FunctionArn) -> Self {
+        match error {
+            InvokeError::NotFound { .. } => Self::FunctionNotFound { arn: arn.to_string() },
+            InvokeError::RequestTooLarge { .. } => Self::PayloadTooLarge {
+                limit: crate::api::SYNC_LIMIT_IN_TEXT,
+            },
+            InvokeError::Throttled { reason } => Self::Throttled {
+                reason: reason.as_str().to_owned(),
+            },
+            InvokeError::Unavailable { message } => Self::Unavailable { message },
+            InvokeError::ShuttingDown => Self::ShuttingDown,
+        }
+    }
+}
+
+/// Members of a request that break their constraints, all named at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Violations(Vec<Violation>);
+
+/// One member that breaks its constraint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Path of the member as the API spells it, for example `["EphemeralStorage", "Size"]`.
+    pub path: &'static [&'static str],
+    /// What was given; none for null.
+    pub value: Option<String>,
+    /// `Member must …`.
+    pub constraint: String,
+}
+
+impl Violations {
+    /// Adds a violation.
+    pub(crate) fn add(
+        &mut self,
+        path: &'static [&'static str],
+        value: impl Into<Option<String>>,
+        constraint: impl Into<String>,
+    ) {
+        self.0.push(Violation {
+            path,
+            value: value.into(),
+            constraint: constraint.into(),
+        });
+    }
+
+    /// Fails if there is any.
+    pub(crate) fn into_result(self) -> Result<(), LambdaError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Err(LambdaError::Validation(self))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Violation> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0.len() == 1 { "" } else { "s" };
+        write!(f, "{} validation error{plural} detected: ", self.0.len())?;
+        for (position, violation) in self.0.iter().enumerate() {
+            if position > 0 {
+                f.write_str("; ")?;
+            }
+            violation.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "Value '{value}'")?,
+            None => f.write_str("Value null")?,
+        }
+        let member: Vec<String> = self.path.iter().map(|name| lower_first(name)).collect();
+        write!(
+            f,
+            " at '{}' failed to satisfy constraint: {}",
+            member.join("."),
+            self.constraint
+        )
+    }
+}
+
+fn lower_first(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_ascii_lowercase().to_string() + letters.as_str()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn violations_read_as_the_service_words_them() {
+        let mut violations = Violations::default();
+        violations.add(
+            &["EphemeralStorage", "Size"],
+            "5".to_owned(),
+            "Member must be more",
+        );
+        let one = "1 validation error detected: Value '5' at 'ephemeralStorage.size' failed to satisfy \
+                   constraint: Member must be more";
+        assert_eq!(violations.to_string(), one);
+        violations.add(&["TagKeys"], None, "Member must not be null");
+        let two = violations.to_string();
+        assert!(
+            two.starts_with("2 validation errors detected: Value '5' at"),
+            "{two}"
+        );
+        assert!(
+            two.ends_with("; Value null at 'tagKeys' failed to satisfy constraint: Member must not be null")
+        );
+    }
+
+    #[test]
+    fn throttles_tell_their_reason_and_when_to_retry() {
+        let reason = "ReservedFunctionConcurrentInvocationLimitExceeded".to_owned();
+        let wire = LambdaError::Throttled { reason }.wire();
+        assert_eq!(
+            (wire.status, wire.code.as_ref()),
+            (429, "TooManyRequestsException")
+        );
+        assert_eq!(wire.message, "Rate Exceeded.");
+        assert_eq!(
+            wire.fields[0].1,
+            "ReservedFunctionConcurrentInvocationLimitExceeded"
+        );
+        assert_eq!(wire.headers[0].1, "1");
+    }
+
+    #[test]
+    fn causes_inside_the_node_do_not_leak() {
+        let wire = LambdaError::internal("secret path /x").wire();
+        assert_eq!(wire.status, 500);
+        assert!(!wire.message.contains("secret"), "{}", wire.message);
+    }
+}

@@ -1,0 +1,228 @@
+//! A function, its versions and its policies as this service knows them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+use tradewind_compute::{FunctionSpec, PackageId};
+use tradewind_model::{
+    EphemeralStorageMib, FunctionArn, MemoryMib, Qualifier, Runtime, TimeoutSeconds, Timestamp,
+};
+
+use crate::policy::Policy;
+
+/// The instruction set a function says it wants; the node runs its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Architecture {
+    X86_64,
+    Arm64,
+}
+
+impl Architecture {
+    /// The node's own.
+    pub(crate) const HOST: Self = if cfg!(target_arch = "aarch64") {
+        Self::Arm64
+    } else {
+        Self::X86_64
+    };
+
+    /// As the API spells it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// Reads the API's spelling.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::X86_64, Self::Arm64]
+            .into_iter()
+            .find(|known| known.as_str() == text)
+    }
+}
+
+/// The settings of one version.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Configuration {
+    pub(crate) runtime: Runtime,
+    pub(crate) handler: String,
+    pub(crate) role: String,
+    pub(crate) description: String,
+    pub(crate) memory: MemoryMib,
+    pub(crate) timeout: TimeoutSeconds,
+    pub(crate) ephemeral_storage: EphemeralStorageMib,
+    /// None where none was ever given: the API then leaves the member out.
+    pub(crate) environment: Option<BTreeMap<String, String>>,
+    pub(crate) log_group: String,
+    pub(crate) architecture: Architecture,
+}
+
+impl fmt::Debug for Configuration {
+    /// Without the values of the environment: they may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Configuration")
+            .field("runtime", &self.runtime.as_str())
+            .field("handler", &self.handler)
+            .field(
+                "environment",
+                &self.environment.as_ref().map(|e| e.keys().collect::<Vec<_>>()),
+            )
+            .finish_non_exhaustive()
+    }
+}
+
+/// The code of one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Code {
+    pub(crate) package: PackageId,
+    pub(crate) size_bytes: u64,
+}
+
+/// `$LATEST` or a published version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    pub(crate) configuration: Configuration,
+    pub(crate) code: Code,
+    pub(crate) last_modified: Timestamp,
+    pub(crate) revision_id: String,
+    /// Of a published version: what `$LATEST` was when it was published, see [`fingerprint`].
+    pub(crate) published_from: Option<String>,
+}
+
+/// The resource that made a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// The stack it is in.
+    pub(crate) stack: String,
+    /// Which resource of the stack, as `ResourceContext::owner` tells it.
+    pub(crate) resource: String,
+}
+
+/// A function with all its versions. Immutable: a change makes a new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Function {
+    /// Without qualifier.
+    pub(crate) arn: FunctionArn,
+    pub(crate) latest: Version,
+    pub(crate) versions: BTreeMap<u64, Version>,
+    /// The number the next published version gets; numbers are never used twice.
+    pub(crate) next_version: u64,
+    pub(crate) reserved_concurrency: Option<u32>,
+    pub(crate) owner: Option<Owner>,
+    pub(crate) tags: BTreeMap<String, String>,
+    /// By qualifier; the function's own under none.
+    pub(crate) policies: BTreeMap<Option<Qualifier>, Policy>,
+}
+
+impl Function {
+    /// `$LATEST` or the version of that number; none for what is not there.
+    pub(crate) fn version(&self, qualifier: &Qualifier) -> Option<&Version> {
+        match qualifier {
+            Qualifier::Latest => Some(&self.latest),
+            Qualifier::Version(number) => self.versions.get(number),
+            Qualifier::Alias(_) => None,
+        }
+    }
+
+    /// The newest published version, unless `$LATEST` differs from what it was published from.
+    pub(crate) fn unchanged_since_published(&self) -> Option<u64> {
+        let newest = self.next_version.checked_sub(1)?;
+        let version = self.versions.get(&newest)?;
+        let unchanged = version.published_from.as_deref() == Some(fingerprint(&self.latest).as_str());
+        unchanged.then_some(newest)
+    }
+
+    /// What the engine runs for `qualifier`.
+    pub(crate) fn spec(&self, qualifier: &Qualifier) -> Option<FunctionSpec> {
+        let version = self.version(qualifier)?;
+        let arn = match qualifier {
+            Qualifier::Latest => self.arn.clone(),
+            Qualifier::Version(_) | Qualifier::Alias(_) => self.arn.qualified(qualifier.clone()),
+        };
+        Some(spec(arn, version, self.reserved_concurrency))
+    }
+
+    /// All versions, `$LATEST` first.
+    pub(crate) fn qualifiers(&self) -> impl Iterator<Item = Qualifier> {
+        std::iter::once(Qualifier::Latest).chain(self.versions.keys().copied().map(Qualifier::Version))
+    }
+}
+
+fn spec(arn: FunctionArn, version: &Version, reserved_concurrency: Option<u32>) -> FunctionSpec {
+    let Configuration {
+        runtime,
+        handler,
+        memory,
+        timeout,
+        ephemeral_storage,
+        environment,
+        log_group,
+        role: _,
+        description: _,
+        architecture: _,
+    } = &version.configuration;
+    FunctionSpec {
+        arn,
+        runtime: runtime.clone(),
+        handler: handler.clone(),
+        package: version.code.package.clone(),
+        memory: *memory,
+        timeout: *timeout,
+        ephemeral_storage: *ephemeral_storage,
+        environment: environment.clone().unwrap_or_default(),
+        log_group: log_group.as_str().into(),
+        reserved_concurrency,
+    }
+}
+
+/// A digest of a version's code and settings: equal digests mean that publishing changes nothing.
+pub(crate) fn fingerprint(version: &Version) -> String {
+    let Configuration {
+        runtime,
+        handler,
+        role,
+        description,
+        memory,
+        timeout,
+        ephemeral_storage,
+        environment,
+        log_group,
+        architecture,
+    } = &version.configuration;
+    let settings = serde_json::json!([
+        version.code.package.to_string(),
+        runtime.as_str(),
+        handler,
+        role,
+        description,
+        memory.get(),
+        timeout.get(),
+        ephemeral_storage.get(),
+        environment,
+        log_group,
+        architecture.as_str(),
+    ]);
+    hex(&Sha256::digest(settings.to_string().as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a String takes all that is written");
+            text
+        })
+}
+
+/// A fresh revision id.
+pub(crate) fn new_revision() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// `2026-11-20T23:08:00.123+0000`: how `LastModified` is written.
+pub(crate) fn last_modified_text(at: Timestamp) -> String {
+    let text = at.to_rfc3339();
+    format!("{}+0000", text.trim_end_matches('Z'))
+}

@@ -1,0 +1,386 @@
+//! The queue of asynchronous invocations: rows that are leased, run, and deleted or put off.
+//!
+//! In memory stands only the agenda: for each function with rows when the next of them is due, how
+//! many there are, and how many run. A function that is slow or throttled so never stands before
+//! another one's rows. Leases name the worker that holds them; the data folder is open in one
+//! process at a time, so the leases found when the queue opens belong to a process that is dead, and
+//! are released.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tradewind_model::{Clock, FunctionArn, RequestId, Timestamp};
+use tradewind_store::{Batch, Database, Row, SqlValue};
+
+use crate::error::LambdaError;
+use crate::schedule::Attempts;
+use crate::tables::{LoadFunctionsError, arn_of};
+
+/// Invocations of one function that may wait.
+const WAITING_PER_FUNCTION: u64 = 100_000;
+/// Invocations of one function that run at the same time.
+const RUNNING_PER_FUNCTION: usize = 64;
+
+/// An invocation that is to run.
+#[derive(Clone, Debug)]
+pub(crate) struct Leased {
+    pub(crate) request_id: RequestId,
+    /// The function, without qualifier.
+    pub(crate) arn: FunctionArn,
+    /// The qualifier as it was asked for; empty for none.
+    pub(crate) qualifier: String,
+    pub(crate) payload: Bytes,
+    pub(crate) trace_id: Option<String>,
+    pub(crate) attempts: Attempts,
+}
+
+/// An invocation as it is accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted {
+    pub(crate) request_id: RequestId,
+    pub(crate) arn: FunctionArn,
+    pub(crate) qualifier: String,
+    pub(crate) payload: Bytes,
+    pub(crate) trace_id: Option<String>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    database: Database,
+    clock: Clock,
+    worker: String,
+    agenda: Mutex<BTreeMap<FunctionArn, Waiting>>,
+    changed: Notify,
+}
+
+/// What waits for one function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Waiting {
+    rows: u64,
+    running: usize,
+    /// When the first row that is not leased is due; none if all are leased.
+    due: Option<Timestamp>,
+}
+
+const RELEASE_ALL: &str = "UPDATE lambda_async_invocations SET leased_by = NULL WHERE leased_by IS NOT NULL";
+const AGENDA: &str = "SELECT account, region, name, COUNT(*), MIN(due_at) FROM lambda_async_invocations \
+    GROUP BY account, region, name";
+const INSERT: &str = "INSERT INTO lambda_async_invocations (request_id, account, region, name, qualifier, \
+    payload, trace_id, enqueued_at, due_at, leased_by, function_errors, system_errors) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, 0, 0)";
+const DUE: &str = "SELECT account, region, name, request_id, qualifier, payload, trace_id, enqueued_at, \
+    function_errors, system_errors FROM lambda_async_invocations \
+    WHERE account = $1 AND region = $2 AND name = $3 AND due_at <= $4 AND leased_by IS NULL \
+    ORDER BY due_at, request_id LIMIT $5";
+const LEASE: &str =
+    "UPDATE lambda_async_invocations SET leased_by = $2 WHERE request_id = $1 AND leased_by IS NULL";
+const NEXT_DUE: &str = "SELECT due_at FROM lambda_async_invocations \
+    WHERE account = $1 AND region = $2 AND name = $3 AND leased_by IS NULL ORDER BY due_at LIMIT 1";
+const PUT_OFF: &str = "UPDATE lambda_async_invocations SET leased_by = NULL, due_at = $2, \
+    function_errors = $3, system_errors = $4 WHERE request_id = $1";
+const DELETE: &str = "DELETE FROM lambda_async_invocations WHERE request_id = $1";
+
+impl Queue {
+    /// Reads what waits, and releases what a dead process held.
+    pub(crate) async fn open(database: Database, clock: Clock) -> Result<Self, LoadFunctionsError> {
+        database.write(Batch::new().run(RELEASE_ALL, vec![])).await?;
+        let mut agenda = BTreeMap::new();
+        for row in database.read(AGENDA, vec![]).await? {
+            let waiting = Waiting {
+                rows: u64::try_from(row.integer(3)?).unwrap_or_default(),
+                running: 0,
+                due: Some(Timestamp::from_millis(row.integer(4)?)),
+            };
+            agenda.insert(arn_of(&row)?, waiting);
+        }
+        Ok(Self {
+            database,
+            clock,
+            worker: uuid::Uuid::new_v4().to_string(),
+            agenda: Mutex::new(agenda),
+            changed: Notify::new(),
+        })
+    }
+
+    /// Keeps an invocation; on `Ok` it is durable.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: run it in a task of its own. Dropped, a row may be there that the agenda
+    /// does not know until the queue opens again.
+    pub(crate) async fn accept(&self, accepted: Accepted) -> Result<(), LambdaError> {
+        self.reserve(&accepted.arn)?;
+        let now = self.clock.now();
+        let written = self
+            .database
+            .write(Batch::new().run(INSERT, row_of(&accepted, now)))
+            .await;
+        match written {
+            Ok(_) => self.note_due(&accepted.arn, now),
+            Err(_) => self.give_back(&accepted.arn),
+        }
+        written.map(drop).map_err(LambdaError::from)
+    }
+
+    /// Leases what is due, at most `room` rows; they count as running until they are settled.
+    pub(crate) async fn lease(&self, room: usize) -> Result<Vec<Leased>, LambdaError> {
+        let now = self.clock.now();
+        let mut leased = Vec::new();
+        for (arn, free) in self.due_functions(now) {
+            let limit = free.min(room - leased.len());
+            if limit == 0 {
+                break;
+            }
+            leased.extend(self.lease_of(&arn, limit, now).await?);
+        }
+        Ok(leased)
+    }
+
+    /// When the next row is due that may run then; none if nothing waits but for running ones.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        let agenda = self.agenda();
+        agenda
+            .values()
+            .filter(|w| w.running < RUNNING_PER_FUNCTION)
+            .filter_map(|w| w.due)
+            .min()
+    }
+
+    /// Completes when rows were added, or when running ones made room.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: a wake-up that nobody saw is kept for the next call.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Ends a lease: the invocation is done or given up.
+    pub(crate) async fn finish(&self, leased: &Leased) -> Result<(), LambdaError> {
+        let delete = Batch::new().run(DELETE, vec![leased.request_id.as_str().into()]);
+        self.database.write(delete).await?;
+        self.settle(&leased.arn, true);
+        Ok(())
+    }
+
+    /// Ends a lease: the invocation runs again at `due`.
+    pub(crate) async fn put_off(
+        &self,
+        leased: &Leased,
+        attempts: Attempts,
+        due: Timestamp,
+    ) -> Result<(), LambdaError> {
+        let row = vec![
+            leased.request_id.as_str().into(),
+            due.as_millis().into(),
+            attempts.function_errors.into(),
+            attempts.system_errors.into(),
+        ];
+        let changed = self.database.write(Batch::new().run(PUT_OFF, row)).await?;
+        let deleted_meanwhile = changed.first() == Some(&0);
+        self.settle(&leased.arn, deleted_meanwhile);
+        if !deleted_meanwhile {
+            self.note_due(&leased.arn, due);
+        }
+        Ok(())
+    }
+
+    /// The function is deleted, and with it what waited for it.
+    pub(crate) fn forget(&self, arn: &FunctionArn) {
+        let mut agenda = self.agenda();
+        if let Some(waiting) = agenda.get_mut(arn) {
+            waiting.rows = waiting.running as u64;
+            waiting.due = None;
+        }
+        agenda.retain(|_, waiting| waiting.rows > 0);
+    }
+
+    fn agenda(&self) -> MutexGuard<'_, BTreeMap<FunctionArn, Waiting>> {
+        self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts one more row, or refuses it.
+    fn reserve(&self, arn: &FunctionArn) -> Result<(), LambdaError> {
+        let mut agenda = self.agenda();
+        let waiting = agenda.entry(arn.clone()).or_default();
+        if waiting.rows >= WAITING_PER_FUNCTION {
+            return Err(LambdaError::Throttled {
+                reason: "FunctionInvocationRateLimitExceeded".to_owned(),
+            });
+        }
+        waiting.rows += 1;
+        Ok(())
+    }
+
+    /// Takes back what [`Queue::reserve`] counted.
+    fn give_back(&self, arn: &FunctionArn) {
+        let mut agenda = self.agenda();
+        if let Some(waiting) = agenda.get_mut(arn) {
+            waiting.rows = waiting.rows.saturating_sub(1);
+        }
+        agenda.retain(|_, waiting| waiting.rows > 0);
+    }
+
+    /// A row is due at `due`: the worker may have to wake earlier than it thought.
+    fn note_due(&self, arn: &FunctionArn, due: Timestamp) {
+        if let Some(waiting) = self.agenda().get_mut(arn) {
+            waiting.due = Some(waiting.due.map_or(due, |other| other.min(due)));
+        }
+        self.changed.notify_one();
+    }
+
+    /// A lease ended; with `gone` the row did too.
+    fn settle(&self, arn: &FunctionArn, gone: bool) {
+        let mut agenda = self.agenda();
+        if let Some(waiting) = agenda.get_mut(arn) {
+            waiting.running = waiting.running.saturating_sub(1);
+            waiting.rows = waiting.rows.saturating_sub(u64::from(gone));
+        }
+        agenda.retain(|_, waiting| waiting.rows > 0);
+        drop(agenda);
+        self.changed.notify_one();
+    }
+
+    /// Functions with rows due and room to run them, those that have waited longest first.
+    fn due_functions(&self, now: Timestamp) -> Vec<(FunctionArn, usize)> {
+        let agenda = self.agenda();
+        let due = |(arn, waiting): (&FunctionArn, &Waiting)| {
+            let since = waiting.due.filter(|due| *due <= now)?;
+            let free = RUNNING_PER_FUNCTION
+                .checked_sub(waiting.running)
+                .filter(|free| *free > 0)?;
+            Some((since, arn.clone(), free))
+        };
+        let mut functions: Vec<_> = agenda.iter().filter_map(due).collect();
+        functions.sort_by_key(|(since, _, _)| *since);
+        functions.into_iter().map(|(_, arn, free)| (arn, free)).collect()
+    }
+
+    async fn lease_of(
+        &self,
+        arn: &FunctionArn,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Leased>, LambdaError> {
+        self.clear_due(arn);
+        let rows = self.read_due(arn, limit, now).await;
+        let leased = match rows {
+            Ok(rows) => self.mark(rows).await,
+            Err(error) => Err(error),
+        };
+        // The rows this call did not take are noted again, also after a failure.
+        let next = self.read_next_due(arn).await;
+        match next {
+            Ok(Some(due)) => self.note_due(arn, due),
+            Ok(None) => {}
+            Err(_) => self.note_due(arn, now),
+        }
+        leased
+    }
+
+    fn clear_due(&self, arn: &FunctionArn) {
+        if let Some(waiting) = self.agenda().get_mut(arn) {
+            waiting.due = None;
+        }
+    }
+
+    async fn read_due(
+        &self,
+        arn: &FunctionArn,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<Leased>, LambdaError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut params = function_key(arn);
+        params.extend([now.as_millis().into(), limit.into()]);
+        let rows = self.database.read(DUE, params).await?;
+        rows.iter()
+            .map(leased_of)
+            .collect::<Result<_, _>>()
+            .map_err(LambdaError::internal)
+    }
+
+    /// Marks the rows as leased, all together.
+    async fn mark(&self, rows: Vec<Leased>) -> Result<Vec<Leased>, LambdaError> {
+        if rows.is_empty() {
+            return Ok(rows);
+        }
+        let batch = rows.iter().fold(Batch::new(), |batch, leased| {
+            batch.run(
+                LEASE,
+                vec![leased.request_id.as_str().into(), self.worker.as_str().into()],
+            )
+        });
+        let taken = self.database.write(batch).await?;
+        let ours: Vec<Leased> = rows
+            .into_iter()
+            .zip(taken)
+            .filter(|(_, taken)| *taken == 1)
+            .map(|(l, _)| l)
+            .collect();
+        if let Some(first) = ours.first()
+            && let Some(waiting) = self.agenda().get_mut(&first.arn)
+        {
+            waiting.running += ours.len();
+        }
+        Ok(ours)
+    }
+
+    async fn read_next_due(&self, arn: &FunctionArn) -> Result<Option<Timestamp>, LambdaError> {
+        let rows = self.database.read(NEXT_DUE, function_key(arn)).await?;
+        let due = rows
+            .first()
+            .map(|row| row.integer(0))
+            .transpose()
+            .map_err(LambdaError::from)?;
+        Ok(due.map(Timestamp::from_millis))
+    }
+}
+
+fn row_of(accepted: &Accepted, now: Timestamp) -> Vec<SqlValue> {
+    let Accepted {
+        request_id,
+        arn,
+        qualifier,
+        payload,
+        trace_id,
+    } = accepted;
+    vec![
+        request_id.as_str().into(),
+        arn.account.as_str().into(),
+        arn.region.as_str().into(),
+        arn.name.as_str().into(),
+        qualifier.as_str().into(),
+        payload.to_vec().into(),
+        trace_id.clone().into(),
+        now.as_millis().into(),
+        now.as_millis().into(),
+    ]
+}
+
+fn function_key(arn: &FunctionArn) -> Vec<SqlValue> {
+    vec![
+        arn.account.as_str().into(),
+        arn.region.as_str().into(),
+        arn.name.as_str().into(),
+    ]
+}
+
+fn leased_of(row: &Row) -> Result<Leased, LoadFunctionsError> {
+    let count = |column: usize| -> Result<u32, LoadFunctionsError> {
+        Ok(u32::try_from(row.integer(column)?).unwrap_or(u32::MAX))
+    };
+    Ok(Leased {
+        arn: arn_of(row)?,
+        request_id: row.text(3)?.into(),
+        qualifier: row.text(4)?.to_owned(),
+        payload: Bytes::copy_from_slice(row.blob(5)?),
+        trace_id: row.optional_text(6)?.map(str::to_owned),
+        attempts: Attempts {
+            enqueued_at: Timestamp::from_millis(row.integer(7)?),
+            function_errors: count(8)?,
+            system_errors: count(9)?,
+        },
+    })
+}

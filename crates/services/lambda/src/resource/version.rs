@@ -1,0 +1,124 @@
+//! `AWS::Lambda::Version`.
+
+use serde_json::json;
+use tradewind_model::resource::{
+    BoxFuture, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState, ResourceType,
+    check_known, check_required, optional_text, required_text,
+};
+use tradewind_model::{FunctionArn, Qualifier};
+
+use super::{of_lambda, target};
+use crate::api::delete_function::without_version;
+use crate::api::versions::Publication;
+use crate::model::Function;
+use crate::service::{Decision, LambdaService};
+
+const ACCEPTED: &[&str] = &["CodeSha256", "Description", "FunctionName"];
+const REFUSED: &[(&str, &str)] = &[
+    ("FunctionScalingConfig", "functions scale on demand"),
+    ("ProvisionedConcurrencyConfig", "instances start on demand"),
+    (
+        "RuntimePolicy",
+        "functions run on the interpreters of this machine",
+    ),
+];
+
+/// The type.
+#[derive(Debug)]
+pub(super) struct VersionType(pub(super) LambdaService);
+
+impl ResourceType for VersionType {
+    fn type_name(&self) -> &'static str {
+        "AWS::Lambda::Version"
+    }
+
+    fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
+        let mut problems = check_known(properties, ACCEPTED, REFUSED);
+        problems.extend(check_required(properties, &["FunctionName"]));
+        problems
+    }
+
+    fn replaced_by(&self) -> &'static [&'static str] {
+        ACCEPTED
+    }
+
+    fn create<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        properties: &'a Properties,
+    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
+        Box::pin(self.publish(context, properties))
+    }
+
+    fn update<'a>(
+        &'a self,
+        _context: &'a ResourceContext,
+        current: &'a ResourceState,
+        _properties: &'a Properties,
+    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
+        // Every property replaces the version; only attributes around it can have changed.
+        Box::pin(async move { Ok(current.clone()) })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        _context: &'a ResourceContext,
+        current: &'a ResourceState,
+    ) -> BoxFuture<'a, Result<(), ResourceError>> {
+        Box::pin(async move {
+            let Ok(arn) = current.physical_id.parse::<FunctionArn>() else {
+                return Ok(());
+            };
+            let Some(Qualifier::Version(number)) = arn.qualifier else {
+                return Ok(());
+            };
+            let delete = move |function: Option<&Function>, _now| {
+                Ok(function.map_or_else(
+                    || Decision::keep(()),
+                    |function| without_version(function, number),
+                ))
+            };
+            self.0.change(arn.unqualified(), delete).await.map_err(of_lambda)
+        })
+    }
+}
+
+impl VersionType {
+    async fn publish(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        let target = target(context, &required_text(properties, "FunctionName")?)?;
+        let target = target.without_qualifier().map_err(of_lambda)?;
+        let arn = target.function_arn().map_err(of_lambda)?;
+        let publication = Publication {
+            code_sha256: optional_text(properties, "CodeSha256")?,
+            description: optional_text(properties, "Description")?,
+            revision_id: None,
+        };
+        publication.check().map_err(of_lambda)?;
+        let decide = move |current: Option<&Function>, now| {
+            let function = current.ok_or_else(|| target.not_found())?;
+            let (after, number) = publication.apply(function, now)?;
+            Ok(match after {
+                Some(after) => Decision::put(after, number),
+                None => Decision::keep(number),
+            })
+        };
+        let number = self.0.change(arn.clone(), decide).await.map_err(of_lambda)?;
+        Ok(state(&arn, number))
+    }
+}
+
+fn state(arn: &FunctionArn, number: u64) -> ResourceState {
+    let version = arn.qualified(Qualifier::Version(number)).to_string();
+    let mut attributes = Properties::new();
+    attributes.insert("Version".into(), json!(number.to_string()));
+    attributes.insert("FunctionArn".into(), json!(version));
+    ResourceState {
+        physical_id: version,
+        reference: None,
+        attributes,
+    }
+}

@@ -1,0 +1,207 @@
+//! When an asynchronous invocation runs again, and when it is given up: AWS's schedule as a pure
+//! function (Developer Guide, "How Lambda handles errors and retries with asynchronous invocation").
+//!
+//! ```text
+//! Queued ──run──▶ Running ──succeeded──▶ Done
+//!   ▲               │ the function failed: again after 1 and 2 minutes, then Dropped
+//!   └───again───────┤ throttled, or the node failed: again after 1 s … 5 min, until 6 hours old
+//!                   └ the function is gone or may not run at all: Dropped
+//! ```
+
+use tradewind_model::Timestamp;
+
+/// Retries after the function itself failed.
+const FUNCTION_RETRIES: u32 = 2;
+const FIRST_FUNCTION_DELAY_MS: i64 = 60_000;
+const FIRST_SYSTEM_DELAY_MS: i64 = 1_000;
+const LONGEST_SYSTEM_DELAY_MS: i64 = 5 * 60_000;
+/// An event older than this is not tried again: 6 hours.
+const MAXIMUM_AGE_MS: i64 = 6 * 60 * 60_000;
+
+/// What is known of an invocation before an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Attempts {
+    pub(crate) enqueued_at: Timestamp,
+    pub(crate) function_errors: u32,
+    pub(crate) system_errors: u32,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The function answered without an error.
+    Succeeded,
+    /// The function threw, crashed or timed out.
+    FunctionFailed,
+    /// There was no room for it.
+    Throttled,
+    /// The node could not run it.
+    SystemFailed,
+    /// The node is stopping; the attempt does not count.
+    Interrupted,
+    /// Its reserved concurrency is zero: it is switched off.
+    SwitchedOff,
+    /// There is no such function or version any more.
+    Missing,
+}
+
+/// What happens next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Done,
+    Again { attempts: Attempts, at: Timestamp },
+    Drop(DropReason),
+}
+
+/// Why an invocation is given up; the words are those of the service's invocation records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DropReason {
+    RetriesExhausted,
+    EventAgeExceeded,
+    SwitchedOff,
+    FunctionMissing,
+}
+
+impl DropReason {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::RetriesExhausted => "RetriesExhausted",
+            Self::EventAgeExceeded => "EventAgeExceeded",
+            Self::SwitchedOff => "ZeroReservedConcurrency",
+            Self::FunctionMissing => "FunctionMissing",
+        }
+    }
+}
+
+/// Decides what follows an attempt that ended with `outcome` at `now`.
+pub(crate) fn next(before: Attempts, outcome: Outcome, now: Timestamp) -> Next {
+    match outcome {
+        Outcome::Succeeded => Next::Done,
+        Outcome::Missing => Next::Drop(DropReason::FunctionMissing),
+        Outcome::SwitchedOff => Next::Drop(DropReason::SwitchedOff),
+        Outcome::Interrupted => Next::Again {
+            attempts: before,
+            at: now,
+        },
+        Outcome::FunctionFailed => after_function_error(before, now),
+        Outcome::Throttled | Outcome::SystemFailed => after_system_error(before, now),
+    }
+}
+
+fn after_function_error(before: Attempts, now: Timestamp) -> Next {
+    let function_errors = before.function_errors.saturating_add(1);
+    if function_errors > FUNCTION_RETRIES {
+        return Next::Drop(DropReason::RetriesExhausted);
+    }
+    let delay = FIRST_FUNCTION_DELAY_MS * i64::from(function_errors);
+    again(
+        Attempts {
+            function_errors,
+            ..before
+        },
+        now.plus_millis(delay),
+    )
+}
+
+fn after_system_error(before: Attempts, now: Timestamp) -> Next {
+    let doublings = before.system_errors.min(16);
+    let delay = (FIRST_SYSTEM_DELAY_MS << doublings).min(LONGEST_SYSTEM_DELAY_MS);
+    let system_errors = before.system_errors.saturating_add(1);
+    again(
+        Attempts {
+            system_errors,
+            ..before
+        },
+        now.plus_millis(delay),
+    )
+}
+
+fn again(attempts: Attempts, at: Timestamp) -> Next {
+    if at > attempts.enqueued_at.plus_millis(MAXIMUM_AGE_MS) {
+        return Next::Drop(DropReason::EventAgeExceeded);
+    }
+    Next::Again { attempts, at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn fresh() -> Attempts {
+        Attempts {
+            enqueued_at: START,
+            function_errors: 0,
+            system_errors: 0,
+        }
+    }
+
+    /// Fails every attempt at once with `outcome`; gives the delays and how it ended.
+    fn run_until_dropped(outcome: Outcome) -> (Vec<i64>, DropReason) {
+        let (mut attempts, mut now, mut delays) = (fresh(), START, Vec::new());
+        loop {
+            match next(attempts, outcome, now) {
+                Next::Again { attempts: after, at } => {
+                    delays.push(at.as_millis() - now.as_millis());
+                    (attempts, now) = (after, at);
+                }
+                Next::Drop(reason) => return (delays, reason),
+                Next::Done => panic!("a failure is not done"),
+            }
+        }
+    }
+
+    #[test]
+    fn function_errors_are_retried_after_one_and_two_minutes() {
+        let expected = (vec![60_000, 120_000], DropReason::RetriesExhausted);
+        assert_eq!(run_until_dropped(Outcome::FunctionFailed), expected);
+    }
+
+    #[test]
+    fn throttles_back_off_to_five_minutes_for_six_hours() {
+        for outcome in [Outcome::Throttled, Outcome::SystemFailed] {
+            let (delays, reason) = run_until_dropped(outcome);
+            assert_eq!(delays[..4], [1_000, 2_000, 4_000, 8_000]);
+            assert_eq!(delays.iter().max(), Some(&300_000));
+            assert!(delays.iter().sum::<i64>() <= MAXIMUM_AGE_MS);
+            assert!(delays.iter().sum::<i64>() > MAXIMUM_AGE_MS - LONGEST_SYSTEM_DELAY_MS);
+            assert_eq!(reason, DropReason::EventAgeExceeded);
+        }
+    }
+
+    #[test]
+    fn throttles_do_not_use_up_the_functions_retries() {
+        let throttled = Attempts {
+            system_errors: 9,
+            ..fresh()
+        };
+        let Next::Again { attempts, at } = next(throttled, Outcome::FunctionFailed, START) else {
+            panic!("the first function error is retried");
+        };
+        assert_eq!((attempts.function_errors, attempts.system_errors), (1, 9));
+        assert_eq!(at, START.plus_millis(60_000));
+    }
+
+    #[test]
+    fn a_stopping_node_does_not_count() {
+        let expected = Next::Again {
+            attempts: fresh(),
+            at: START,
+        };
+        assert_eq!(next(fresh(), Outcome::Interrupted, START), expected);
+    }
+
+    #[test]
+    fn what_cannot_run_is_dropped_at_once() {
+        assert_eq!(
+            next(fresh(), Outcome::Missing, START),
+            Next::Drop(DropReason::FunctionMissing)
+        );
+        assert_eq!(
+            next(fresh(), Outcome::SwitchedOff, START),
+            Next::Drop(DropReason::SwitchedOff)
+        );
+        assert_eq!(next(fresh(), Outcome::Succeeded, START), Next::Done);
+    }
+}

@@ -1,0 +1,323 @@
+//! The service itself: the functions in memory, and the one way to change them.
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::{Mutex, Semaphore};
+use tokio_util::task::TaskTracker;
+use tradewind_compute::{Engine, Interpreters, PackageId};
+use tradewind_model::resource::ResourceType;
+use tradewind_model::{Clock, FunctionArn, Qualifier, Runtime, Timestamp};
+use tradewind_store::Database;
+
+use crate::error::LambdaError;
+use crate::model::{Function, Version};
+use crate::names::Target;
+use crate::queue::{Accepted, Queue};
+use crate::registry::Registry;
+use crate::tables::{self, LoadFunctionsError};
+
+/// Requests that may bring a package at the same time; each may take 120 MB while it is read.
+const CONCURRENT_UPLOADS: usize = 4;
+
+/// What the service is made of.
+#[derive(Clone, Debug)]
+pub struct LambdaConfig {
+    /// Where functions and queued invocations are kept; migrated with [`crate::MIGRATIONS`].
+    pub database: Database,
+    /// What runs them.
+    pub engine: Engine,
+    /// What runs managed runtimes on this machine; the engine's own.
+    pub interpreters: Interpreters,
+    /// The time.
+    pub clock: Clock,
+    /// Where clients reach this node, for example `http://127.0.0.1:4566`: the start of `Code.Location`.
+    pub base_url: String,
+}
+
+/// The Lambda service of a node. Clones are handles to the same one.
+#[derive(Clone, Debug)]
+pub struct LambdaService(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    config: LambdaConfig,
+    registry: RwLock<Registry>,
+    /// Held while a function changes, so that database, memory and engine see the same order. It is
+    /// an async mutex because the write to the database happens while it is held.
+    changing: Mutex<()>,
+    /// The changes under way: they finish even if the client hangs up.
+    tasks: TaskTracker,
+    uploads: Semaphore,
+    queue: Queue,
+}
+
+/// One function, for lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionSummary {
+    /// Its ARN without qualifier.
+    pub arn: FunctionArn,
+    /// What interprets its code.
+    pub runtime: Runtime,
+    /// Its handler.
+    pub handler: String,
+    /// Its memory in MiB.
+    pub memory_mib: u32,
+    /// Its timeout in seconds.
+    pub timeout_seconds: u32,
+    /// When `$LATEST` changed last.
+    pub last_modified: Timestamp,
+    /// The size of its package.
+    pub code_size_bytes: u64,
+    /// The stack that made it.
+    pub stack: Option<String>,
+    /// Its state: `Active`.
+    pub state: &'static str,
+}
+
+/// What a change makes of a function, and what it answers.
+pub(crate) struct Decision<T> {
+    after: After,
+    answer: T,
+}
+
+enum After {
+    Same,
+    Put(Box<Function>),
+    Gone,
+}
+
+impl<T> Decision<T> {
+    /// Leaves the function as it is.
+    pub(crate) fn keep(answer: T) -> Self {
+        Self {
+            after: After::Same,
+            answer,
+        }
+    }
+
+    /// Makes or replaces it.
+    pub(crate) fn put(function: Function, answer: T) -> Self {
+        Self {
+            after: After::Put(Box::new(function)),
+            answer,
+        }
+    }
+
+    /// Deletes it.
+    pub(crate) fn delete(answer: T) -> Self {
+        Self {
+            after: After::Gone,
+            answer,
+        }
+    }
+}
+
+impl LambdaService {
+    /// Reads all functions and tells the engine of them.
+    ///
+    /// # Errors
+    /// When the database fails or holds what this binary cannot read.
+    pub async fn open(config: LambdaConfig) -> Result<Self, LoadFunctionsError> {
+        let mut registry = Registry::default();
+        for function in tables::load(&config.database).await? {
+            tell_engine(&config.engine, None, Some(&function));
+            registry.put(Arc::new(function));
+        }
+        let queue = Queue::open(config.database.clone(), config.clock.clone()).await?;
+        Ok(Self(Arc::new(Shared {
+            config,
+            registry: RwLock::new(registry),
+            changing: Mutex::new(()),
+            tasks: TaskTracker::new(),
+            uploads: Semaphore::new(CONCURRENT_UPLOADS),
+            queue,
+        })))
+    }
+
+    /// All functions, by account, region and name.
+    #[must_use]
+    pub fn list_functions(&self) -> Vec<FunctionSummary> {
+        self.registry(|registry| registry.all().map(|function| summary(function)).collect())
+    }
+
+    /// The packages that functions and versions use; others may be deleted. A package that was just
+    /// uploaded is in use only once its function is there, so collect before clients are served.
+    #[must_use]
+    pub fn packages_in_use(&self) -> HashSet<PackageId> {
+        let packages = |function: &Arc<Function>| -> Vec<PackageId> {
+            let versions = function.versions.values().chain([&function.latest]);
+            versions.map(|version| version.code.package.clone()).collect()
+        };
+        self.registry(|registry| registry.all().flat_map(packages).collect())
+    }
+
+    /// The CloudFormation types of this service.
+    #[must_use]
+    pub fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+        crate::resource::types(self)
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.config.engine
+    }
+
+    pub(crate) fn interpreters(&self) -> &Interpreters {
+        &self.0.config.interpreters
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.config.clock
+    }
+
+    pub(crate) fn base_url(&self) -> &str {
+        &self.0.config.base_url
+    }
+
+    pub(crate) fn uploads(&self) -> &Semaphore {
+        &self.0.uploads
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.0.queue
+    }
+
+    /// Reads the functions. `read` is short: changes wait for it.
+    pub(crate) fn registry<T>(&self, read: impl FnOnce(&Registry) -> T) -> T {
+        read(&self.0.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The function of an unqualified ARN.
+    pub(crate) fn find(&self, arn: &FunctionArn) -> Option<Arc<Function>> {
+        self.registry(|registry| registry.get(arn))
+    }
+
+    /// The function a request names.
+    pub(crate) fn function(&self, target: &Target) -> Result<Arc<Function>, LambdaError> {
+        let arn = target.function_arn()?;
+        self.find(&arn).ok_or_else(|| target.not_found())
+    }
+
+    /// Changes one function: `decide` sees it as it is now and says what becomes of it; its answer
+    /// comes back after the change is in the database, in memory and told to the engine.
+    ///
+    /// # Cancel safety
+    /// The change runs to its end even if this future is dropped.
+    pub(crate) async fn change<T: Send + 'static>(
+        &self,
+        arn: FunctionArn,
+        decide: impl FnOnce(Option<&Function>, Timestamp) -> Result<Decision<T>, LambdaError> + Send + 'static,
+    ) -> Result<T, LambdaError> {
+        let service = self.clone();
+        let task = self
+            .0
+            .tasks
+            .spawn(async move { service.change_to_the_end(arn, decide).await });
+        task.await.map_err(LambdaError::internal)?
+    }
+
+    async fn change_to_the_end<T>(
+        &self,
+        arn: FunctionArn,
+        decide: impl FnOnce(Option<&Function>, Timestamp) -> Result<Decision<T>, LambdaError>,
+    ) -> Result<T, LambdaError> {
+        let _turn = self.0.changing.lock().await;
+        let before = self.find(&arn);
+        let Decision { after, answer } = decide(before.as_deref(), self.clock().now())?;
+        let after = match after {
+            After::Same => return Ok(answer),
+            After::Put(function) => Some(Arc::from(function)),
+            After::Gone => None,
+        };
+        self.0
+            .config
+            .database
+            .write(tables::change(before.as_deref(), after.as_deref()))
+            .await?;
+        self.remember(&arn, after.clone());
+        tell_engine(self.engine(), before.as_deref(), after.as_deref());
+        if after.is_none() {
+            self.queue().forget(&arn);
+        }
+        Ok(answer)
+    }
+
+    fn remember(&self, arn: &FunctionArn, after: Option<Arc<Function>>) {
+        let mut registry = self.0.registry.write().unwrap_or_else(PoisonError::into_inner);
+        match after {
+            Some(function) => registry.put(function),
+            None => registry.remove(arn),
+        }
+    }
+
+    /// Queues an asynchronous invocation; on `Ok` it is durable.
+    ///
+    /// # Cancel safety
+    /// It runs to its end even if this future is dropped.
+    pub(crate) async fn enqueue(&self, accepted: Accepted) -> Result<(), LambdaError> {
+        let service = self.clone();
+        let task = self
+            .0
+            .tasks
+            .spawn(async move { service.queue().accept(accepted).await });
+        task.await.map_err(LambdaError::internal)?
+    }
+
+    /// Waits for the changes under way. Call it after the last request was accepted.
+    pub async fn shutdown(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+}
+
+/// Deploys what is new or different, removes what is gone.
+fn tell_engine(engine: &Engine, before: Option<&Function>, after: Option<&Function>) {
+    let specs = |function: Option<&Function>| -> Vec<_> {
+        function
+            .into_iter()
+            .flat_map(|f| f.qualifiers().filter_map(|q| f.spec(&q)))
+            .collect()
+    };
+    let (old, new) = (specs(before), specs(after));
+    for spec in old
+        .iter()
+        .filter(|spec| new.iter().all(|other| other.arn != spec.arn))
+    {
+        engine.remove(&spec.arn);
+    }
+    for spec in new.into_iter().filter(|spec| !old.contains(spec)) {
+        engine.deploy(spec);
+    }
+}
+
+fn summary(function: &Function) -> FunctionSummary {
+    let Version {
+        configuration,
+        code,
+        last_modified,
+        ..
+    } = &function.latest;
+    FunctionSummary {
+        arn: function.arn.clone(),
+        runtime: configuration.runtime.clone(),
+        handler: configuration.handler.clone(),
+        memory_mib: configuration.memory.get(),
+        timeout_seconds: configuration.timeout.get(),
+        last_modified: *last_modified,
+        code_size_bytes: code.size_bytes,
+        stack: function.owner.as_ref().map(|owner| owner.stack.clone()),
+        state: "Active",
+    }
+}
+
+/// The version of `function` that `target` names, with the qualifier its ARN shows.
+pub(crate) fn version_of<'a>(
+    function: &'a Function,
+    target: &Target,
+) -> Result<(&'a Version, Option<Qualifier>), LambdaError> {
+    let qualifier = target.qualifier().transpose()?;
+    let version = function
+        .version(&qualifier.clone().unwrap_or_default())
+        .ok_or_else(|| target.not_found())?;
+    Ok((version, qualifier))
+}

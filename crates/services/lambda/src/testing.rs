@@ -1,0 +1,199 @@
+//! For tests of this crate: a service over a database in memory and an engine in a temporary folder.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use serde_json::{Value, json};
+use tradewind_compute::{Engine, EngineConfig, Interpreters};
+use tradewind_model::resource::{Properties, ResourceContext, ResourceType};
+use tradewind_model::{AccountId, Clock, Region, Timestamp};
+use tradewind_observe::{LogOptions, LogStore};
+use tradewind_store::Database;
+use tradewind_wire::{Caller, read_body};
+
+use crate::service::{LambdaConfig, LambdaService};
+
+pub(crate) const ROLE: &str = "arn:aws:iam::000000000000:role/r";
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// A service, what it stands on, and its clock. The folder goes with it.
+pub(crate) struct World {
+    pub(crate) service: LambdaService,
+    pub(crate) config: LambdaConfig,
+    pub(crate) clock: Clock,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer: status, headers and body.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) bytes: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("no JSON: {:?}", self.bytes))
+    }
+
+    /// The error code and text.
+    pub(crate) fn error(&self) -> (u16, String, String) {
+        let code = self.headers["x-amzn-errortype"].to_str().unwrap().to_owned();
+        (
+            self.status,
+            code,
+            self.json()["message"].as_str().unwrap().to_owned(),
+        )
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(START);
+        let interpreters = Interpreters::discover(&std::env::var_os("PATH").unwrap());
+        let engine = engine(folder.path().to_owned(), &interpreters);
+        let config = LambdaConfig {
+            database: Database::in_memory_for_tests(&[crate::MIGRATIONS]),
+            engine,
+            interpreters,
+            clock: clock.clone(),
+            base_url: "http://127.0.0.1:4566".to_owned(),
+        };
+        let service = LambdaService::open(config.clone()).await.unwrap();
+        Self {
+            service,
+            config,
+            clock,
+            _folder: folder,
+        }
+    }
+
+    /// The service as the next start of the node finds it.
+    pub(crate) async fn reopened(&self) -> LambdaService {
+        LambdaService::open(self.config.clone()).await.unwrap()
+    }
+
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let bytes = if body.is_null() {
+            Bytes::new()
+        } else {
+            body.to_string().into()
+        };
+        self.send(Request::builder().method(method).uri(path).body(bytes).unwrap())
+            .await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Bytes>) -> Answer {
+        let caller = Caller {
+            account: AccountId::default_account(),
+            region: Region::default_region(),
+            access_key: None,
+            service: None,
+        };
+        let response = self.service.handle(request.map(Full::new), caller).await;
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            bytes: read_body(body, usize::MAX).await.unwrap(),
+        }
+    }
+
+    pub(crate) async fn create(&self, name: &str, source: &str) -> Value {
+        let answer = self
+            .call("POST", "/2015-03-31/functions", &create_body(name, source))
+            .await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()
+    }
+
+    pub(crate) async fn invoke(
+        &self,
+        name: &str,
+        headers: &[(&str, &str)],
+        payload: &'static [u8],
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method("POST")
+            .uri(format!("/2015-03-31/functions/{name}/invocations"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Bytes::from_static(payload)).unwrap())
+            .await
+    }
+
+    pub(crate) fn resource_type(&self, name: &str) -> Arc<dyn ResourceType> {
+        let types = self.service.resource_types();
+        types.into_iter().find(|kind| kind.type_name() == name).unwrap()
+    }
+}
+
+fn engine(folder: PathBuf, interpreters: &Interpreters) -> Engine {
+    let logs = LogStore::open(folder.join("logs"), Clock::system(), LogOptions::default()).unwrap();
+    let config = EngineConfig {
+        packages_dir: folder.join("packages"),
+        run_dir: folder.join("run"),
+        bootstraps_dir: folder.join("bootstraps"),
+        account: AccountId::default_account(),
+        region: Region::default_region(),
+        endpoint_url: "http://127.0.0.1:4566".to_owned(),
+        account_concurrency: 10,
+        memory_budget_bytes: None,
+        keep_alive: EngineConfig::KEEP_ALIVE,
+        clock: Clock::system(),
+        logs,
+        interpreters: interpreters.clone(),
+    };
+    Engine::start(config).unwrap()
+}
+
+/// The body of a CreateFunction of a Node function.
+pub(crate) fn create_body(name: &str, source: &str) -> Value {
+    json!({
+        "FunctionName": name, "Runtime": "nodejs20.x", "Handler": "index.handler", "Role": ROLE,
+        "Code": {"ZipFile": zip_base64(source)},
+    })
+}
+
+/// A package with `source` in `index.js`, in base64.
+pub(crate) fn zip_base64(source: &str) -> String {
+    use std::io::Write as _;
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive
+        .start_file("index.js", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    archive.write_all(source.as_bytes()).unwrap();
+    STANDARD.encode(archive.finish().unwrap().into_inner())
+}
+
+/// The context of resource `logical_id` of stack `shop`.
+pub(crate) fn context(logical_id: &str) -> ResourceContext {
+    ResourceContext {
+        stack: "shop".to_owned(),
+        logical_id: logical_id.to_owned(),
+        generated_name: format!("shop-{logical_id}-0123456789AB"),
+        account: AccountId::default_account(),
+        region: Region::default_region(),
+        prove_updates: false,
+    }
+}
+
+/// The properties of a Node function with inline code.
+pub(crate) fn function_properties(source: &str) -> Properties {
+    let properties = json!({
+        "Runtime": "nodejs20.x", "Handler": "index.handler", "Role": ROLE, "Code": {"ZipFile": source},
+    });
+    properties.as_object().unwrap().clone()
+}

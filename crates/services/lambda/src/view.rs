@@ -1,0 +1,103 @@
+//! Functions as the API shows them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tradewind_model::Qualifier;
+
+use crate::model::{Function, Version, last_modified_text};
+
+/// `FunctionConfiguration` of the API.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ConfigurationView<'a> {
+    function_name: &'a str,
+    function_arn: String,
+    runtime: &'a str,
+    role: &'a str,
+    handler: &'a str,
+    code_size: u64,
+    description: &'a str,
+    timeout: u32,
+    memory_size: u32,
+    last_modified: String,
+    code_sha256: String,
+    version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<EnvironmentView<'a>>,
+    tracing_config: Value,
+    revision_id: &'a str,
+    #[serde(flatten)]
+    state: Option<StateView>,
+    package_type: &'static str,
+    architectures: [&'static str; 1],
+    ephemeral_storage: Value,
+    snap_start: Value,
+    logging_config: Value,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct EnvironmentView<'a> {
+    variables: &'a BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct StateView {
+    state: &'static str,
+    last_update_status: &'static str,
+}
+
+/// How much of a configuration is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// All of it.
+    Full,
+    /// What lists show: without the state.
+    Listed,
+}
+
+/// Shows one version. `qualifier` is what the ARN ends with; without one the version is `$LATEST`.
+pub(crate) fn configuration<'a>(
+    function: &'a Function,
+    version: &'a Version,
+    qualifier: Option<&Qualifier>,
+    detail: Detail,
+) -> ConfigurationView<'a> {
+    let settings = &version.configuration;
+    let state = StateView {
+        state: "Active",
+        last_update_status: "Successful",
+    };
+    ConfigurationView {
+        function_name: function.arn.name.as_str(),
+        function_arn: qualifier.map_or_else(
+            || function.arn.to_string(),
+            |q| function.arn.qualified(q.clone()).to_string(),
+        ),
+        runtime: settings.runtime.as_str(),
+        role: &settings.role,
+        handler: &settings.handler,
+        code_size: version.code.size_bytes,
+        description: &settings.description,
+        timeout: settings.timeout.get(),
+        memory_size: settings.memory.get(),
+        last_modified: last_modified_text(version.last_modified),
+        code_sha256: version.code.package.code_sha256_base64(),
+        version: qualifier.cloned().unwrap_or_default().to_string(),
+        environment: settings
+            .environment
+            .as_ref()
+            .map(|variables| EnvironmentView { variables }),
+        tracing_config: json!({"Mode": "PassThrough"}),
+        revision_id: &version.revision_id,
+        state: (detail == Detail::Full).then_some(state),
+        package_type: "Zip",
+        architectures: [settings.architecture.as_str()],
+        ephemeral_storage: json!({"Size": settings.ephemeral_storage.get()}),
+        snap_start: json!({"ApplyOn": "None", "OptimizationStatus": "Off"}),
+        logging_config: json!({"LogFormat": "Text", "LogGroup": settings.log_group}),
+    }
+}
