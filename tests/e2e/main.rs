@@ -1,4 +1,8 @@
 //! End-to-end tests: unmodified clients against the real binary. `cargo xtask test` builds the
 //! binary, installs the clients and runs these; plain `cargo test` skips them.
 
+mod aws_clients;
+mod handlers;
+mod http;
+mod refusals;
 mod up;

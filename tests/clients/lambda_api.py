@@ -1,0 +1,188 @@
+"""Lambda's API through boto3, unmodified. argv: the node's endpoint. Any failed expectation raises."""
+import base64
+import io
+import json
+import sys
+import zipfile
+
+import boto3
+from botocore.exceptions import ClientError
+
+endpoint = sys.argv[1]
+session = boto3.Session("000000000000", "secret", region_name="us-east-1")
+client = session.client("lambda", endpoint_url=endpoint)
+
+SOURCE = """
+import json, time
+
+def handler(event, context):
+    if event.get("raise"):
+        raise ValueError("no such basket")
+    if event.get("sleep"):
+        time.sleep(event["sleep"])
+    print("seen", json.dumps(event))
+    return {"event": event, "request": context.aws_request_id, "arn": context.invoked_function_arn,
+            "client": context.client_context.custom if context.client_context else None}
+"""
+
+
+def package(source=SOURCE, name="index.py"):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, source)
+    return buffer.getvalue()
+
+
+def fails_with(code, call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == code, error.response
+        return error.response
+    raise AssertionError(f"{call.__name__} should have failed with {code}")
+
+
+def payload(answer):
+    return json.loads(answer["Payload"].read())
+
+
+def create():
+    created = client.create_function(
+        FunctionName="basket", Runtime="python3.11", Handler="index.handler",
+        Role="arn:aws:iam::000000000000:role/any", Code={"ZipFile": package()}, Timeout=2,
+        Environment={"Variables": {"SHOP": "tradewind"}}, Tags={"team": "shop"},
+    )
+    assert created["FunctionArn"] == "arn:aws:lambda:us-east-1:000000000000:function:basket", created
+    assert created["Version"] == "$LATEST" and len(base64.b64decode(created["CodeSha256"])) == 32
+    client.get_waiter("function_active_v2").wait(FunctionName="basket")
+    fails_with("ResourceConflictException", client.create_function, FunctionName="basket",
+               Runtime="python3.11", Handler="index.handler", Role="arn:aws:iam::000000000000:role/any",
+               Code={"ZipFile": package()})
+
+
+def invoke():
+    answer = client.invoke(FunctionName="basket", Payload=json.dumps({"a": 1}), LogType="Tail")
+    assert answer["StatusCode"] == 200 and answer["ExecutedVersion"] == "$LATEST", answer
+    assert "FunctionError" not in answer
+    log = base64.b64decode(answer["LogResult"]).decode()
+    result = payload(answer)
+    assert result["event"] == {"a": 1}
+    assert f"START RequestId: {result['request']} Version: $LATEST" in log, log
+    assert 'seen {"a": 1}' in log and "REPORT RequestId: " in log and "Billed Duration: " in log, log
+    assert result["request"] == answer["ResponseMetadata"]["RequestId"], answer["ResponseMetadata"]
+    context = base64.b64encode(json.dumps({"custom": {"k": "v"}}).encode()).decode()
+    assert payload(client.invoke(FunctionName="basket", Payload="{}", ClientContext=context))["client"] == {"k": "v"}
+    for name in ("basket:$LATEST", "000000000000:function:basket", "arn:aws:lambda:us-east-1:000000000000:function:basket"):
+        assert payload(client.invoke(FunctionName=name, Payload="{}"))["event"] == {}
+
+
+def invoke_errors():
+    answer = client.invoke(FunctionName="basket", Payload='{"raise": true}')
+    assert answer["StatusCode"] == 200 and answer["FunctionError"] == "Unhandled", answer
+    error = payload(answer)
+    assert (error["errorType"], error["errorMessage"]) == ("ValueError", "no such basket"), error
+    answer = client.invoke(FunctionName="basket", Payload='{"sleep": 30}')
+    error = payload(answer)
+    assert answer["FunctionError"] == "Unhandled" and "Task timed out after 2.00 seconds" in error["errorMessage"], error
+    assert payload(client.invoke(FunctionName="basket", Payload="{}"))["event"] == {}
+    fails_with("ResourceNotFoundException", client.invoke, FunctionName="nobody", Payload="{}")
+    fails_with("ResourceNotFoundException", client.invoke, FunctionName="basket", Qualifier="7", Payload="{}")
+    fails_with("InvalidRequestContentException", client.invoke, FunctionName="basket", Payload="{nope")
+    fails_with("RequestTooLargeException", client.invoke, FunctionName="basket", Payload=json.dumps("x" * 6_400_000))
+
+
+def other_types():
+    assert client.invoke(FunctionName="basket", InvocationType="DryRun")["StatusCode"] == 204
+    assert client.invoke(FunctionName="basket", InvocationType="Event", Payload="{}")["StatusCode"] == 202
+
+
+def change():
+    before = client.get_function_configuration(FunctionName="basket")
+    changed = client.update_function_configuration(FunctionName="basket", Timeout=5, MemorySize=256, Description="d")
+    assert (changed["Timeout"], changed["MemorySize"], changed["Description"]) == (5, 256, "d")
+    assert changed["RevisionId"] != before["RevisionId"]
+    client.get_waiter("function_updated_v2").wait(FunctionName="basket")
+    source = "def handler(event, context):\n    return 'second'\n"
+    client.update_function_code(FunctionName="basket", ZipFile=package(source))
+    client.get_waiter("function_updated_v2").wait(FunctionName="basket")
+    assert payload(client.invoke(FunctionName="basket", Payload="{}")) == "second"
+    fails_with("PreconditionFailedException", client.update_function_code, FunctionName="basket",
+               ZipFile=package(), RevisionId=before["RevisionId"])
+
+
+def versions():
+    first = client.publish_version(FunctionName="basket", Description="one")
+    assert first["Version"] == "1", first
+    assert client.publish_version(FunctionName="basket")["Version"] == "1", "nothing changed"
+    client.update_function_code(FunctionName="basket", ZipFile=package())
+    assert payload(client.invoke(FunctionName="basket", Qualifier="1", Payload="{}")) == "second"
+    assert payload(client.invoke(FunctionName="basket", Payload="{}"))["event"] == {}
+    listed = client.list_versions_by_function(FunctionName="basket")["Versions"]
+    assert [v["Version"] for v in listed] == ["$LATEST", "1"], listed
+
+
+def permissions():
+    client.add_permission(FunctionName="basket", StatementId="s1", Action="lambda:InvokeFunction",
+                          Principal="apigateway.amazonaws.com", SourceArn="arn:aws:execute-api:us-east-1:000000000000:x/*")
+    policy = json.loads(client.get_policy(FunctionName="basket")["Policy"])
+    statement = policy["Statement"][0]
+    assert statement["Sid"] == "s1" and statement["Effect"] == "Allow", policy
+    assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}, policy
+    fails_with("ResourceConflictException", client.add_permission, FunctionName="basket", StatementId="s1",
+               Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com")
+    client.remove_permission(FunctionName="basket", StatementId="s1")
+    fails_with("ResourceNotFoundException", client.get_policy, FunctionName="basket")
+
+
+def tags_and_lists():
+    arn = client.get_function(FunctionName="basket")["Configuration"]["FunctionArn"]
+    client.tag_resource(Resource=arn, Tags={"stage": "dev"})
+    assert client.list_tags(Resource=arn)["Tags"] == {"team": "shop", "stage": "dev"}
+    client.untag_resource(Resource=arn, TagKeys=["team"])
+    assert client.list_tags(Resource=arn)["Tags"] == {"stage": "dev"}
+    for number in range(3):
+        client.create_function(FunctionName=f"more-{number}", Runtime="nodejs20.x", Handler="index.handler",
+                               Role="arn:aws:iam::000000000000:role/any",
+                               Code={"ZipFile": package("exports.handler = async () => 1", "index.js")})
+    pages = client.get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 2})
+    names = [f["FunctionName"] for page in pages for f in page["Functions"]]
+    assert names == ["basket", "more-0", "more-1", "more-2"], names
+
+
+def accounts():
+    sts = session.client("sts", endpoint_url=endpoint)
+    assert sts.get_caller_identity()["Account"] == "000000000000"
+    other = boto3.Session("123456789012", "secret", region_name="us-east-1")
+    assert other.client("sts", endpoint_url=endpoint).get_caller_identity()["Account"] == "123456789012"
+
+
+def code_location():
+    import urllib.request
+
+    location = client.get_function(FunctionName="basket")["Code"]["Location"]
+    archive = zipfile.ZipFile(io.BytesIO(urllib.request.urlopen(location).read()))
+    assert archive.namelist() == ["index.py"], archive.namelist()
+
+
+def refusals():
+    role = "arn:aws:iam::000000000000:role/any"
+    fails_with("InvalidParameterValueException", client.create_function, FunctionName="x", Runtime="python3.11",
+               Handler="index.handler", Role=role, Code={"ZipFile": b"this is no zip"})
+    fails_with("InvalidParameterValueException", client.create_function, FunctionName="x", Runtime="cobol74",
+               Handler="index.handler", Role=role, Code={"ZipFile": package()})
+    fails_with("InvalidParameterValueException", client.create_function, FunctionName="x", Runtime="python3.11",
+               Handler="index.handler", Role=role, Code={"ZipFile": package()},
+               Environment={"Variables": {"AWS_REGION": "here"}})
+    fails_with("ResourceNotFoundException", client.get_function, FunctionName="x")
+
+
+def delete():
+    client.delete_function(FunctionName="basket")
+    fails_with("ResourceNotFoundException", client.get_function, FunctionName="basket")
+    fails_with("ResourceNotFoundException", client.delete_function, FunctionName="basket")
+
+
+for step in (create, invoke, invoke_errors, other_types, change, versions, permissions, tags_and_lists,
+             accounts, code_location, refusals, delete):
+    step()
+    print("ok", step.__name__)

@@ -1,0 +1,134 @@
+//! The AWS CLI and boto3, unmodified, against `tradewind serve`.
+
+use std::process::{Command, Output};
+
+use tradewind_tests::{Node, cache, root, stderr, stdout, until};
+
+fn client(program: &str, arguments: &[&str], node: &Node) -> Output {
+    Command::new(cache().join("venv/bin").join(program))
+        .args(arguments)
+        .env_remove("AWS_PROFILE")
+        .env("AWS_ACCESS_KEY_ID", "000000000000")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_ENDPOINT_URL", node.url(""))
+        .current_dir(root().join("tests/clients"))
+        .output()
+        .expect("the client was installed")
+}
+
+fn succeeds(program: &str, arguments: &[&str], node: &Node) -> String {
+    let output = client(program, arguments, node);
+    let (out, err) = (stdout(&output), stderr(&output));
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}\n{out}\n{err}\nnode:\n{}",
+        node.output()
+    );
+    out
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn boto3_finds_lambdas_api() {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::serve(data.path());
+    let output = succeeds("python3", &["lambda_api.py", &node.url("")], &node);
+    assert!(output.ends_with("ok delete\n"), "{output}");
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn the_aws_cli_creates_and_invokes() {
+    let data = tempfile::tempdir().unwrap();
+    let work = tempfile::tempdir().unwrap();
+    let node = Node::serve(data.path());
+    let zip = work.path().join("function.zip");
+    let source = "exports.handler = async (event) => ({ got: event });";
+    let script = "import sys, zipfile; zipfile.ZipFile(sys.argv[1], 'w').writestr('index.js', sys.argv[2])";
+    succeeds("python3", &["-c", script, zip.to_str().unwrap(), source], &node);
+    let code = format!("fileb://{}", zip.display());
+    let role = "arn:aws:iam::000000000000:role/r";
+    let create = [
+        "lambda",
+        "create-function",
+        "--function-name",
+        "echo",
+        "--runtime",
+        "nodejs20.x",
+        "--handler",
+        "index.handler",
+        "--role",
+        role,
+        "--zip-file",
+        &code,
+    ];
+    succeeds("aws", &create, &node);
+    let out = work.path().join("out.json");
+    let invoke = [
+        "lambda",
+        "invoke",
+        "--function-name",
+        "echo",
+        "--payload",
+        "{\"a\": 1}",
+        out.to_str().unwrap(),
+    ];
+    let answer = succeeds("aws", &invoke, &node);
+    assert!(answer.contains("\"StatusCode\": 200"), "{answer}");
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), "{\"got\":{\"a\":1}}");
+    let identity = succeeds("aws", &["sts", "get-caller-identity"], &node);
+    assert!(identity.contains("\"Account\": \"000000000000\""), "{identity}");
+    let missing = client(
+        "aws",
+        &["lambda", "get-function", "--function-name", "nobody"],
+        &node,
+    );
+    assert!(
+        stderr(&missing).contains("ResourceNotFoundException"),
+        "{}",
+        stderr(&missing)
+    );
+    let s3 = client("aws", &["s3api", "list-buckets"], &node);
+    assert!(stderr(&s3).contains("NotImplemented"), "{}", stderr(&s3));
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn an_accepted_event_is_run_also_after_a_kill() {
+    let data = tempfile::tempdir().unwrap();
+    let work = tempfile::tempdir().unwrap();
+    let marker = work.path().join("ran");
+    let node = Node::serve(data.path());
+    let script = r"
+import boto3, io, sys, zipfile
+endpoint, marker, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+source = f'''
+def handler(event, context):
+    with open({marker!r}, 'a') as log:
+        log.write(str(event['n']) + '\n')
+'''
+buffer = io.BytesIO()
+with zipfile.ZipFile(buffer, 'w') as archive:
+    archive.writestr('index.py', source)
+client = boto3.client('lambda', endpoint_url=endpoint)
+client.create_function(FunctionName='note', Runtime='python3.11', Handler='index.handler',
+                       Role='arn:aws:iam::000000000000:role/r', Code={'ZipFile': buffer.getvalue()})
+for n in range(count):
+    client.invoke(FunctionName='note', InvocationType='Event', Payload='{\'n\': %d}'.replace('\'', '\x22') % n)
+";
+    succeeds(
+        "python3",
+        &["-c", script, &node.url(""), marker.to_str().unwrap(), "200"],
+        &node,
+    );
+    node.kill();
+    let again = Node::serve(data.path());
+    until("every accepted event to run", || {
+        let ran = std::fs::read_to_string(&marker).unwrap_or_default();
+        let numbers: std::collections::BTreeSet<&str> = ran.lines().collect();
+        (numbers.len() == 200).then_some(())
+    });
+    let (status, output) = again.interrupt();
+    assert_eq!(status.code(), Some(0), "{output}");
+}
