@@ -1,0 +1,180 @@
+//! The project's own `build` script.
+//!
+//! `npm run build` is run when the package needs it: a handler's file does not exist without it, or lies in
+//! a folder that builds write (`dist`, `build`, `out`, …) and is older than the sources. Once it has run, it
+//! runs again whenever a source changes, and only then: the sources' contents are fingerprinted, times are
+//! not looked at, so a script that rewrites its outputs does not start itself again.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use tradewind_model::Language;
+
+use super::command::Invocation;
+use super::entry::Entry;
+use super::install;
+use super::stamp::{Fingerprint, Stamp};
+use super::{Built, Context, cannot_write};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::package::rules::Rules;
+use crate::package::walk::{Scope, select};
+
+/// Folders that builds write.
+const OUTPUT_FOLDERS: [&str; 10] = [
+    "dist", "build", "out", "output", "bundle", "_build", ".build", ".dist", ".webpack", ".esbuild",
+];
+
+/// Runs the script where its outputs are missing or older than the sources.
+pub(super) async fn run(context: Context<'_>, built: &mut Built) -> Result<(), Diagnostics> {
+    let root = context.root();
+    if install::read_manifest(root)?.script("build").is_none() {
+        return Ok(());
+    }
+    let stamp = Stamp::of(root, "npm-run-build");
+    let sources = sources(root);
+    let fingerprint = fingerprint(&sources);
+    if !is_due(context, &stamp, &sources, &fingerprint) {
+        return Ok(());
+    }
+    install::ensure_development_packages(context, built).await?;
+    let Some(npm) = context.tools.find("npm") else {
+        return Err(install::no_npm(root));
+    };
+    context.build_dir()?;
+    context.say("building: npm run build");
+    let written = |cause| cannot_write(root, &cause);
+    stamp.clear().map_err(written)?;
+    let invocation = Invocation::new("npm run build", &npm, root).args(["run", "build"]);
+    if let Err(error) = install::quiet_npm(invocation).run(context.tools).await {
+        let manifest = Span::start_of(&root.join("package.json"));
+        return Err(Diagnostic::error(error.to_string())
+            .at(&manifest)
+            .hint("the handlers come from the `build` script of package.json: fix what it reports")
+            .into());
+    }
+    stamp.write(&fingerprint).map_err(written)
+}
+
+fn is_due(context: Context<'_>, stamp: &Stamp, sources: &[PathBuf], fingerprint: &str) -> bool {
+    let handlers = context.functions(Language::Node);
+    let entries: Vec<Entry> = handlers
+        .iter()
+        .filter_map(|function| Entry::of(function))
+        .collect();
+    if entries.iter().any(|entry| entry.source(context.root()).is_none()) {
+        return true;
+    }
+    if stamp.exists() {
+        return !stamp.is(fingerprint);
+    }
+    let outputs = entries
+        .iter()
+        .filter(|entry| {
+            entry
+                .top_folder()
+                .is_some_and(|top| OUTPUT_FOLDERS.contains(&top))
+        })
+        .filter_map(|entry| modified(&entry.runnable(context.root())?));
+    let newest_source = sources.iter().filter_map(|source| modified(source)).max();
+    outputs.min() < newest_source && has_outputs(&entries)
+}
+
+fn has_outputs(entries: &[Entry]) -> bool {
+    entries
+        .iter()
+        .filter_map(Entry::top_folder)
+        .any(|top| OUTPUT_FOLDERS.contains(&top))
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
+
+/// Everything in the service directory that is neither installed nor built.
+fn sources(root: &Path) -> Vec<PathBuf> {
+    let mut rules = Rules::with_defaults();
+    let installed = ["node_modules", "coverage", "target", ".venv", "vendor"];
+    for folder in installed.into_iter().chain(OUTPUT_FOLDERS) {
+        rules.exclude(&format!("**/{folder}/**"));
+    }
+    match select(root, &rules, Scope::All, false) {
+        Ok(selection) => selection.files.into_iter().map(|file| file.source).collect(),
+        Err(error) => {
+            tracing::warn!(%error, "the sources of the build script cannot be listed");
+            Vec::new()
+        }
+    }
+}
+
+fn fingerprint(sources: &[PathBuf]) -> String {
+    sources
+        .iter()
+        .fold(Fingerprint::default(), |all, path| all.file(path))
+        .finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::testing::{Workspace, function, program};
+
+    const MANIFEST: &str = r#"{"scripts":{"build":"make"}}"#;
+    const NPM: &str = "echo run >> .tradewind/log; mkdir -p dist; echo exports.handler=1 > dist/x.js";
+
+    fn workspace(handler: &str, files: &[(&str, &str)]) -> Workspace {
+        let workspace = Workspace::new(files, vec![function("f", "nodejs20.x", handler)]);
+        program(&workspace.bin(), "npm", NPM);
+        workspace
+    }
+
+    async fn run_here(workspace: &Workspace) -> usize {
+        run(workspace.context(), &mut Built::default()).await.unwrap();
+        let log = std::fs::read_to_string(workspace.root().join(".tradewind/log"));
+        log.unwrap_or_default().lines().count()
+    }
+
+    #[tokio::test]
+    async fn it_runs_when_the_handler_is_missing_and_again_when_sources_change() {
+        let workspace = workspace("dist/x.handler", &[("package.json", MANIFEST), ("src/x.js", "1")]);
+        assert_eq!(run_here(&workspace).await, 1);
+        assert_eq!(run_here(&workspace).await, 1, "nothing has changed");
+        std::fs::write(workspace.root().join("src/x.js"), "2").unwrap();
+        assert_eq!(run_here(&workspace).await, 2);
+    }
+
+    #[tokio::test]
+    async fn handlers_that_are_sources_need_none() {
+        let workspace = workspace("src/x.handler", &[("package.json", MANIFEST), ("src/x.js", "1")]);
+        assert_eq!(run_here(&workspace).await, 0);
+    }
+
+    #[tokio::test]
+    async fn outputs_newer_than_the_sources_are_believed() {
+        let files = [("package.json", MANIFEST), ("src/x.js", "1"), ("dist/x.js", "")];
+        let workspace = workspace("dist/x.handler", &files);
+        let newer = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(4_000_000_000);
+        let output = workspace.root().join("dist/x.js");
+        let file = std::fs::File::options().write(true).open(&output).unwrap();
+        file.set_modified(newer).unwrap();
+        assert_eq!(run_here(&workspace).await, 0);
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(run_here(&workspace).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_failing_script_is_shown_and_not_recorded() {
+        let workspace = workspace("dist/x.handler", &[("package.json", MANIFEST)]);
+        program(
+            &workspace.bin(),
+            "npm",
+            "echo 'src/x.ts(3,1): no such thing'; exit 2",
+        );
+        let error = run(workspace.context(), &mut Built::default()).await.unwrap_err();
+        assert!(
+            error.to_string().contains("src/x.ts(3,1): no such thing"),
+            "{error}"
+        );
+        program(&workspace.bin(), "npm", NPM);
+        assert_eq!(run_here(&workspace).await, 1);
+    }
+}

@@ -1,0 +1,100 @@
+//! What a build may use: the programs on a search path, the interpreters that will run the code, a cache.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, MutexGuard};
+use tradewind_model::Runtime;
+
+/// The programs and folders that builds use. Cheap to clone; clones share one lock, so that two packages of a
+/// project never run a package manager in the same folder at once.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    path: OsString,
+    cache_dir: PathBuf,
+    interpreters: BTreeMap<Box<str>, PathBuf>,
+    lock: Arc<Mutex<()>>,
+}
+
+impl Tools {
+    /// Tools found on `path` (the value of `$PATH`); what has to be fetched is kept below `cache_dir`.
+    #[must_use]
+    pub fn new(path: impl Into<OsString>, cache_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            cache_dir: cache_dir.into(),
+            interpreters: BTreeMap::new(),
+            lock: Arc::new(Mutex::new(())),
+        }
+    }
+
+    /// Names the program that will run `runtime`, so that packages are installed for exactly that one.
+    #[must_use]
+    pub fn with_interpreter(mut self, runtime: &Runtime, program: impl Into<PathBuf>) -> Self {
+        self.interpreters.insert(runtime.as_str().into(), program.into());
+        self
+    }
+
+    /// The search path programs are found on.
+    #[must_use]
+    pub fn path(&self) -> &std::ffi::OsStr {
+        &self.path
+    }
+
+    /// Where fetched tools are kept.
+    #[must_use]
+    pub fn cache_dir(&self) -> &Path {
+        &self.cache_dir
+    }
+
+    /// The program `name` on the search path.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<PathBuf> {
+        std::env::split_paths(&self.path)
+            .map(|folder| folder.join(name))
+            .find(|candidate| is_program(candidate))
+    }
+
+    /// The interpreter for `runtime`: the one that was named, else the first of `names` on the search path.
+    pub(crate) fn interpreter(&self, runtime: &Runtime, names: &[String]) -> Option<PathBuf> {
+        let named = self.interpreters.get(runtime.as_str()).cloned();
+        named.or_else(|| names.iter().find_map(|name| self.find(name)))
+    }
+
+    /// Waits until no other build step runs.
+    pub(crate) async fn exclusive(&self) -> MutexGuard<'_, ()> {
+        self.lock.lock().await
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::testing::tree;
+
+    #[test]
+    fn only_executable_files_are_programs() {
+        let dir = tree(&[("one/tool", ""), ("two/tool", "")]);
+        let run = dir.path().join("two/tool");
+        std::fs::set_permissions(&run, PermissionsExt::from_mode(0o755)).unwrap();
+        let path = std::env::join_paths([dir.path().join("one"), dir.path().join("two")]).unwrap();
+        let tools = Tools::new(path, dir.path());
+        assert_eq!(tools.find("tool"), Some(run));
+        assert_eq!(tools.find("other"), None);
+    }
+
+    #[test]
+    fn a_named_interpreter_comes_first() {
+        let runtime: Runtime = "python3.12".parse().unwrap();
+        let tools = Tools::new("", "/nowhere").with_interpreter(&runtime, "/opt/python");
+        assert_eq!(tools.interpreter(&runtime, &[]), Some("/opt/python".into()));
+    }
+}
