@@ -7,7 +7,7 @@
 use http::request::Parts;
 use tradewind_model::{AccountId, Region};
 
-use crate::service::header;
+use crate::service::{header, query_value};
 use crate::sigv4::Claim;
 use crate::{Protocol, WireError};
 
@@ -106,7 +106,7 @@ impl SignatureError {
 pub fn caller(parts: &Parts, defaults: &CallerDefaults) -> Result<Caller, SignatureError> {
     if let Some(access_key) = sigv2_access_key(parts) {
         return Ok(known_by(
-            access_key,
+            &access_key,
             defaults.region.clone(),
             Some("s3".into()),
             defaults,
@@ -143,12 +143,14 @@ fn known_by(
     }
 }
 
-/// S3's old scheme, `AWS AccessKey:Signature`, which names neither region nor service.
-fn sigv2_access_key(parts: &Parts) -> Option<&str> {
-    let (key, _signature) = header(parts, "authorization")?
-        .strip_prefix("AWS ")?
-        .split_once(':')?;
-    Some(key.trim())
+/// S3's old scheme, `AWS AccessKey:Signature` or `AWSAccessKeyId` in a presigned query, which names
+/// neither region nor service.
+fn sigv2_access_key(parts: &Parts) -> Option<String> {
+    if let Some(value) = header(parts, "authorization") {
+        let (key, _signature) = value.strip_prefix("AWS ")?.split_once(':')?;
+        return Some(key.trim().to_owned());
+    }
+    query_value(parts.uri.query()?, "AWSAccessKeyId")
 }
 
 #[cfg(test)]
@@ -213,6 +215,9 @@ mod tests {
         let found = read("AWS 123456789012:c2ln").unwrap();
         assert_eq!(found.account.as_str(), "123456789012");
         assert_eq!(found.service.as_deref(), Some("s3"));
+        let presigned = "/b/k?AWSAccessKeyId=123456789012&Signature=c2ln&Expires=1795223353";
+        let found = caller(&parts(None, presigned), &CallerDefaults::default()).unwrap();
+        assert_eq!(found.account.as_str(), "123456789012");
     }
 
     #[test]

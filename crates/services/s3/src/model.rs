@@ -24,7 +24,7 @@ pub struct InvalidBucketName {
 }
 
 const RESERVED_PREFIXES: &[&str] = &["xn--", "sthree-", "amzn-s3-demo-"];
-const RESERVED_SUFFIXES: &[&str] = &["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3", "-an"];
+const RESERVED_SUFFIXES: &[&str] = &["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
 
 /// What a bucket is, except for its name. This is also the form in its row: members may be added,
 /// never renamed. The settings are kept as the template gives them until the service uses them.
@@ -115,7 +115,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     } else if RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         Some("`xn--`, `sthree-` and `amzn-s3-demo-` are reserved beginnings")
     } else if RESERVED_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
-        Some("`-s3alias`, `--ol-s3`, `.mrap`, `--x-s3`, `--table-s3` and `-an` are reserved endings")
+        Some("`-s3alias`, `--ol-s3`, `.mrap`, `--x-s3` and `--table-s3` are reserved endings")
     } else {
         None
     }
