@@ -71,6 +71,8 @@ pub struct FunctionSummary {
     pub code_size_bytes: u64,
     /// The stack that made it.
     pub stack: Option<String>,
+    /// Where its output goes.
+    pub log_group: String,
     /// Its state: `Active`.
     pub state: &'static str,
 }
@@ -306,6 +308,7 @@ fn summary(function: &Function) -> FunctionSummary {
         last_modified: *last_modified,
         code_size_bytes: code.size_bytes,
         stack: function.owner.as_ref().map(|owner| owner.stack.clone()),
+        log_group: configuration.log_group.clone(),
         state: "Active",
     }
 }

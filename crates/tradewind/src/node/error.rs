@@ -1,0 +1,98 @@
+//! Why a node does not start, and what to do about it.
+
+use std::net::SocketAddr;
+
+use tradewind_compute::StartEngineError;
+use tradewind_observe::OpenLogsError;
+use tradewind_store::{DatabaseError, MigrateError, OpenDataFolderError};
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartNodeError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// Requests are not authorised yet, so only this machine may send them.
+    #[error("refusing to listen on {0}: a node answers unsigned requests, so it listens on loopback only")]
+    BeyondLoopback(SocketAddr),
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] OpenDataFolderError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The logs cannot be used.
+    #[error(transparent)]
+    Logs(#[from] OpenLogsError),
+    /// Functions cannot be run.
+    #[error(transparent)]
+    Engine(#[from] StartEngineError),
+    /// A service could not read its state.
+    #[error("{0}")]
+    Service(String),
+}
+
+impl StartNodeError {
+    pub(crate) fn service(error: impl std::fmt::Display) -> Self {
+        Self::Service(error.to_string())
+    }
+
+    /// What to type next, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Listen { address, source } if source.kind() == std::io::ErrorKind::AddrInUse => {
+                Some(format!(
+                    "something else listens there; stop it, or choose another port with `--listen {}:0`",
+                    address.ip()
+                ))
+            }
+            Self::Listen { .. } => Some("choose another address with `--listen ADDR:PORT`".into()),
+            Self::BeyondLoopback(address) => Some(format!(
+                "use `--listen 127.0.0.1:{}` and reach it through a tunnel",
+                address.port()
+            )),
+            Self::Folder(OpenDataFolderError::Unwritable { .. }) => {
+                Some("choose a folder you can write with `--data DIR`".into())
+            }
+            Self::Folder(OpenDataFolderError::InUse { .. }) => {
+                Some("stop that process, or use another folder with `--data DIR`".into())
+            }
+            Self::Database(DatabaseError::Corrupt { path, .. }) => Some(format!(
+                "restore it from a backup, or move {} away to start empty and deploy again",
+                path.display()
+            )),
+            Self::Database(DatabaseError::Migrate(MigrateError::Newer { .. })) => {
+                Some("run the newer tradewind, or use another folder with `--data DIR`".into())
+            }
+            Self::Database(DatabaseError::DiskFull) => Some("free some space and start again".into()),
+            Self::Database(_) | Self::Logs(_) | Self::Engine(_) | Self::Service(_) => None,
+        }
+    }
+}
+
+pub(crate) fn refuse_beyond_loopback(listen: SocketAddr) -> Result<(), StartNodeError> {
+    if listen.ip().is_loopback() {
+        Ok(())
+    } else {
+        Err(StartNodeError::BeyondLoopback(listen))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_served() {
+        assert!(refuse_beyond_loopback("127.0.0.1:4566".parse().unwrap()).is_ok());
+        assert!(refuse_beyond_loopback("[::1]:4566".parse().unwrap()).is_ok());
+        let error = refuse_beyond_loopback("0.0.0.0:4566".parse().unwrap()).unwrap_err();
+        assert!(error.hint().unwrap().contains("127.0.0.1:4566"));
+    }
+}

@@ -1,0 +1,148 @@
+//! Logs over HTTP: what was written, and with `follow=true` what will be.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+use tradewind_model::{FunctionRef, Timestamp};
+use tradewind_observe::{LogEvent, LogKind, LogQuery, LogTail, TailItem};
+use tradewind_wire::{Body, BodySender, Params, parse_query};
+
+use super::{error, line, lines};
+use crate::node::State;
+
+const DEFAULT_LIMIT: usize = 1_000;
+const MAX_LIMIT: usize = 10_000;
+
+/// What the client asked for.
+struct Request {
+    groups: Vec<String>,
+    since: Option<Timestamp>,
+    contains: Option<String>,
+    limit: usize,
+    follow: bool,
+}
+
+pub(crate) async fn read(state: &Arc<State>, parts: &Parts) -> Response<Body> {
+    let request = match parse(state, parts) {
+        Ok(request) => request,
+        Err(message) => return error(StatusCode::BAD_REQUEST, &message),
+    };
+    // Subscribed before reading, so that no event falls between the two.
+    let tail = request.follow.then(|| state.logs.subscribe());
+    let query = LogQuery {
+        groups: request.groups.clone(),
+        since: request.since,
+        contains: request.contains.clone(),
+        limit: request.limit,
+        ..LogQuery::default()
+    };
+    let events = match state.logs.read(query).await {
+        Ok(events) => events,
+        Err(failure) => return error(StatusCode::INTERNAL_SERVER_ERROR, &failure.to_string()),
+    };
+    let (sender, body) = Body::channel(16);
+    let stopping = state.stopping.clone();
+    state.detached.spawn(async move {
+        tokio::select! {
+            () = send_all(&sender, &request, events, tail) => {}
+            () = sender.closed() => {}
+            () = stopping.cancelled() => {}
+        }
+    });
+    lines(body)
+}
+
+fn parse(state: &State, parts: &Parts) -> Result<Request, String> {
+    let params = parse_query(parts.uri.query().unwrap_or_default(), b"").map_err(|e| e.to_string())?;
+    let limit = match number(&params, "limit")? {
+        Some(limit) => usize::try_from(limit).unwrap_or(MAX_LIMIT).clamp(1, MAX_LIMIT),
+        None => DEFAULT_LIMIT,
+    };
+    Ok(Request {
+        groups: groups(state, &params)?,
+        since: number(&params, "since")?.map(Timestamp::from_millis),
+        contains: params.get("contains").map(str::to_owned),
+        limit,
+        follow: params.get("follow") == Some("true"),
+    })
+}
+
+fn number(params: &Params, name: &str) -> Result<Option<i64>, String> {
+    let Some(text) = params.get(name) else {
+        return Ok(None);
+    };
+    text.parse()
+        .map(Some)
+        .map_err(|_not_a_number| format!("`{name}` is not a number: `{text}`"))
+}
+
+/// The log groups of one function, or of all.
+fn groups(state: &State, params: &Params) -> Result<Vec<String>, String> {
+    let functions = state.lambda.list_functions();
+    let Some(wanted) = params.get("function") else {
+        return Ok(functions.iter().map(|f| f.log_group.to_string()).collect());
+    };
+    let reference: FunctionRef = wanted
+        .parse()
+        .map_err(|e: tradewind_model::InvalidFunctionRef| e.to_string())?;
+    let found = functions.iter().find(|f| f.arn.name == reference.name);
+    found
+        .map(|f| vec![f.log_group.to_string()])
+        .ok_or_else(|| format!("function `{wanted}` does not exist"))
+}
+
+async fn send_all(sender: &BodySender, request: &Request, events: Vec<LogEvent>, tail: Option<LogTail>) {
+    for event in &events {
+        if sender.send(line(&document(event))).await.is_err() {
+            return;
+        }
+    }
+    let Some(mut tail) = tail else { return };
+    while let Some(item) = tail.next().await {
+        let text = match &item {
+            TailItem::Event(event) if wanted(request, event, &events) => line(&document(event)),
+            TailItem::Event(_) => continue,
+            TailItem::Skipped(count) => line(&json!({"kind": "skipped", "count": count})),
+        };
+        if sender.send(text).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// True for an event that was asked for and not among those already sent: events are read and
+/// then followed, and one written in between is seen twice.
+fn wanted(request: &Request, event: &LogEvent, sent: &[LogEvent]) -> bool {
+    let last = sent.last().map(|event| event.timestamp);
+    let repeated = last.is_some_and(|last| event.timestamp <= last) && sent.iter().rev().any(|s| s == event);
+    let group = request.groups.iter().any(|group| **group == *event.group);
+    let text = request
+        .contains
+        .as_ref()
+        .is_none_or(|text| event.message.contains(text.as_str()));
+    !repeated && group && text
+}
+
+fn document(event: &LogEvent) -> Value {
+    json!({
+        "timestamp": event.timestamp,
+        "function": event.group.strip_prefix("/aws/lambda/").unwrap_or(&event.group),
+        "group": &*event.group,
+        "stream": &*event.stream,
+        "requestId": event.request_id.as_deref(),
+        "kind": kind(event.kind),
+        "message": &*event.message,
+    })
+}
+
+fn kind(kind: LogKind) -> &'static str {
+    match kind {
+        LogKind::Start => "start",
+        LogKind::Line => "line",
+        LogKind::End => "end",
+        LogKind::Report => "report",
+        LogKind::Platform => "platform",
+    }
+}

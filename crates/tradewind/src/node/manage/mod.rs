@@ -1,0 +1,113 @@
+//! The node's own API below `/_tradewind/`: what the command line speaks to a node.
+//! Its reference is `docs/management-api.md`.
+
+mod logs;
+mod packages;
+mod stacks;
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+use tradewind_apigateway::Url;
+use tradewind_lambda::FunctionSummary;
+use tradewind_wire::Body;
+
+use super::State;
+
+/// Answers a request below `/_tradewind/`.
+pub(crate) async fn handle(state: &Arc<State>, parts: &Parts, body: Incoming) -> Response<Body> {
+    let path = parts.uri.path().trim_start_matches("/_tradewind/");
+    let segments: Vec<&str> = path.split('/').collect();
+    match (&parts.method, segments.as_slice()) {
+        (&Method::GET, ["health"]) => health(state),
+        (&Method::GET, ["functions"]) => json_response(StatusCode::OK, &functions(state)),
+        (&Method::GET, ["logs"]) => logs::read(state, parts).await,
+        (&Method::PUT, ["packages"]) => packages::upload(state, body).await,
+        (&Method::GET, ["packages", file]) => packages::download(state, file).await,
+        (&Method::GET, ["stacks"]) => stacks::list(state).await,
+        (&Method::GET, ["stacks", name]) => stacks::describe(state, name).await,
+        (&Method::POST, ["stacks", name]) => stacks::apply(state, name, body).await,
+        (&Method::DELETE, ["stacks", name]) => stacks::remove(state, name).await,
+        (_, ["health" | "functions" | "logs"] | ["packages" | "stacks", ..]) => error(
+            StatusCode::METHOD_NOT_ALLOWED,
+            &format!("{} is not allowed here", parts.method),
+        ),
+        _ => error(
+            StatusCode::NOT_FOUND,
+            &format!("there is nothing at `{}`", parts.uri.path()),
+        ),
+    }
+}
+
+fn health(state: &State) -> Response<Body> {
+    let health = json!({
+        "status": "ready",
+        "version": env!("CARGO_PKG_VERSION"),
+        "account": state.account.as_str(),
+        "region": state.region.as_str(),
+    });
+    json_response(StatusCode::OK, &health)
+}
+
+/// Every function with its URLs and the stack that made it.
+pub(crate) fn functions(state: &State) -> Value {
+    let urls = state.api_gateway.urls();
+    let document = |function: FunctionSummary| {
+        let own = urls
+            .iter()
+            .filter(|url| url.function.unqualified() == function.arn);
+        json!({
+            "function": function.arn.name.as_str(),
+            "arn": function.arn.to_string(),
+            "runtime": function.runtime.as_str(),
+            "handler": function.handler,
+            "memoryMib": function.memory_mib,
+            "timeoutSeconds": function.timeout_seconds,
+            "codeSize": function.code_size_bytes,
+            "lastModified": function.last_modified.to_rfc3339(),
+            "state": function.state,
+            "stack": function.stack,
+            "urls": own.map(|url| url_document(state, url)).collect::<Vec<_>>(),
+        })
+    };
+    let functions: Vec<Value> = state.lambda.list_functions().into_iter().map(document).collect();
+    json!({ "functions": functions })
+}
+
+fn url_document(state: &State, url: &Url) -> Value {
+    let address = format!("{}{}", state.base_url, url.path_form());
+    json!({"kind": url.kind.as_str(), "method": url.method, "url": address})
+}
+
+/// `{"message": …}`.
+pub(crate) fn error(status: StatusCode, message: &str) -> Response<Body> {
+    json_response(status, &json!({ "message": message }))
+}
+
+pub(crate) fn json_response(status: StatusCode, value: &Value) -> Response<Body> {
+    with_type(status, "application/json", Body::full(value.to_string()))
+}
+
+/// An answer of one JSON document a line, as they come.
+pub(crate) fn lines(body: Body) -> Response<Body> {
+    with_type(StatusCode::OK, "application/x-ndjson", body)
+}
+
+fn with_type(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// One line of such an answer.
+pub(crate) fn line(value: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string(value).expect("answers have text keys only");
+    text.push('\n');
+    text
+}

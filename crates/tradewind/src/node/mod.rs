@@ -1,0 +1,300 @@
+//! A node: the services over one data folder, behind one listening address.
+//!
+//! Start: listener → data folder → database → logs → function engine → services → accept loop.
+//! Stop: the other way round, each step with what is left of the deadline.
+
+mod dispatch;
+mod error;
+mod manage;
+mod server;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tradewind_apigateway::ApiGatewayService;
+use tradewind_compute::{Engine, EngineConfig, Interpreters};
+use tradewind_deploy::stack::{ApplyError, ApplyRequest, StackEngine, StackEvent, StackOutcome};
+use tradewind_gateway::{Gateway, GatewayConfig};
+use tradewind_iam::IamService;
+use tradewind_lambda::{LambdaConfig, LambdaService};
+use tradewind_logs::LogsService;
+use tradewind_model::limits::ACCOUNT_CONCURRENCY;
+use tradewind_model::{AccountId, Clock, Region};
+use tradewind_observe::{LogOptions, LogStore};
+use tradewind_s3::S3Service;
+use tradewind_store::{DataFolder, Database, Migration};
+
+pub use error::StartNodeError;
+
+/// What a node is told when it starts.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The folder that holds all its state.
+    pub data_dir: PathBuf,
+    /// The account of unsigned requests and of stacks.
+    pub account: AccountId,
+    /// The region of unsigned requests and of stacks.
+    pub region: Region,
+    /// `$PATH`, where interpreters are looked for.
+    pub path: OsString,
+}
+
+/// A running node.
+#[derive(Debug)]
+pub struct Node {
+    state: Arc<State>,
+    address: SocketAddr,
+    accepting: CancellationToken,
+    background: CancellationToken,
+    connections: TaskTracker,
+    workers: TaskTracker,
+    _folder: DataFolder,
+}
+
+/// What requests are answered from.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) account: AccountId,
+    pub(crate) region: Region,
+    pub(crate) engine: Engine,
+    pub(crate) logs: LogStore,
+    pub(crate) gateway: Gateway,
+    pub(crate) lambda: LambdaService,
+    pub(crate) iam: IamService,
+    pub(crate) api_gateway: ApiGatewayService,
+    pub(crate) stacks: StackEngine,
+    pub(crate) base_url: String,
+    /// Work that must outlive the client that asked for it.
+    pub(crate) detached: TaskTracker,
+    pub(crate) stopping: CancellationToken,
+}
+
+const MIGRATIONS: &[&[Migration]] = &[
+    tradewind_deploy::stack::MIGRATIONS,
+    tradewind_lambda::MIGRATIONS,
+    tradewind_apigateway::MIGRATIONS,
+    tradewind_iam::MIGRATIONS,
+    tradewind_logs::MIGRATIONS,
+    tradewind_s3::MIGRATIONS,
+];
+
+impl Node {
+    /// Starts a node; it answers requests when this returns.
+    ///
+    /// # Errors
+    /// When the address is taken or the data folder cannot be used; nothing is left running.
+    pub async fn start(config: NodeConfig) -> Result<Self, StartNodeError> {
+        error::refuse_beyond_loopback(config.listen)?;
+        let (listener, address) = bind(config.listen).await?;
+        let folder = DataFolder::open(&config.data_dir)?;
+        let database = Database::open(&folder.path().join("node.db"), MIGRATIONS)?;
+        let background = CancellationToken::new();
+        let state = Arc::new(compose(&config, &folder, database, address, background.child_token()).await?);
+        let node = Self {
+            state,
+            address,
+            accepting: CancellationToken::new(),
+            background,
+            connections: TaskTracker::new(),
+            workers: TaskTracker::new(),
+            _folder: folder,
+        };
+        node.begin(listener);
+        Ok(node)
+    }
+
+    fn begin(&self, listener: TcpListener) {
+        let lambda = self.state.lambda.clone();
+        let stop = self.background.clone();
+        self.workers.spawn(async move { lambda.run(stop).await });
+        let accept = server::accept(
+            listener,
+            Arc::clone(&self.state),
+            self.connections.clone(),
+            self.accepting.clone(),
+        );
+        self.workers.spawn(accept);
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its functions.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.state.engine
+    }
+
+    /// Its logs.
+    #[must_use]
+    pub fn logs(&self) -> &LogStore {
+        &self.state.logs
+    }
+
+    /// Its stacks.
+    #[must_use]
+    pub fn stacks(&self) -> &StackEngine {
+        &self.state.stacks
+    }
+
+    /// Applies a template in a task of its own: a caller that leaves does not interrupt it.
+    ///
+    /// # Errors
+    /// See [`StackEngine::apply`].
+    pub async fn apply(
+        &self,
+        request: ApplyRequest,
+        events: mpsc::Sender<StackEvent>,
+    ) -> Result<StackOutcome, ApplyError> {
+        self.state.apply(request, events).await
+    }
+
+    /// The functions and URLs it serves, as `GET /_tradewind/functions` gives them.
+    pub fn functions(&self) -> serde_json::Value {
+        manage::functions(&self.state)
+    }
+
+    /// Stops: no new connections, running requests end, then workers, functions and logs. What is
+    /// not finished at `deadline` is ended.
+    pub async fn stop(self, deadline: Duration) {
+        let end = tokio::time::Instant::now() + deadline;
+        self.accepting.cancel();
+        self.state.stopping.cancel();
+        self.connections.close();
+        wait_until(end, self.connections.wait()).await;
+        self.state.detached.close();
+        wait_until(end, self.state.detached.wait()).await;
+        self.background.cancel();
+        self.workers.close();
+        wait_until(end, self.workers.wait()).await;
+        let left = end
+            .saturating_duration_since(tokio::time::Instant::now())
+            .max(Duration::from_millis(200));
+        self.state.engine.shutdown(left).await;
+        self.state.logs.shutdown().await;
+    }
+}
+
+async fn wait_until(end: tokio::time::Instant, work: impl Future<Output = ()>) {
+    if tokio::time::timeout_at(end, work).await.is_err() {
+        tracing::warn!("work was still running at the deadline and is ended");
+    }
+}
+
+async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), StartNodeError> {
+    let unavailable = |source| StartNodeError::Listen {
+        address: listen,
+        source,
+    };
+    let listener = TcpListener::bind(listen).await.map_err(unavailable)?;
+    let address = listener.local_addr().map_err(unavailable)?;
+    Ok((listener, address))
+}
+
+async fn compose(
+    config: &NodeConfig,
+    folder: &DataFolder,
+    database: Database,
+    address: SocketAddr,
+    stopping: CancellationToken,
+) -> Result<State, StartNodeError> {
+    let clock = Clock::system();
+    let (account, region) = (config.account.clone(), config.region.clone());
+    let url = format!("http://{address}");
+    let logs = LogStore::open(folder.path().join("logs"), clock.clone(), LogOptions::default())?;
+    let interpreters = Interpreters::discover(&config.path);
+    let engine = Engine::start(EngineConfig {
+        account: account.clone(),
+        region: region.clone(),
+        endpoint_url: url.clone(),
+        clock: clock.clone(),
+        logs: logs.clone(),
+        interpreters: interpreters.clone(),
+        packages_dir: folder.path().join("packages"),
+        run_dir: folder.path().join("run"),
+        bootstraps_dir: folder.path().join("bootstraps"),
+        account_concurrency: ACCOUNT_CONCURRENCY,
+        memory_budget_bytes: None,
+        keep_alive: EngineConfig::KEEP_ALIVE,
+    })?;
+    let gateway = Gateway::new(
+        engine.clone(),
+        GatewayConfig {
+            base_domain: format!("localhost:{}", address.port()),
+            region: region.clone(),
+            account: account.clone(),
+            clock: clock.clone(),
+        },
+    );
+    let lambda = LambdaService::open(LambdaConfig {
+        database: database.clone(),
+        engine: engine.clone(),
+        interpreters,
+        clock: clock.clone(),
+        base_url: url.clone(),
+    })
+    .await
+    .map_err(StartNodeError::service)?;
+    let api_gateway = ApiGatewayService::open(database.clone(), gateway.clone())
+        .await
+        .map_err(StartNodeError::service)?;
+    let iam = IamService::open(database.clone());
+    let log_groups = LogsService::open(database.clone(), logs.clone())
+        .await
+        .map_err(StartNodeError::service)?;
+    let s3 = S3Service::open(database.clone());
+    let mut types = lambda.resource_types();
+    types.extend(api_gateway.resource_types());
+    types.extend(iam.resource_types());
+    types.extend(log_groups.resource_types());
+    types.extend(s3.resource_types());
+    let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock.clone());
+    stacks.recover().await?;
+    let detached = TaskTracker::new();
+    let base_url = url;
+    Ok(State {
+        account,
+        region,
+        engine,
+        logs,
+        gateway,
+        lambda,
+        iam,
+        api_gateway,
+        stacks,
+        base_url,
+        detached,
+        stopping,
+    })
+}
+
+impl State {
+    pub(crate) async fn apply(
+        &self,
+        request: ApplyRequest,
+        events: mpsc::Sender<StackEvent>,
+    ) -> Result<StackOutcome, ApplyError> {
+        let stacks = self.stacks.clone();
+        let stack = request.stack.clone();
+        let work = self
+            .detached
+            .spawn(async move { stacks.apply(request, events).await });
+        // A panic in an apply leaves the stack as a crash would; it is logged with its backtrace.
+        work.await.unwrap_or_else(|failure| {
+            tracing::error!(%stack, %failure, "applying a stack failed in an unforeseen way");
+            Err(ApplyError::Busy(stack))
+        })
+    }
+}
