@@ -253,3 +253,6 @@ fn empty(status: StatusCode) -> Answer {
     *response.status_mut() = status;
     Ok(response)
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,15 @@ pub struct Entry {
     pub support: Support,
 }
 
+#[cfg(test)]
+impl Entry {
+    /// Method and path of a request for this operation with `label` in every label.
+    pub(crate) fn example(&self, label: &str) -> (&'static str, String) {
+        let query = self.query.map(|query| format!("?{query}")).unwrap_or_default();
+        (self.method, self.path.replace("{}", label) + &query)
+    }
+}
+
 /// The operation a request asks for, with the labels of its path, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {

@@ -76,11 +76,11 @@ const DUE: &str = "SELECT account, region, name, request_id, qualifier, payload,
     WHERE account = $1 AND region = $2 AND name = $3 AND due_at <= $4 AND leased_by IS NULL \
     ORDER BY due_at, request_id LIMIT $5";
 const LEASE: &str =
-    "UPDATE lambda_async_invocations SET leased_by = $2 WHERE request_id = $1 AND leased_by IS NULL";
+    "UPDATE lambda_async_invocations SET leased_by = $1 WHERE request_id = $2 AND leased_by IS NULL";
 const NEXT_DUE: &str = "SELECT due_at FROM lambda_async_invocations \
     WHERE account = $1 AND region = $2 AND name = $3 AND leased_by IS NULL ORDER BY due_at LIMIT 1";
-const PUT_OFF: &str = "UPDATE lambda_async_invocations SET leased_by = NULL, due_at = $2, \
-    function_errors = $3, system_errors = $4 WHERE request_id = $1";
+const PUT_OFF: &str = "UPDATE lambda_async_invocations SET leased_by = NULL, due_at = $1, \
+    function_errors = $2, system_errors = $3 WHERE request_id = $4";
 const DELETE: &str = "DELETE FROM lambda_async_invocations WHERE request_id = $1";
 
 impl Queue {
@@ -172,10 +172,10 @@ impl Queue {
         due: Timestamp,
     ) -> Result<(), LambdaError> {
         let row = vec![
-            leased.request_id.as_str().into(),
             due.as_millis().into(),
             attempts.function_errors.into(),
             attempts.system_errors.into(),
+            leased.request_id.as_str().into(),
         ];
         let changed = self.database.write(Batch::new().run(PUT_OFF, row)).await?;
         let deleted_meanwhile = changed.first() == Some(&0);
@@ -309,7 +309,7 @@ impl Queue {
         let batch = rows.iter().fold(Batch::new(), |batch, leased| {
             batch.run(
                 LEASE,
-                vec![leased.request_id.as_str().into(), self.worker.as_str().into()],
+                vec![self.worker.as_str().into(), leased.request_id.as_str().into()],
             )
         });
         let taken = self.database.write(batch).await?;
@@ -384,3 +384,6 @@ fn leased_of(row: &Row) -> Result<Leased, LoadFunctionsError> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,3 +63,6 @@ fn typed(properties: &Properties, numbers: &[&str], flags: &[&str]) -> Propertie
     }
     typed
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,13 +95,21 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Answer {
+        self.send_body(request.map(Full::new)).await
+    }
+
+    pub(crate) async fn send_body<B>(&self, request: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: std::fmt::Display,
+    {
         let caller = Caller {
             account: AccountId::default_account(),
             region: Region::default_region(),
             access_key: None,
             service: None,
         };
-        let response = self.service.handle(request.map(Full::new), caller).await;
+        let response = self.service.handle(request, caller).await;
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status.as_u16(),

@@ -68,11 +68,11 @@ impl WrittenCode<'_> {
                 "packages are not encrypted with keys of your own; remove it",
             );
         }
-        self.zip_file.map(|text| unzip_text(&text.0)).transpose()
+        self.zip_file.map(|text| zip_bytes(&text.0)).transpose()
     }
 }
 
-fn unzip_text(base64: &str) -> Result<Bytes, LambdaError> {
+fn zip_bytes(base64: &str) -> Result<Bytes, LambdaError> {
     let limit = limits::ZIP_BYTES;
     if base64.len() / 4 * 3 > limit + 3 {
         return Err(LambdaError::ZippedTooLarge { limit });
@@ -217,5 +217,32 @@ pub(crate) fn available(interpreters: &Interpreters, runtime: &Runtime) -> Resul
             runtime: missing.runtime,
             hint: missing.hint,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_at_most_50_megabytes() {
+        let fits = "A".repeat(limits::ZIP_BYTES / 3 * 4);
+        assert!(zip_bytes(&fits).unwrap().len() <= limits::ZIP_BYTES);
+        let text = zip_bytes(&format!("{fits}AAAAAAAA")).unwrap_err().to_string();
+        assert_eq!(text, "Zipped size must be smaller than 52428800 bytes");
+    }
+
+    #[test]
+    fn packages_are_left_out_of_the_members() {
+        let body = br#"{"Code": {"ZipFile": "eA=="}, "ZipFile": "eA==", "Timeout": 3}"#;
+        let WithoutCode(members) = serde_json::from_slice(body).unwrap();
+        assert_eq!(members.keys().collect::<Vec<_>>(), ["Timeout"]);
+    }
+
+    #[test]
+    fn code_is_given_once() {
+        let both = r#"{"ZipFile": "eA==", "S3Key": "k"}"#;
+        let code: WrittenCode<'_> = serde_json::from_str(both).unwrap();
+        assert!(matches!(code.decode(&[]), Err(LambdaError::CodeTwice)));
     }
 }

@@ -1,0 +1,155 @@
+use tradewind_model::RequestId;
+
+use super::*;
+use crate::testing::START;
+
+fn arn(name: &str) -> FunctionArn {
+    format!("arn:aws:lambda:us-east-1:000000000000:function:{name}")
+        .parse()
+        .unwrap()
+}
+
+fn event(name: &str) -> Accepted {
+    Accepted {
+        request_id: RequestId::random(),
+        arn: arn(name),
+        qualifier: String::new(),
+        payload: Bytes::from_static(b"{}"),
+        trace_id: Some("Root=1".to_owned()),
+    }
+}
+
+async fn queue() -> (Queue, Database, Clock) {
+    let database = Database::in_memory_for_tests(&[crate::MIGRATIONS]);
+    let clock = Clock::manual(START);
+    (
+        Queue::open(database.clone(), clock.clone()).await.unwrap(),
+        database,
+        clock,
+    )
+}
+
+fn ids(leased: &[Leased]) -> Vec<RequestId> {
+    leased.iter().map(|l| l.request_id.clone()).collect()
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_leased_once() {
+    let (queue, _database, _clock) = queue().await;
+    let accepted = event("f");
+    queue.accept(accepted.clone()).await.unwrap();
+    let leased = queue.lease(10).await.unwrap();
+    assert_eq!(ids(&leased), [accepted.request_id]);
+    assert_eq!(
+        (leased[0].payload.as_ref(), leased[0].trace_id.as_deref()),
+        (&b"{}"[..], Some("Root=1"))
+    );
+    assert_eq!(
+        leased[0].attempts,
+        Attempts {
+            enqueued_at: START,
+            function_errors: 0,
+            system_errors: 0
+        }
+    );
+    assert!(queue.lease(10).await.unwrap().is_empty());
+    assert_eq!(queue.next_due(), None);
+    queue.finish(&leased[0]).await.unwrap();
+    assert!(queue.agenda().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_put_off_waits_for_its_time() {
+    let (queue, _database, clock) = queue().await;
+    queue.accept(event("f")).await.unwrap();
+    let leased = queue.lease(10).await.unwrap();
+    let attempts = Attempts {
+        function_errors: 1,
+        ..leased[0].attempts
+    };
+    queue
+        .put_off(&leased[0], attempts, START.plus_millis(60_000))
+        .await
+        .unwrap();
+    assert_eq!(queue.next_due(), Some(START.plus_millis(60_000)));
+    clock.advance_millis(59_999);
+    assert!(queue.lease(10).await.unwrap().is_empty());
+    clock.advance_millis(1);
+    assert_eq!(queue.lease(10).await.unwrap()[0].attempts, attempts);
+}
+
+#[tokio::test]
+async fn leases_of_a_dead_process_are_released() {
+    let (queue, database, clock) = queue().await;
+    for name in ["f", "f", "g"] {
+        queue.accept(event(name)).await.unwrap();
+    }
+    assert_eq!(queue.lease(2).await.unwrap().len(), 2);
+    let reopened = Queue::open(database, clock).await.unwrap();
+    assert_eq!(reopened.lease(10).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_busy_function_leaves_room_for_others() {
+    let (queue, _database, clock) = queue().await;
+    for _ in 0..RUNNING_PER_FUNCTION + 1 {
+        queue.accept(event("slow")).await.unwrap();
+    }
+    clock.advance_millis(1);
+    queue.accept(event("quick")).await.unwrap();
+    let leased = queue.lease(1_000).await.unwrap();
+    let slow = leased.iter().filter(|l| l.arn == arn("slow")).count();
+    assert_eq!((slow, leased.len() - slow), (RUNNING_PER_FUNCTION, 1));
+    assert_eq!(
+        queue.next_due(),
+        None,
+        "the last one waits for room, not for time"
+    );
+    queue.finish(&leased[0]).await.unwrap();
+    assert_eq!(queue.lease(1_000).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn room_goes_to_who_waited_longest() {
+    let (queue, _database, clock) = queue().await;
+    queue.accept(event("zebra")).await.unwrap();
+    clock.advance_millis(1);
+    queue.accept(event("ant")).await.unwrap();
+    assert_eq!(queue.lease(1).await.unwrap()[0].arn, arn("zebra"));
+    assert_eq!(queue.lease(1).await.unwrap()[0].arn, arn("ant"));
+}
+
+#[tokio::test]
+async fn a_deleted_function_takes_its_rows_along() {
+    let (queue, database, _clock) = queue().await;
+    queue.accept(event("f")).await.unwrap();
+    queue.accept(event("f")).await.unwrap();
+    let running = queue.lease(1).await.unwrap();
+    database
+        .write(Batch::new().run("DELETE FROM lambda_async_invocations", vec![]))
+        .await
+        .unwrap();
+    queue.forget(&arn("f"));
+    assert!(queue.lease(10).await.unwrap().is_empty());
+    queue
+        .put_off(&running[0], running[0].attempts, START)
+        .await
+        .unwrap();
+    assert!(queue.agenda().is_empty());
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses() {
+    let (queue, _database, _clock) = queue().await;
+    queue.agenda().insert(
+        arn("f"),
+        Waiting {
+            rows: WAITING_PER_FUNCTION,
+            running: 0,
+            due: None,
+        },
+    );
+    let refused = queue.accept(event("f")).await.unwrap_err();
+    assert_eq!(refused.wire().status, 429);
+    queue.accept(event("g")).await.unwrap();
+}

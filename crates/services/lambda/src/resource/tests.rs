@@ -1,0 +1,216 @@
+//! The resource types, as the template engine calls them.
+
+use serde_json::{Value, json};
+use tradewind_model::resource::{Properties, ResourceError};
+
+use crate::testing::{World, context, create_body, function_properties};
+
+const SOURCE: &str = "exports.handler = async (event) => event;";
+
+fn properties(value: Value) -> Properties {
+    value.as_object().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_repeated_create_finds_its_own_function() {
+    let world = World::new().await;
+    let kind = world.resource_type("AWS::Lambda::Function");
+    let given = function_properties(SOURCE);
+    let first = kind.create(&context("Hello"), &given).await.unwrap();
+    assert_eq!(first.physical_id, "shop-Hello-0123456789AB");
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:shop-Hello-0123456789AB";
+    assert_eq!(first.attributes["Arn"], arn);
+    assert_eq!(kind.create(&context("Hello"), &given).await.unwrap(), first);
+    assert_eq!(world.service.list_functions()[0].stack.as_deref(), Some("shop"));
+    kind.delete(&context("Hello"), &first).await.unwrap();
+    kind.delete(&context("Hello"), &first).await.unwrap();
+    assert_eq!(world.service.list_functions(), []);
+}
+
+#[tokio::test]
+async fn functions_of_others_are_neither_taken_nor_deleted() {
+    let world = World::new().await;
+    world
+        .call("POST", "/2015-03-31/functions", &create_body("mine", SOURCE))
+        .await;
+    let kind = world.resource_type("AWS::Lambda::Function");
+    let mut given = function_properties(SOURCE);
+    given.insert("FunctionName".into(), json!("mine"));
+    let refused = kind.create(&context("Hello"), &given).await.unwrap_err();
+    assert!(
+        matches!(refused, ResourceError::AlreadyExists { kind: "function", .. }),
+        "{refused}"
+    );
+    let state = tradewind_model::resource::ResourceState {
+        physical_id: "mine".into(),
+        ..Default::default()
+    };
+    kind.delete(&context("Hello"), &state).await.unwrap();
+    assert_eq!(world.service.list_functions().len(), 1);
+}
+
+#[tokio::test]
+async fn updates_bring_a_function_to_its_properties() {
+    let world = World::new().await;
+    let kind = world.resource_type("AWS::Lambda::Function");
+    let mut given = function_properties(SOURCE);
+    given.insert("MemorySize".into(), json!("256"));
+    given.insert(
+        "Environment".into(),
+        json!({"Variables": {"PORT": 80, "ON": true}}),
+    );
+    given.insert("Tags".into(), json!([{"Key": "a", "Value": "b"}]));
+    given.insert("ReservedConcurrentExecutions".into(), json!(0));
+    let state = kind.create(&context("Hello"), &given).await.unwrap();
+    let path = format!("/2015-03-31/functions/{}", state.physical_id);
+    let before = world.call("GET", &path, &Value::Null).await.json();
+    assert_eq!(
+        before["Configuration"]["Environment"],
+        json!({"Variables": {"PORT": "80", "ON": "true"}})
+    );
+    assert_eq!(before["Concurrency"], json!({"ReservedConcurrentExecutions": 0}));
+    let same = kind.update(&context("Hello"), &state, &given).await.unwrap();
+    assert_eq!(same, state);
+    assert_eq!(world.call("GET", &path, &Value::Null).await.json(), before);
+
+    kind.update(&context("Hello"), &state, &function_properties(SOURCE))
+        .await
+        .unwrap();
+    let after = world.call("GET", &path, &Value::Null).await.json();
+    assert_eq!(after["Configuration"]["MemorySize"], 128);
+    assert!(after["Configuration"].get("Environment").is_none() && after.get("Tags").is_none());
+    assert_eq!(
+        after["Configuration"]["CodeSha256"],
+        before["Configuration"]["CodeSha256"]
+    );
+}
+
+#[tokio::test]
+async fn every_wrong_property_is_named_by_path() {
+    let world = World::new().await;
+    let kind = world.resource_type("AWS::Lambda::Function");
+    let paths = |given: Value| -> Vec<String> {
+        kind.check(&properties(given))
+            .into_iter()
+            .map(|problem| problem.path.join("."))
+            .collect()
+    };
+    let ok = json!({
+        "Code": {"S3Bucket": {"Ref": "Bucket"}, "S3Key": "k"}, "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        "Runtime": "nodejs20.x", "Handler": "i.h", "MemorySize": "512", "Timeout": 6,
+        "Environment": {"Variables": {"TABLE": {"Ref": "Table"}}}, "Layers": [],
+        "FunctionName": {"Fn::Sub": "x"}, "TracingConfig": {"Ref": "AWS::NoValue"},
+    });
+    assert_eq!(paths(ok.clone()), Vec::<String>::new());
+    let with = |name: &str, value: Value| {
+        let mut given = ok.clone();
+        given[name] = value;
+        given
+    };
+    assert_eq!(paths(with("MemorySise", json!(1))), ["MemorySise"]);
+    assert_eq!(paths(with("MemorySize", json!(1))), ["MemorySize"]);
+    assert_eq!(paths(with("Runtime", json!("java21"))), ["Runtime"]);
+    assert_eq!(paths(with("Runtime", json!("node"))), ["Runtime"]);
+    assert_eq!(
+        paths(with("Environment", json!({"Variables": {"AWS_REGION": "x"}}))),
+        ["Environment.Variables"]
+    );
+    assert_eq!(
+        paths(with("DeadLetterConfig", json!({"TargetArn": "a"}))),
+        ["DeadLetterConfig.TargetArn"]
+    );
+    assert_eq!(paths(with("Code", json!({"S3Bukket": "a"}))), ["Code.S3Bukket"]);
+    assert_eq!(paths(with("Code", json!({"ImageUri": "a"}))), ["Code.ImageUri"]);
+    assert_eq!(paths(json!({"Code": {}})), ["Role"]);
+    assert_eq!(paths(with("RecursiveLoop", json!("Allow"))), ["RecursiveLoop"]);
+}
+
+#[tokio::test]
+async fn code_that_was_not_uploaded_is_refused() {
+    let world = World::new().await;
+    let kind = world.resource_type("AWS::Lambda::Function");
+    for (code, expected) in [
+        (
+            json!({"S3Bucket": "b", "S3Key": "a/shop.zip"}),
+            "the package `a/shop.zip` was not uploaded",
+        ),
+        (json!({"PackageId": "f".repeat(64)}), "there is no package `ffff"),
+        (
+            json!({"PackageId": "../../etc"}),
+            "there is no package `../../etc`",
+        ),
+        (json!({}), "`Code` names no package"),
+    ] {
+        let mut given = function_properties(SOURCE);
+        given.insert("Code".into(), code);
+        let error = kind.create(&context("Hello"), &given).await.unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn versions_are_published_once_and_deleted() {
+    let world = World::new().await;
+    let function = world.resource_type("AWS::Lambda::Function");
+    let made = function
+        .create(&context("Hello"), &function_properties(SOURCE))
+        .await
+        .unwrap();
+    let kind = world.resource_type("AWS::Lambda::Version");
+    let given = properties(json!({"FunctionName": made.attributes["Arn"], "Description": "d"}));
+    assert_eq!(kind.check(&given), []);
+    let first = kind.create(&context("V1"), &given).await.unwrap();
+    assert_eq!(
+        first.physical_id,
+        format!("{}:1", made.attributes["Arn"].as_str().unwrap())
+    );
+    assert_eq!(first.attributes["Version"], "1");
+    assert_eq!(kind.create(&context("V1"), &given).await.unwrap(), first);
+    let wrong = properties(json!({"FunctionName": made.physical_id, "CodeSha256": "x"}));
+    assert!(
+        kind.create(&context("V2"), &wrong)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("CodeSHA256 (x)")
+    );
+    kind.delete(&context("V1"), &first).await.unwrap();
+    let path = format!("/2015-03-31/functions/{}?Qualifier=1", made.physical_id);
+    assert_eq!(world.call("GET", &path, &Value::Null).await.status, 404);
+}
+
+#[tokio::test]
+async fn permissions_are_put_replaced_and_deleted() {
+    let world = World::new().await;
+    let function = world.resource_type("AWS::Lambda::Function");
+    let made = function
+        .create(&context("Hello"), &function_properties(SOURCE))
+        .await
+        .unwrap();
+    let kind = world.resource_type("AWS::Lambda::Permission");
+    let mut given = properties(json!({
+        "FunctionName": made.attributes["Arn"], "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com", "SourceArn": "arn:aws:execute-api:us-east-1:1:x/*",
+    }));
+    let state = kind.create(&context("Perm"), &given).await.unwrap();
+    assert_eq!(kind.create(&context("Perm"), &given).await.unwrap(), state);
+    given.insert("Principal".into(), json!("s3.amazonaws.com"));
+    kind.update(&context("Perm"), &state, &given).await.unwrap();
+    let path = format!("/2015-03-31/functions/{}/policy", made.physical_id);
+    let policy = world.call("GET", &path, &Value::Null).await.json()["Policy"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        policy.contains("s3.amazonaws.com") && !policy.contains("apigateway"),
+        "{policy}"
+    );
+    assert_eq!(policy.matches("\"Sid\"").count(), 1);
+    kind.delete(&context("Perm"), &state).await.unwrap();
+    kind.delete(&context("Perm"), &state).await.unwrap();
+    assert_eq!(world.call("GET", &path, &Value::Null).await.status, 404);
+    function.delete(&context("Hello"), &made).await.unwrap();
+    kind.delete(&context("Perm"), &state).await.unwrap();
+    let orphan = kind.create(&context("Perm"), &given).await.unwrap_err();
+    assert!(orphan.to_string().starts_with("Function not found: "), "{orphan}");
+}
