@@ -16,6 +16,7 @@ use tradewind_wire::{Body, ReadBodyError, read_body};
 
 use crate::api::{Api, ApiId, ApiKind, Integration, LambdaIntegration, PayloadFormat};
 use crate::compiled::{CompiledApi, CompiledRoute, CompiledStage};
+use crate::drain::drain;
 use crate::event::{EventInput, write_event};
 use crate::failure::Failure;
 use crate::identity::{Identity, TRACE_HEADER};
@@ -115,6 +116,7 @@ impl Gateway {
         let identity = Identity::new(self.0.config.clock.now(), &parts.headers);
         let api = self.0.apis.load().get(target.api()).cloned();
         let Some(api) = api else {
+            drain(&parts.headers, body).await;
             let reply = Failure::Forbidden.answer(ApiKind::Rest);
             return finish(reply, ApiKind::Rest, &identity, false);
         };
@@ -148,11 +150,7 @@ impl Call<'_> {
     {
         let kind = self.api.kind;
         let Some((stage, path)) = self.api.stage(self.target.path(self.parts.uri.path())) else {
-            let failure = if kind == ApiKind::Rest {
-                Failure::Forbidden
-            } else {
-                Failure::NoRoute
-            };
+            let failure = self.refuse(body, no_stage(kind)).await;
             return finish(failure.answer(kind), kind, self.identity, false);
         };
         let headers = &self.parts.headers;
@@ -178,12 +176,12 @@ impl Call<'_> {
         B::Error: fmt::Display,
     {
         if header_bytes(self.parts) > HEADER_BYTES {
-            return Err(Failure::HeadersTooLarge);
+            return Err(self.refuse(body, Failure::HeadersTooLarge).await);
         }
-        let (route, captures) = stage.route(&self.parts.method, path).ok_or(Failure::NoRoute)?;
-        let body = read_body(body, limits::HTTP_BODY_BYTES)
-            .await
-            .map_err(body_failure)?;
+        let Some((route, captures)) = stage.route(&self.parts.method, path) else {
+            return Err(self.refuse(body, Failure::NoRoute).await);
+        };
+        let body = self.read(body).await?;
         match &route.integration {
             Integration::Mock(mock) => Ok(mock.answer(&self.parts.headers)),
             Integration::Lambda(lambda) => {
@@ -195,6 +193,29 @@ impl Call<'_> {
                 })
             }
         }
+    }
+
+    async fn read<B>(&self, body: B) -> Result<Bytes, Failure>
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: fmt::Display,
+    {
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > limits::HTTP_BODY_BYTES {
+            return Err(self.refuse(body, Failure::BodyTooLarge).await);
+        }
+        read_body(body, limits::HTTP_BODY_BYTES)
+            .await
+            .map_err(body_failure)
+    }
+
+    async fn refuse<B>(&self, body: B, failure: Failure) -> Failure
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: fmt::Display,
+    {
+        drain(&self.parts.headers, body).await;
+        failure
     }
 
     fn event(
@@ -264,6 +285,13 @@ impl Call<'_> {
             (ApiKind::Http, PayloadFormat::V1) => reply::http_api_v1(payload),
             (ApiKind::Http, PayloadFormat::V2) => reply::http_api_v2(payload),
         }
+    }
+}
+
+fn no_stage(kind: ApiKind) -> Failure {
+    match kind {
+        ApiKind::Rest => Failure::Forbidden,
+        ApiKind::Http => Failure::NoRoute,
     }
 }
 

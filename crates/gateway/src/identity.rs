@@ -1,5 +1,8 @@
 //! The ids and the time of one request.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
@@ -24,14 +27,12 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn new(now: Timestamp, headers: &HeaderMap) -> Self {
         let request = uuid::Uuid::new_v4();
-        let random = uuid::Uuid::new_v4().to_u128_le().to_le_bytes();
-        let (for_trace, _) = random.split_at(12);
         let (for_extended, _) = request.as_bytes().split_at(11);
         let mut text = uuid::Uuid::encode_buffer();
         Self {
             request: RequestId::from(&*request.as_hyphenated().encode_lower(&mut text)),
             extended: STANDARD.encode(for_extended),
-            trace: caller_trace(headers).map_or_else(|| fresh_trace(now, for_trace), str::to_owned),
+            trace: caller_trace(headers).map_or_else(|| fresh_trace(now, &request), str::to_owned),
             now,
         }
     }
@@ -45,13 +46,12 @@ fn caller_trace(headers: &HeaderMap) -> Option<&str> {
         .filter(|trace| trace.contains("Root=1-"))
 }
 
-fn fresh_trace(now: Timestamp, random: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = format!("Root=1-{:08x}-", now.as_millis() / 1000);
-    for byte in random {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-    }
-    text
+/// A trace id need not be hard to guess: it is made of the request's id, at no further system call.
+fn fresh_trace(now: Timestamp, request: &uuid::Uuid) -> String {
+    static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let (high, low) = (HASHER.hash_one((0, request)), HASHER.hash_one((1, request)));
+    let seconds = now.as_millis() / 1000;
+    format!("Root=1-{seconds:08x}-{high:016x}{:08x}", low >> 32)
 }
 
 #[cfg(test)]

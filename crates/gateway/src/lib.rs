@@ -16,6 +16,7 @@
 mod api;
 mod compiled;
 mod cors;
+mod drain;
 mod event;
 mod failure;
 mod gateway;
