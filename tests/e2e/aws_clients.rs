@@ -132,3 +132,42 @@ for n in range(count):
     let (status, output) = again.interrupt();
     assert_eq!(status.code(), Some(0), "{output}");
 }
+
+/// The Runtime API is the one that AWS's own clients expect; `tests/functions` says what each does.
+fn runtime_client(name: &str, handler: &str) {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::serve(data.path());
+    let package = cache().join("functions").join(name);
+    let arguments = [
+        "runtime_client.py",
+        &node.url(""),
+        name,
+        package.to_str().unwrap(),
+        handler,
+    ];
+    assert_eq!(succeeds("python3", &arguments, &node), format!("ok {name}\n"));
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn the_official_rust_client_runs() {
+    runtime_client("rust", "any");
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn the_official_go_client_runs() {
+    runtime_client("go", "any");
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn the_official_node_client_runs() {
+    runtime_client("node-ric", "index.handler");
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn the_official_python_client_runs() {
+    runtime_client("python-ric", "app.handler");
+}

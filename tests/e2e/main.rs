@@ -1,6 +1,8 @@
 //! End-to-end tests: unmodified clients against the real binary. `cargo xtask test` builds the
 //! binary, installs the clients and runs these; plain `cargo test` skips them.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 mod aws_clients;
 mod handlers;
 mod http;

@@ -1,8 +1,127 @@
 //! Clients and functions that the end-to-end tests drive, built once into `.cache/`.
+//! `tests/functions/README.md` describes the functions and how each is built.
 
-use anyhow::Result;
+use std::path::{Path, PathBuf};
 
-/// Installs them all.
+use anyhow::{Context as _, Result};
+
+use crate::command::{cache, command, root, run};
+use crate::tools;
+
+/// Installs and builds them all; what is up to date is left alone.
 pub(crate) fn install() -> Result<()> {
+    clients()?;
+    rust()?;
+    go()?;
+    node_ric()?;
+    python_ric()
+}
+
+fn source(name: &str) -> PathBuf {
+    root().join("tests/functions").join(name)
+}
+
+fn package(name: &str) -> PathBuf {
+    cache().join("functions").join(name)
+}
+
+/// The AWS CLI and boto3, in a virtual environment of their own.
+fn clients() -> Result<()> {
+    let requirements = root().join("tests/clients/requirements.txt");
+    once("clients", &requirements, || {
+        run(command("python3").args(["-m", "venv"]).arg(cache().join("venv")))?;
+        let python = cache().join("venv/bin/python3");
+        run(command(python)
+            .args(["-m", "pip", "install", "-q", "-r"])
+            .arg(&requirements))
+    })
+}
+
+fn rust() -> Result<()> {
+    run(command("cargo").args(["build", "--locked", "--package", "rust-function"]))?;
+    std::fs::create_dir_all(package("rust"))?;
+    std::fs::copy(
+        root().join("target/debug/rust-function"),
+        package("rust").join("bootstrap"),
+    )?;
     Ok(())
+}
+
+fn go() -> Result<()> {
+    tools::apt("go", &["version"], &["golang-go"])?;
+    run(command("go")
+        .current_dir(source("go"))
+        .env("CGO_ENABLED", "0")
+        .args(["build", "-trimpath", "-o"])
+        .arg(package("go").join("bootstrap"))
+        .arg("."))
+}
+
+/// The client compiles its native part, for minutes; what runs of it is small.
+fn node_ric() -> Result<()> {
+    let lock = source("node-ric").join("package-lock.json");
+    once("node-ric", &lock, || {
+        tools::apt("cmake", &["--version"], &["cmake"])?;
+        tools::apt("libtoolize", &["--version"], &["autoconf", "automake", "libtool"])?;
+        let build = cache().join("node-ric-build");
+        copy_files(
+            &source("node-ric"),
+            &build,
+            &["package.json", "package-lock.json"],
+        )?;
+        run(command("npm")
+            .args(["ci", "--no-audit", "--no-fund", "--prefix"])
+            .arg(&build))?;
+        let client = "node_modules/aws-lambda-ric";
+        let target = package("node-ric").join(client);
+        std::fs::create_dir_all(&target)?;
+        for part in ["bin", "dist", "package.json"] {
+            run(command("cp")
+                .arg("-R")
+                .arg(build.join(client).join(part))
+                .arg(&target))?;
+        }
+        Ok(())
+    })?;
+    copy_files(
+        &source("node-ric"),
+        &package("node-ric"),
+        &["bootstrap", "index.js"],
+    )
+}
+
+fn python_ric() -> Result<()> {
+    let requirements = source("python-ric").join("requirements.txt");
+    once("python-ric", &requirements, || {
+        run(command("python3")
+            .args(["-m", "pip", "install", "-q", "--upgrade", "--target"])
+            .arg(package("python-ric"))
+            .arg("--requirement")
+            .arg(&requirements))
+    })?;
+    copy_files(
+        &source("python-ric"),
+        &package("python-ric"),
+        &["bootstrap", "app.py"],
+    )
+}
+
+fn copy_files(from: &Path, to: &Path, names: &[&str]) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for name in names {
+        std::fs::copy(from.join(name), to.join(name)).with_context(|| format!("copying {name}"))?;
+    }
+    Ok(())
+}
+
+/// Runs `work` unless it has succeeded with the same content of `input` before.
+fn once(name: &str, input: &Path, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let stamp = cache().join(format!("{name}.done"));
+    let content = std::fs::read(input)?;
+    if std::fs::read(&stamp).is_ok_and(|done| done == content) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(cache())?;
+    work()?;
+    Ok(std::fs::write(stamp, content)?)
 }

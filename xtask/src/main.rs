@@ -32,6 +32,8 @@ enum Task {
         #[arg(long)]
         only: Option<gates::Gate>,
     },
+    /// Only install what the end-to-end tests drive, so that `cargo test` can run them
+    Setup,
     /// Measure us and our peers side by side; prints ratios and writes bench/results/
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -40,6 +42,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test { only } => gates::pass(only),
+        Task::Setup => fixtures::install(),
         Task::Bench(bench) => bench::run(bench),
     };
     match result {
