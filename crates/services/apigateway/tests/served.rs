@@ -1,5 +1,7 @@
 //! From resources to answers, and the same again after a restart; no function is needed.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::sync::Arc;
