@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tradewind_model::{AccountId, Runtime, Timestamp};
 
+use super::model::Definition;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::yaml::Node;
 
 /// How a project is to be loaded.
 #[derive(Clone, Debug)]
@@ -61,6 +63,14 @@ pub struct Project {
     pub warnings: Vec<Diagnostic>,
     /// Every configuration file that was read, to be watched.
     pub inputs: Vec<PathBuf>,
+    /// Values for the template's parameters (`provider.stackParameters`).
+    pub stack_parameters: BTreeMap<String, String>,
+    /// Tags of the stack.
+    pub stack_tags: BTreeMap<String, String>,
+    /// Patterns, as in [`PackageRequest::patterns`], of files only the project can name.
+    pub(crate) excluded_files: Vec<String>,
+    /// What the template is made from.
+    pub(crate) definition: Definition,
     /// `custom`, resolved: where bundlers keep their settings.
     pub custom: Value,
     /// `build`, resolved; null when the project declares none.
@@ -114,12 +124,7 @@ impl Project {
     /// # Errors
     /// What only shows when everything is put together, such as a patch for a resource that is not there.
     pub fn compile(&self, digests: &BTreeMap<String, String>) -> Result<Template, Diagnostics> {
-        let message = format!(
-            "`{}` cannot be compiled yet ({} packages)",
-            self.service,
-            digests.len()
-        );
-        Err(Diagnostic::error(message).into())
+        super::compile::compile(self, digests)
     }
 }
 
@@ -130,14 +135,58 @@ pub struct Template {
     pub body: Value,
     /// Where each logical id comes from: the function, event or resource.
     pub locations: BTreeMap<String, Span>,
+    /// Where single properties of generated resources come from, by logical id and property.
+    pub(super) details: BTreeMap<(String, String), Span>,
+    /// Resources as the user wrote them.
+    pub(super) written: BTreeMap<String, Node>,
 }
 
 impl Template {
-    /// Where the value at `path` below the resource `logical_id` was written: its own line when the
-    /// user wrote it, else the line of the nearest thing it was generated from.
+    /// Where the value at `path` was written: its own line when the user wrote it, else the line of the
+    /// nearest thing it was generated from. `path` leads into the resource `logical_id` or into its
+    /// `Properties`.
     #[must_use]
     pub fn span_of(&self, logical_id: &str, path: &[String]) -> Option<Span> {
-        tracing::trace!(logical_id, ?path, "looking for a place");
-        self.locations.get(logical_id).cloned()
+        let below_properties = match path {
+            [first, rest @ ..] if first == "Properties" => rest,
+            _ => path,
+        };
+        let written = self.written.get(logical_id);
+        let in_written = written.and_then(|node| {
+            let whole = deepest(node, path);
+            let properties = node
+                .child("Properties")
+                .and_then(|node| deepest(node, below_properties));
+            let deeper = |found: &(usize, Span)| found.0;
+            [whole, properties].into_iter().flatten().max_by_key(deeper)
+        });
+        let detail = || {
+            let property = below_properties.first()?;
+            self.details
+                .get(&(logical_id.to_owned(), property.clone()))
+                .cloned()
+        };
+        in_written
+            .map(|(_, span)| span)
+            .or_else(detail)
+            .or_else(|| self.locations.get(logical_id).cloned())
     }
+}
+
+/// Where the last key of `path` stands that is there, and how many of its keys are; none if not one is.
+fn deepest(node: &Node, path: &[String]) -> Option<(usize, Span)> {
+    let mut current = node;
+    let mut found = None;
+    for (index, key) in path.iter().enumerate() {
+        let span = match current.as_map().and_then(|map| map.entry(key)) {
+            Some(entry) => entry.key_span.clone(),
+            None => match current.child(key) {
+                Some(child) => child.span.clone(),
+                None => return found,
+            },
+        };
+        current = current.child(key)?;
+        found = Some((index + 1, span));
+    }
+    found
 }

@@ -174,8 +174,8 @@ fn own(resolver: &mut Resolver<'_>, call: &Call<'_>) -> Result<Option<Node>, Dia
         return Ok(value);
     }
     let default = match keys.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["provider", "stage"] => resolver.context.stage.clone().or(Some("dev".into())),
-        ["provider", "region"] => resolver.context.region.clone().or(Some("us-east-1".into())),
+        ["provider", "stage"] => Some(given_stage(resolver).unwrap_or("dev")),
+        ["provider", "region"] => Some(given_region(resolver).unwrap_or("us-east-1")),
         ["service", "name"] => {
             return Ok(resolver
                 .property(&["service".into()])?
@@ -183,7 +183,7 @@ fn own(resolver: &mut Resolver<'_>, call: &Call<'_>) -> Result<Option<Node>, Dia
         }
         _ => None,
     };
-    Ok(default.map(|text| call.text(&text)))
+    Ok(default.map(|text| call.text(text)))
 }
 
 fn option(resolver: &mut Resolver<'_>, call: &Call<'_>) -> Result<Option<Node>, Diagnostic> {
@@ -270,18 +270,32 @@ fn boolean(call: &Call<'_>) -> Result<Node, Diagnostic> {
     Ok(Node::new(call.place, Content::Bool(truth)))
 }
 
+fn given_stage<'a>(resolver: &Resolver<'a>) -> Option<&'a str> {
+    resolver
+        .context
+        .stage
+        .as_deref()
+        .or(resolver.context.stage_option)
+}
+
+fn given_region<'a>(resolver: &Resolver<'a>) -> Option<&'a str> {
+    resolver
+        .context
+        .region
+        .as_deref()
+        .or(resolver.context.region_option)
+}
+
 /// The stage: given, configured or `dev`.
 fn effective_stage(resolver: &mut Resolver<'_>) -> Result<String, Diagnostic> {
-    let context = resolver.context;
-    match context.stage.as_deref().or(context.stage_option) {
+    match given_stage(resolver) {
         Some(stage) => Ok(stage.to_owned()),
         None => configured(resolver, "stage", "dev"),
     }
 }
 
 fn effective_region(resolver: &mut Resolver<'_>) -> Result<String, Diagnostic> {
-    let context = resolver.context;
-    match context.region.as_deref().or(context.region_option) {
+    match given_region(resolver) {
         Some(region) => Ok(region.to_owned()),
         None => configured(resolver, "region", "us-east-1"),
     }

@@ -1,0 +1,222 @@
+//! Functions, their log groups and their versions.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::builder::Builder;
+use super::intrinsics::{attribute, reference};
+use super::role::ROLE;
+use crate::serverless::model::{Function, Role};
+use crate::serverless::read::tag_list;
+
+/// Template properties and the keys they are written as.
+const WRITTEN_AS: [(&str, &str); 14] = [
+    ("Architectures", "architecture"),
+    ("Description", "description"),
+    ("Environment", "environment"),
+    ("EphemeralStorage", "ephemeralStorageSize"),
+    ("FunctionName", "name"),
+    ("Handler", "handler"),
+    ("KmsKeyArn", "kmsKeyArn"),
+    ("MemorySize", "memorySize"),
+    ("ReservedConcurrentExecutions", "reservedConcurrency"),
+    ("Role", "role"),
+    ("Runtime", "runtime"),
+    ("Tags", "tags"),
+    ("Timeout", "timeout"),
+    ("TracingConfig", "tracing"),
+];
+
+/// The logical id of a function.
+pub(super) fn function_id(function: &Function) -> String {
+    format!("{}LambdaFunction", function.id)
+}
+
+pub(super) fn log_groups(builder: &mut Builder<'_>) {
+    for function in builder.definition.functions.iter().filter(|f| !f.logs_disabled) {
+        let mut properties = Map::new();
+        properties.insert(
+            "LogGroupName".into(),
+            format!("/aws/lambda/{}", function.name).into(),
+        );
+        if let Some(days) = function.log_retention {
+            properties.insert("RetentionInDays".into(), days.into());
+        }
+        let id = format!("{}LogGroup", function.id);
+        let resource = json!({"Type": "AWS::Logs::LogGroup", "Properties": properties});
+        builder.add(&id, resource, &function.span);
+        builder.from_function(&id, "RetentionInDays", function, "logRetentionInDays");
+    }
+}
+
+pub(super) fn functions(builder: &mut Builder<'_>) {
+    for (index, function) in builder.definition.functions.iter().enumerate() {
+        let id = function_id(function);
+        let resource = resource(builder, index, function);
+        builder.add(&id, resource, &function.span);
+        for (property, key) in WRITTEN_AS {
+            builder.from_function(&id, property, function, key);
+        }
+    }
+}
+
+fn resource(builder: &Builder<'_>, index: usize, function: &Function) -> Value {
+    let mut resource = Map::new();
+    resource.insert("Type".into(), "AWS::Lambda::Function".into());
+    let code = code(builder, index);
+    let role = function
+        .role
+        .as_ref()
+        .or(builder.definition.role.existing.as_ref());
+    resource.insert("Properties".into(), properties(function, code, role).into());
+    if let Some(condition) = &function.condition {
+        resource.insert("Condition".into(), condition.as_str().into());
+    }
+    let mut depends_on = Vec::new();
+    if !function.logs_disabled {
+        depends_on.push(format!("{}LogGroup", function.id));
+    }
+    depends_on.extend(function.depends_on.iter().cloned());
+    if let Some(Role::Resource(id)) = role {
+        depends_on.push(id.clone());
+    }
+    let mut seen = Vec::new();
+    depends_on.retain(|id| {
+        !seen.contains(id) && {
+            seen.push(id.clone());
+            true
+        }
+    });
+    if !depends_on.is_empty() {
+        resource.insert("DependsOn".into(), depends_on.into());
+    }
+    Value::Object(resource)
+}
+
+fn code(builder: &Builder<'_>, index: usize) -> Value {
+    let bucket = builder.definition.bucket.name.clone();
+    let bucket = bucket.unwrap_or_else(|| reference("ServerlessDeploymentBucket"));
+    let package = builder
+        .project
+        .functions
+        .get(index)
+        .map(|function| function.package);
+    let request = package.and_then(|package| builder.project.packages.get(package));
+    let key = request
+        .map(|request| request.artifact_key.clone())
+        .unwrap_or_default();
+    json!({"S3Bucket": bucket, "S3Key": key})
+}
+
+fn properties(function: &Function, code: Value, role: Option<&Role>) -> Map<String, Value> {
+    let mut properties = Map::new();
+    let mut set = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            properties.insert(name.to_owned(), value);
+        }
+    };
+    set("Code", Some(code));
+    set("Handler", Some(function.handler.as_str().into()));
+    set("Runtime", Some(function.runtime.as_str().into()));
+    set("FunctionName", Some(function.name.as_str().into()));
+    set("MemorySize", Some(function.memory.get().into()));
+    set("Timeout", Some(function.timeout.get().into()));
+    set("Description", function.description.clone());
+    set(
+        "Tags",
+        (!function.tags.is_empty()).then(|| tag_list(&function.tags)),
+    );
+    set(
+        "EphemeralStorage",
+        function.ephemeral_storage.map(|size| json!({"Size": size.get()})),
+    );
+    set("KmsKeyArn", function.kms_key.clone());
+    set(
+        "TracingConfig",
+        function.tracing.as_ref().map(|mode| json!({ "Mode": mode })),
+    );
+    set(
+        "Architectures",
+        function.architecture.as_ref().map(|name| json!([name])),
+    );
+    set(
+        "Environment",
+        function
+            .environment
+            .as_ref()
+            .map(|variables| json!({ "Variables": variables })),
+    );
+    set("Role", Some(role_value(role)));
+    set(
+        "ReservedConcurrentExecutions",
+        function.reserved_concurrency.map(Value::from),
+    );
+    properties
+}
+
+fn role_value(role: Option<&Role>) -> Value {
+    match role {
+        Some(Role::Arn(arn)) => arn.clone(),
+        Some(Role::Resource(id)) => attribute(id, "Arn"),
+        None => attribute(ROLE, "Arn"),
+    }
+}
+
+/// A version for each function whose code or configuration may have changed: its logical id is a hash of both.
+pub(super) fn versions(builder: &mut Builder<'_>, digests: &BTreeMap<String, String>) {
+    if !builder.definition.publish_versions {
+        return;
+    }
+    for (index, function) in builder.definition.functions.iter().enumerate() {
+        if !function.version {
+            continue;
+        }
+        let digest = digest_of(builder, index, digests);
+        let id = version_id(builder, function, digest.as_deref());
+        let mut properties = Map::new();
+        properties.insert("FunctionName".into(), reference(&function_id(function)));
+        if let Some(digest) = digest {
+            properties.insert("CodeSha256".into(), digest.into());
+        }
+        if let Some(description) = &function.description {
+            properties.insert("Description".into(), description.clone());
+        }
+        let resource = json!({
+            "Type": "AWS::Lambda::Version",
+            "DeletionPolicy": "Retain",
+            "Properties": properties,
+        });
+        builder.add(&id, resource, &function.span);
+        let output = format!("{}QualifiedArn", function_id(function));
+        builder.output(&output, Some("Current Lambda function version"), reference(&id));
+    }
+}
+
+fn digest_of(builder: &Builder<'_>, index: usize, digests: &BTreeMap<String, String>) -> Option<String> {
+    let package = builder.project.functions.get(index)?.package;
+    let request = builder.project.packages.get(package)?;
+    digests.get(&request.artifact_key).cloned()
+}
+
+/// `Hello` + `LambdaVersion` + letters and digits of a hash over the package and the properties but its place.
+fn version_id(builder: &Builder<'_>, function: &Function, digest: Option<&str>) -> String {
+    let resource = builder.resources.get(&function_id(function));
+    let mut properties = resource
+        .and_then(|r| r.get("Properties"))
+        .cloned()
+        .unwrap_or_default();
+    if let Some(properties) = properties.as_object_mut() {
+        properties.remove("Code");
+        properties.sort_keys();
+    }
+    let mut hash = Sha256::new();
+    hash.update(digest.unwrap_or_default());
+    hash.update(properties.to_string());
+    let text = STANDARD.encode(hash.finalize());
+    let kept: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("{}LambdaVersion{kept}", function.id)
+}

@@ -1,0 +1,51 @@
+//! From a checked configuration to a CloudFormation template: which resources, under which logical ids,
+//! in which order, with which outputs. What users write below `resources` is merged in last.
+
+mod api_method;
+mod bucket;
+mod builder;
+mod cors;
+mod function;
+mod http_api;
+mod intrinsics;
+mod resources;
+mod rest_api;
+mod role;
+
+use std::collections::BTreeMap;
+
+use tradewind_model::Timestamp;
+
+use self::builder::Builder;
+use super::project::{Project, Template};
+use crate::diagnostic::Diagnostics;
+
+/// `serverless/<service>/<stage>/<ms>-<ISO time>`: where artifacts of one deployment lie.
+pub(super) fn artifact_folder(prefix: &str, service: &str, stage: &str, now: Timestamp) -> String {
+    format!(
+        "{prefix}/{service}/{stage}/{}-{}",
+        now.as_millis(),
+        now.to_rfc3339()
+    )
+}
+
+/// The template of `project`; `digests` are the packages' base64 SHA-256 by artifact key.
+pub(super) fn compile(
+    project: &Project,
+    digests: &BTreeMap<String, String>,
+) -> Result<Template, Diagnostics> {
+    let mut builder = Builder::new(project);
+    if !project.definition.functions.is_empty() {
+        bucket::compile(&mut builder);
+        function::log_groups(&mut builder);
+        role::compile(&mut builder);
+        function::functions(&mut builder);
+        function::versions(&mut builder, digests);
+        rest_api::compile(&mut builder);
+        http_api::compile(&mut builder);
+    } else {
+        bucket::compile(&mut builder);
+    }
+    resources::merge(&mut builder);
+    builder.finish()
+}

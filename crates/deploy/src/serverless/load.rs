@@ -1,0 +1,116 @@
+//! From a folder to a project: find, parse, resolve, check.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::variables::{self, Context, Resolver};
+use super::{LoadOptions, Project, dotenv, read, source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::yaml::Node;
+
+/// Reads the project in `options.dir`: parse, variables, validation, defaults.
+///
+/// # Errors
+/// Everything that keeps the project from being deployed, with its place; warnings too, after the errors.
+///
+/// # Cancel safety
+/// Nothing is changed, so the future may be dropped; a configuration file that is being evaluated is
+/// then still waited for in the background.
+pub async fn load(options: &LoadOptions) -> Result<Project, Diagnostics> {
+    let options = options.clone();
+    let loaded = tokio::task::spawn_blocking(move || load_blocking(&options)).await;
+    loaded.unwrap_or_else(|error| {
+        let message = format!("reading the configuration was interrupted: {error}");
+        Err(Diagnostic::error(message).into())
+    })
+}
+
+fn load_blocking(options: &LoadOptions) -> Result<Project, Diagnostics> {
+    let file = source::locate(options)?;
+    let root = source::read(&file, options)?;
+    let stage = stage_of(&root, options);
+    let (dotenv_file, environment) = environment(&root, &stage, options);
+    let context = Context {
+        stage: Some(stage),
+        environment: &environment,
+        ..bare_context(options)
+    };
+    let resolution = variables::resolve(root, &context);
+    let (mut project, problems) = read::read(&resolution.root, &file, options);
+    // A value that could not be resolved was reported; what its absence leads to would only confuse.
+    let unresolved = resolution
+        .diagnostics
+        .iter()
+        .any(|d| d.severity == Severity::Error);
+    let mut diagnostics = resolution.diagnostics;
+    if !unresolved {
+        diagnostics.extend(problems);
+    }
+    project.inputs = std::iter::once(file)
+        .chain(dotenv_file)
+        .chain(resolution.files)
+        .collect();
+    finish(project, diagnostics)
+}
+
+fn finish(mut project: Project, diagnostics: Vec<Diagnostic>) -> Result<Project, Diagnostics> {
+    let (errors, warnings): (Vec<_>, Vec<_>) = diagnostics
+        .into_iter()
+        .partition(|diagnostic| diagnostic.severity == Severity::Error);
+    if !errors.is_empty() {
+        return Err(Diagnostics(errors.into_iter().chain(warnings).collect()));
+    }
+    project.warnings = warnings;
+    Ok(project)
+}
+
+/// A context that knows neither stage nor dotenv files yet.
+fn bare_context(options: &LoadOptions) -> Context<'_> {
+    Context {
+        dir: &options.dir,
+        stage_option: options.stage.as_deref(),
+        region_option: options.region.as_deref(),
+        stage: None,
+        region: None,
+        account: options.account.as_str(),
+        params: &options.params,
+        options: &options.options,
+        environment: &options.environment,
+        node: options.node.as_deref(),
+        instance_id: format!("{:x}", options.now.as_millis()),
+    }
+}
+
+/// The effective stage: given, configured, or `dev`. One that cannot be resolved yet is reported later.
+fn stage_of(root: &Node, options: &LoadOptions) -> String {
+    if let Some(stage) = &options.stage {
+        return stage.clone();
+    }
+    let context = bare_context(options);
+    let mut resolver = Resolver::new(root.clone(), &context);
+    let configured = resolver.property(&["provider".into(), "stage".into()]);
+    let text = configured.ok().flatten().and_then(|node| node.scalar_text());
+    text.filter(|stage| !stage.is_empty())
+        .unwrap_or_else(|| "dev".into())
+}
+
+/// The process environment, over what dotenv files add when `useDotenv` asks for them; and the file.
+fn environment(
+    root: &Node,
+    stage: &str,
+    options: &LoadOptions,
+) -> (Option<PathBuf>, BTreeMap<String, String>) {
+    let mut environment = options.environment.clone();
+    let asked = root.child("useDotenv").and_then(Node::scalar_text);
+    if asked.as_deref() != Some("true") {
+        return (None, environment);
+    }
+    let dir: &Path = &options.dir;
+    match dotenv::load(dir, stage, &environment) {
+        Some((file, added)) => {
+            environment.extend(added);
+            (Some(file), environment)
+        }
+        None => (None, environment),
+    }
+}

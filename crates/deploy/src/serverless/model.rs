@@ -1,0 +1,176 @@
+//! A checked configuration: what the compiler reads. Values that CloudFormation resolves later stay JSON.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use tradewind_model::{EphemeralStorageMib, MemoryMib, Runtime, TimeoutSeconds};
+
+use crate::diagnostic::Span;
+use crate::yaml::Node;
+
+/// A service, checked, with defaults and inheritance applied.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Definition {
+    pub(crate) functions: Vec<Function>,
+    pub(crate) bucket: DeploymentBucket,
+    pub(crate) role: ExecutionRole,
+    pub(crate) rest_api: RestApi,
+    pub(crate) http_api: HttpApi,
+    /// `resources`, lists merged.
+    pub(crate) resources: Option<Node>,
+    /// `provider`, for the places of inherited values.
+    pub(crate) provider: Option<Node>,
+    /// Where generated things that belong to no function come from.
+    pub(crate) span: Option<Span>,
+    pub(crate) publish_versions: bool,
+    /// False with `disableDefaultOutputExportNames`.
+    pub(crate) export_outputs: bool,
+}
+
+/// Where artifacts would be uploaded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DeploymentBucket {
+    /// An existing bucket; none is made then.
+    pub(crate) name: Option<Value>,
+    /// Properties of the bucket besides its encryption.
+    pub(crate) properties: Map<String, Value>,
+    /// `serverSideEncryption`, default AES256.
+    pub(crate) encryption: Option<String>,
+    pub(crate) skip_policy: bool,
+}
+
+/// The role functions run under unless they name their own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ExecutionRole {
+    /// A role that exists: no other is made.
+    pub(crate) existing: Option<Role>,
+    pub(crate) name: Option<Value>,
+    pub(crate) path: Option<String>,
+    pub(crate) permissions_boundary: Option<Value>,
+    pub(crate) statements: Vec<Value>,
+    pub(crate) managed_policies: Vec<Value>,
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// Settings of the REST API.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RestApi {
+    pub(crate) name: Option<Value>,
+    pub(crate) service_first: bool,
+    pub(crate) endpoint_type: Option<String>,
+    pub(crate) binary_media_types: Vec<String>,
+    pub(crate) minimum_compression_size: Option<u64>,
+    pub(crate) description: Option<String>,
+    pub(crate) api_key_source: Option<String>,
+    pub(crate) disable_default_endpoint: Option<bool>,
+    pub(crate) stage: Option<String>,
+}
+
+/// Settings of the HTTP API.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HttpApi {
+    pub(crate) name: Option<Value>,
+    pub(crate) service_first: bool,
+    pub(crate) payload: Option<String>,
+    pub(crate) cors: Option<HttpApiCors>,
+    pub(crate) metrics: bool,
+    pub(crate) disable_default_endpoint: Option<bool>,
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// CORS of an HTTP API; what is none has a default.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct HttpApiCors {
+    pub(crate) origins: Option<Vec<String>>,
+    pub(crate) headers: Option<Vec<String>>,
+    pub(crate) methods: Option<Vec<String>>,
+    pub(crate) credentials: Option<bool>,
+    pub(crate) exposed: Option<Vec<String>>,
+    pub(crate) max_age: Option<u64>,
+}
+
+/// One function.
+#[derive(Clone, Debug)]
+pub(crate) struct Function {
+    pub(crate) key: String,
+    /// The key as it appears in logical ids.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) handler: String,
+    pub(crate) runtime: Runtime,
+    pub(crate) description: Option<Value>,
+    pub(crate) memory: MemoryMib,
+    pub(crate) timeout: TimeoutSeconds,
+    /// None when neither the function nor the provider has any.
+    pub(crate) environment: Option<Map<String, Value>>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) ephemeral_storage: Option<EphemeralStorageMib>,
+    pub(crate) reserved_concurrency: Option<u64>,
+    pub(crate) tracing: Option<String>,
+    pub(crate) architecture: Option<String>,
+    pub(crate) kms_key: Option<Value>,
+    pub(crate) role: Option<Role>,
+    pub(crate) condition: Option<String>,
+    pub(crate) depends_on: Vec<String>,
+    pub(crate) logs_disabled: bool,
+    pub(crate) log_retention: Option<u64>,
+    pub(crate) version: bool,
+    pub(crate) payload: Option<String>,
+    pub(crate) http: Vec<HttpEvent>,
+    pub(crate) http_api: Vec<HttpApiEvent>,
+    /// The function's mapping.
+    pub(crate) node: Node,
+    pub(crate) span: Span,
+}
+
+/// A role that is not the service's own.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Role {
+    /// An ARN, or an expression that gives one.
+    Arn(Value),
+    /// A resource of the same template.
+    Resource(String),
+}
+
+/// An `http` event.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpEvent {
+    /// Without slashes at its ends; empty for the root.
+    pub(crate) path: String,
+    /// Upper case.
+    pub(crate) method: String,
+    pub(crate) cors: Option<Cors>,
+    pub(crate) operation: Option<String>,
+    /// `method.request.querystring.x` → required.
+    pub(crate) parameters: Vec<(String, bool)>,
+    pub(crate) timeout_ms: Option<u64>,
+    pub(crate) span: Span,
+}
+
+/// CORS of one `http` event.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Cors {
+    pub(crate) origin: Option<String>,
+    pub(crate) origins: Vec<String>,
+    pub(crate) headers: Vec<String>,
+    pub(crate) methods: Vec<String>,
+    pub(crate) credentials: bool,
+    pub(crate) max_age: Option<u64>,
+    pub(crate) cache_control: Option<String>,
+}
+
+/// An `httpApi` event.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpApiEvent {
+    pub(crate) route: Route,
+    pub(crate) span: Span,
+}
+
+/// What an `httpApi` event answers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// `*`: whatever no other route answers to.
+    Default,
+    /// A method in upper case (`ANY` for all) and a path.
+    Path { method: String, path: String },
+}

@@ -1,0 +1,428 @@
+//! One function: its own settings over what it inherits.
+
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+use tradewind_model::{
+    EphemeralStorageMib, FunctionName, Language, LimitError, MemoryMib, Runtime, TimeoutSeconds,
+};
+
+use super::package::Packaging;
+use super::provider::{self, Provider};
+use super::section::{Problems, Section};
+use super::{events, http_api};
+use crate::diagnostic::{Diagnostic, Span, nearest};
+use crate::serverless::model::{Function, Role};
+use crate::serverless::names;
+use crate::yaml::{Content, Entry, Node};
+
+/// The framework's defaults (3.40).
+const DEFAULT_RUNTIME: &str = "nodejs16.x";
+const DEFAULT_MEMORY_MIB: u64 = 1024;
+const DEFAULT_TIMEOUT_SECONDS: u64 = 6;
+
+/// Runtimes to suggest for a name nobody has published.
+const RUNTIMES: [&str; 18] = [
+    "nodejs16.x",
+    "nodejs18.x",
+    "nodejs20.x",
+    "nodejs22.x",
+    "nodejs24.x",
+    "python3.8",
+    "python3.9",
+    "python3.10",
+    "python3.11",
+    "python3.12",
+    "python3.13",
+    "ruby2.7",
+    "ruby3.2",
+    "ruby3.3",
+    "provided.al2",
+    "provided.al2023",
+    "provided",
+    "go1.x",
+];
+
+/// Days CloudWatch keeps logs (API reference, PutRetentionPolicy).
+const RETENTION_DAYS: [u64; 23] = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    0,
+];
+
+const REFUSED: [(&str, &str); 15] = [
+    (
+        "image",
+        "package the function as a zip: give it a `handler` and a `runtime`",
+    ),
+    ("layers", "put what the layers contain into the package"),
+    (
+        "vpc",
+        "remove it, or set `vpc: false`; functions run without a network of their own",
+    ),
+    ("url", "use an `httpApi` event"),
+    (
+        "destinations",
+        "remove them; results of asynchronous invocations are not sent on",
+    ),
+    (
+        "onError",
+        "remove it; failed asynchronous invocations are only logged",
+    ),
+    (
+        "maximumRetryAttempts",
+        "remove it; asynchronous invocations are retried twice",
+    ),
+    (
+        "maximumEventAge",
+        "remove it; asynchronous events are kept for six hours",
+    ),
+    (
+        "provisionedConcurrency",
+        "remove it; instances are started on demand",
+    ),
+    ("snapStart", "remove it; instances are started on demand"),
+    ("fileSystemConfig", "remove it; use /tmp, or a bucket"),
+    (
+        "capacityProviderConfig",
+        "remove it; instances are started on demand",
+    ),
+    ("durableConfig", "remove it"),
+    ("tenancyConfig", "remove it"),
+    ("awsKmsKeyArn", "write `kmsKeyArn`"),
+];
+
+/// Keys of plugins and dashboards that change nothing here.
+const IGNORED: [&str; 12] = [
+    "cors",
+    "dashboard",
+    "disableDeprecations",
+    "iamRoleStatements",
+    "iamRoleStatementsInherit",
+    "iamRoleStatementsName",
+    "logDataProtectionPolicy",
+    "logs",
+    "recursiveLoop",
+    "runtimeManagement",
+    "warmup",
+    "prewarm",
+];
+
+/// A function and how it wants to be packaged.
+#[derive(Debug)]
+pub(super) struct ReadFunction {
+    pub(super) function: Function,
+    pub(super) packaging: Packaging,
+}
+
+/// Reads one entry of `functions`; none when it cannot be deployed.
+pub(super) fn read(
+    entry: &Entry,
+    provider: &Provider,
+    default_name: impl Fn(&str) -> String,
+    problems: &mut Problems,
+) -> Option<ReadFunction> {
+    let key = entry.key.as_str();
+    if !names::is_function_key(key) {
+        problems.add(
+            Diagnostic::error(format!("`{key}` cannot name a function"))
+                .at(&entry.key_span)
+                .hint("use letters, digits, `-` and `_`"),
+        );
+        return None;
+    }
+    let mut section = Section::new(&entry.node, format!("functions.{key}"), problems);
+    section.refuse(&REFUSED, problems);
+    warn_of_roles(&mut section, key, problems);
+    section.ignore(&IGNORED);
+    let events = events::read(section.get("events"), key, problems);
+    let packaging = Packaging::read(section.get("package"), &section.path_of("package"), problems);
+    let payload = payload(&mut section, problems);
+    let handler = handler(&mut section, entry, problems);
+    let runtime = runtime(&mut section, provider, &entry.key_span, problems);
+    let name = name(&mut section, default_name(key), &entry.key_span, problems);
+    let function = Function {
+        key: key.to_owned(),
+        id: names::normalise(key),
+        memory: limited(
+            &mut section,
+            "memorySize",
+            provider.memory.as_ref(),
+            DEFAULT_MEMORY_MIB,
+            MemoryMib::new,
+            problems,
+        ),
+        timeout: limited(
+            &mut section,
+            "timeout",
+            provider.timeout.as_ref(),
+            DEFAULT_TIMEOUT_SECONDS,
+            TimeoutSeconds::new,
+            problems,
+        ),
+        description: section.get("description").map(Node::to_json),
+        environment: environment(&mut section, provider, problems),
+        tags: tags(&mut section, provider, problems),
+        ephemeral_storage: ephemeral_storage(&mut section, problems),
+        reserved_concurrency: section.integer("reservedConcurrency", problems),
+        tracing: tracing_mode(&mut section, provider, problems),
+        architecture: architecture(&mut section, provider, problems),
+        kms_key: section
+            .get("kmsKeyArn")
+            .map(Node::to_json)
+            .or_else(|| provider.kms_key.clone()),
+        role: section.get("role").and_then(|node| role(node, problems)),
+        condition: section.text("condition", problems),
+        depends_on: section.texts("dependsOn", problems).unwrap_or_default(),
+        logs_disabled: section.boolean("disableLogs", problems).unwrap_or(false),
+        log_retention: log_retention(&mut section, provider, problems),
+        version: section
+            .boolean("versionFunction", problems)
+            .or(provider.version_functions)
+            .unwrap_or(true),
+        payload,
+        http: events.http,
+        http_api: events.http_api,
+        node: entry.node.clone(),
+        span: handler
+            .as_ref()
+            .map_or_else(|| entry.key_span.clone(), |(_, span)| span.clone()),
+        name: name?,
+        runtime: runtime?,
+        handler: handler?.0,
+    };
+    section.finish(problems);
+    Some(ReadFunction { function, packaging })
+}
+
+/// Policies of single functions are not applied, as no policy is yet.
+fn warn_of_roles(section: &mut Section<'_>, key: &str, problems: &mut Problems) {
+    if let Some(entry) = section.entry("iamRoleStatements") {
+        problems.warn(
+            &entry.key_span,
+            format!("function `{key}` runs under the service's role; `iamRoleStatements` makes no role of its own yet"),
+        );
+    }
+}
+
+fn handler(section: &mut Section<'_>, entry: &Entry, problems: &mut Problems) -> Option<(String, Span)> {
+    let span = section.get("handler").map(|node| node.span.clone());
+    let has_image = section.get("image").is_some();
+    let handler = section
+        .text("handler", problems)
+        .filter(|handler| !handler.trim().is_empty());
+    if handler.is_none() && span.is_none() && !has_image {
+        problems.add(
+            Diagnostic::error(format!("function `{}` has no handler", entry.key))
+                .at(&entry.key_span)
+                .hint("add `handler: file.function`"),
+        );
+    }
+    handler.zip(span)
+}
+
+fn runtime(
+    section: &mut Section<'_>,
+    provider: &Provider,
+    key_span: &Span,
+    problems: &mut Problems,
+) -> Option<Runtime> {
+    let node = section.get("runtime").or(provider.runtime.as_ref());
+    let span = node.map_or(key_span, |node| &node.span);
+    let name = match node {
+        Some(node) => node.scalar_text().unwrap_or_default(),
+        None => DEFAULT_RUNTIME.to_owned(),
+    };
+    match Runtime::from_str(&name) {
+        Ok(runtime) if matches!(runtime.language(), Language::Java | Language::Dotnet) => {
+            let hint = "nodejs, python, ruby, provided and go1.x runtimes work";
+            problems.unsupported(span, &format!("runtime `{name}`"), hint);
+            None
+        }
+        Ok(runtime) => Some(runtime),
+        Err(unknown) => {
+            let error = Diagnostic::error(unknown.to_string()).at(span);
+            problems.add(match nearest(&name, RUNTIMES) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint("for example `nodejs20.x`, `python3.12` or `provided.al2023`"),
+            });
+            None
+        }
+    }
+}
+
+fn name(
+    section: &mut Section<'_>,
+    default: String,
+    key_span: &Span,
+    problems: &mut Problems,
+) -> Option<String> {
+    let span = section.get("name").map_or(key_span, |node| &node.span);
+    let name = section.text("name", problems).unwrap_or(default);
+    if name.parse::<FunctionName>().is_ok() {
+        return Some(name);
+    }
+    let hint = if name.len() > 64 {
+        format!(
+            "it has {} characters, 64 are allowed; give the function a shorter `name`",
+            name.len()
+        )
+    } else {
+        "use letters, digits, `-` and `_`".to_owned()
+    };
+    problems.add(
+        Diagnostic::error(format!("`{name}` is not a function name"))
+            .at(span)
+            .hint(hint),
+    );
+    None
+}
+
+/// A number within limits, the function's own or the provider's.
+fn limited<T>(
+    section: &mut Section<'_>,
+    key: &'static str,
+    inherited: Option<&Node>,
+    default: u64,
+    make: impl Fn(u64) -> Result<T, LimitError>,
+    problems: &mut Problems,
+) -> T
+where
+    T: Default,
+{
+    let Some(node) = section.get(key).or(inherited) else {
+        return make(default).unwrap_or_default();
+    };
+    let Some(number) = node.scalar_text().and_then(|text| text.trim().parse().ok()) else {
+        section.wrong(key, node, "a whole number", problems);
+        return T::default();
+    };
+    make(number).unwrap_or_else(|error| {
+        problems.error(&node.span, error.to_string());
+        T::default()
+    })
+}
+
+fn ephemeral_storage(section: &mut Section<'_>, problems: &mut Problems) -> Option<EphemeralStorageMib> {
+    section.get("ephemeralStorageSize")?;
+    Some(limited(
+        section,
+        "ephemeralStorageSize",
+        None,
+        512,
+        EphemeralStorageMib::new,
+        problems,
+    ))
+}
+
+/// The provider's variables under the function's; null unsets one.
+fn environment(
+    section: &mut Section<'_>,
+    provider: &Provider,
+    problems: &mut Problems,
+) -> Option<Map<String, Value>> {
+    let own = provider::environment(section, problems);
+    if own.is_none() && provider.environment.is_none() {
+        return None;
+    }
+    let mut variables = provider.environment.clone().unwrap_or_default();
+    variables.extend(own.unwrap_or_default());
+    variables.retain(|_, value| !value.is_null());
+    Some(variables)
+}
+
+fn tags(
+    section: &mut Section<'_>,
+    provider: &Provider,
+    problems: &mut Problems,
+) -> std::collections::BTreeMap<String, String> {
+    let mut tags = provider.tags.clone();
+    tags.extend(provider::texts_of(section, "tags", problems));
+    tags
+}
+
+fn tracing_mode(section: &mut Section<'_>, provider: &Provider, problems: &mut Problems) -> Option<String> {
+    let node = section.get("tracing").or(provider.tracing.as_ref())?;
+    match node.scalar_text().as_deref() {
+        Some("false") => None,
+        Some("true" | "Active") => Some("Active".into()),
+        Some("PassThrough") => Some("PassThrough".into()),
+        _ => {
+            section.wrong(
+                "tracing",
+                node,
+                "true, false, `Active` or `PassThrough`",
+                problems,
+            );
+            None
+        }
+    }
+}
+
+fn architecture(section: &mut Section<'_>, provider: &Provider, problems: &mut Problems) -> Option<String> {
+    let node = section.get("architecture").or(provider.architecture.as_ref())?;
+    match node.scalar_text().as_deref() {
+        Some(known @ ("x86_64" | "arm64")) => Some(known.to_owned()),
+        _ => {
+            section.wrong("architecture", node, "`x86_64` or `arm64`", problems);
+            None
+        }
+    }
+}
+
+fn log_retention(section: &mut Section<'_>, provider: &Provider, problems: &mut Problems) -> Option<u64> {
+    let node = section
+        .get("logRetentionInDays")
+        .or(provider.log_retention.as_ref())?;
+    let days = node.scalar_text().and_then(|text| text.parse().ok());
+    let known = days.filter(|days| RETENTION_DAYS.contains(days));
+    if known.is_none() {
+        problems.add(
+            Diagnostic::error(format!(
+                "logs cannot be kept for `{}` days",
+                node.scalar_text().unwrap_or_default()
+            ))
+            .at(&node.span)
+            .hint(
+                "use 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731 or whole years up to 10",
+            ),
+        );
+    }
+    known.filter(|days| *days > 0)
+}
+
+/// `role`: an ARN, a resource's name, or an expression.
+pub(super) fn role(node: &Node, problems: &mut Problems) -> Option<Role> {
+    match &node.content {
+        Content::Text(text) if text.starts_with("arn:") => Some(Role::Arn(Value::String(text.clone()))),
+        Content::Text(text) if names::is_logical_id(text) => Some(Role::Resource(text.clone())),
+        Content::Map(map) if map.len() == 1 => {
+            let attribute = node.child("Fn::GetAtt").and_then(|parts| match &parts.content {
+                Content::List(items) => Some((items.first()?.as_text()?, items.get(1)?.as_text()?)),
+                Content::Text(text) => text.split_once('.'),
+                _ => None,
+            });
+            match attribute {
+                Some((resource, "Arn")) => Some(Role::Resource(resource.to_owned())),
+                _ => Some(Role::Arn(node.to_json())),
+            }
+        }
+        _ => {
+            problems.add(
+                Diagnostic::error(
+                    "a role is an ARN, the name of a resource, or one of CloudFormation's functions",
+                )
+                .at(&node.span)
+                .hint("for example `role: arn:aws:iam::000000000000:role/name`"),
+            );
+            None
+        }
+    }
+}
+
+/// `httpApi.payload` of a function.
+fn payload(section: &mut Section<'_>, problems: &mut Problems) -> Option<String> {
+    let mut settings = section.section("httpApi", problems)?;
+    let payload = http_api::payload(&mut settings, problems);
+    settings.finish(problems);
+    payload
+}

@@ -1,0 +1,282 @@
+//! Reading a mapping key by key, so that what nobody asked for is noticed.
+
+use crate::diagnostic::{Diagnostic, Severity, Span, nearest};
+use crate::yaml::{Content, Entry, Map, Node};
+
+/// What is done with keys nobody knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum UnknownKeys {
+    #[default]
+    Warn,
+    Refuse,
+    Ignore,
+}
+
+/// What was found wrong so far.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    pub(super) found: Vec<Diagnostic>,
+    pub(super) unknown_keys: UnknownKeys,
+}
+
+impl Problems {
+    pub(super) fn add(&mut self, diagnostic: Diagnostic) {
+        self.found.push(diagnostic);
+    }
+
+    pub(super) fn error(&mut self, span: &Span, message: impl Into<String>) {
+        self.add(Diagnostic::error(message).at(span));
+    }
+
+    pub(super) fn warn(&mut self, span: &Span, message: impl Into<String>) {
+        self.add(Diagnostic::warning(message).at(span));
+    }
+
+    /// A key that is understood but cannot be honoured yet.
+    pub(super) fn unsupported(&mut self, span: &Span, what: &str, hint: &str) {
+        self.add(
+            Diagnostic::error(format!("{what} is not supported yet"))
+                .at(span)
+                .hint(hint),
+        );
+    }
+}
+
+/// A mapping that is being read.
+#[derive(Debug)]
+pub(super) struct Section<'n> {
+    map: Option<&'n Map>,
+    span: &'n Span,
+    path: String,
+    asked: Vec<&'static str>,
+}
+
+impl<'n> Section<'n> {
+    /// Reads `node`, which `path` leads to; null reads as empty, anything else but a mapping is an error.
+    pub(super) fn new(node: &'n Node, path: impl Into<String>, problems: &mut Problems) -> Self {
+        let path = path.into();
+        if !matches!(node.content, Content::Map(_) | Content::Null) {
+            problems.error(&node.span, format!("`{path}` is {}, not a mapping", node.kind()));
+        }
+        Self {
+            map: node.as_map(),
+            span: &node.span,
+            path,
+            asked: Vec::new(),
+        }
+    }
+
+    /// Where the mapping starts.
+    pub(super) fn span(&self) -> &'n Span {
+        self.span
+    }
+
+    /// The full path of `key`.
+    pub(super) fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            return key.to_owned();
+        }
+        format!("{}.{key}", self.path)
+    }
+
+    /// The entry of `key`, unless it is null.
+    pub(super) fn entry(&mut self, key: &'static str) -> Option<&'n Entry> {
+        self.asked.push(key);
+        self.map?.entry(key).filter(|entry| !entry.node.is_null())
+    }
+
+    /// The value of `key`, unless it is null.
+    pub(super) fn get(&mut self, key: &'static str) -> Option<&'n Node> {
+        self.entry(key).map(|entry| &entry.node)
+    }
+
+    /// Keys that are known and mean nothing here.
+    pub(super) fn ignore(&mut self, keys: &[&'static str]) {
+        self.asked.extend(keys);
+    }
+
+    /// Refuses keys that cannot be honoured yet; `false`, null and empty collections ask for nothing.
+    pub(super) fn refuse(&mut self, keys: &[(&'static str, &'static str)], problems: &mut Problems) {
+        for (key, hint) in keys {
+            if let Some(entry) = self.entry(key).filter(|entry| asks_for_something(&entry.node)) {
+                problems.unsupported(&entry.key_span, &format!("`{}`", self.path_of(key)), hint);
+            }
+        }
+    }
+
+    /// The text of `key`; numbers and booleans as they are printed.
+    pub(super) fn text(&mut self, key: &'static str, problems: &mut Problems) -> Option<String> {
+        let node = self.get(key)?;
+        let text = node.scalar_text();
+        if text.is_none() {
+            self.wrong(key, node, "text", problems);
+        }
+        text
+    }
+
+    /// The whole number of `key`, also when it is written as text.
+    pub(super) fn integer(&mut self, key: &'static str, problems: &mut Problems) -> Option<u64> {
+        let node = self.get(key)?;
+        let number = node.scalar_text().and_then(|text| text.trim().parse().ok());
+        if number.is_none() {
+            self.wrong(key, node, "a whole number", problems);
+        }
+        number
+    }
+
+    /// The truth of `key`, also when it is written as text.
+    pub(super) fn boolean(&mut self, key: &'static str, problems: &mut Problems) -> Option<bool> {
+        let node = self.get(key)?;
+        let truth = match node
+            .scalar_text()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+            .as_str()
+        {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        };
+        if truth.is_none() {
+            self.wrong(key, node, "true or false", problems);
+        }
+        truth
+    }
+
+    /// The texts of `key`; a single text reads as a list of one.
+    pub(super) fn texts(&mut self, key: &'static str, problems: &mut Problems) -> Option<Vec<String>> {
+        let node = self.get(key)?;
+        let texts = match node.as_list() {
+            Some(items) => items
+                .iter()
+                .filter(|item| !item.is_null())
+                .map(Node::scalar_text)
+                .collect(),
+            None => node.scalar_text().map(|text| vec![text]),
+        };
+        if texts.is_none() {
+            self.wrong(key, node, "a list of texts", problems);
+        }
+        texts
+    }
+
+    /// The mapping of `key`.
+    pub(super) fn section(&mut self, key: &'static str, problems: &mut Problems) -> Option<Section<'n>> {
+        let node = self.get(key)?;
+        Some(Section::new(node, self.path_of(key), problems))
+    }
+
+    /// Says that `key` is not `expected`.
+    pub(super) fn wrong(&self, key: &str, node: &Node, expected: &str, problems: &mut Problems) {
+        let message = format!("`{}` is {}, not {expected}", self.path_of(key), shown(node));
+        problems.error(&node.span, message);
+    }
+
+    /// Reports every key that was not asked for.
+    pub(super) fn finish(self, problems: &mut Problems) {
+        if problems.unknown_keys == UnknownKeys::Ignore {
+            return;
+        }
+        for entry in self.map.into_iter().flatten() {
+            if !self.asked.contains(&entry.key.as_str()) {
+                problems.add(self.unknown(entry, problems.unknown_keys));
+            }
+        }
+    }
+
+    fn unknown(&self, entry: &Entry, unknown_keys: UnknownKeys) -> Diagnostic {
+        let place = if self.path.is_empty() {
+            String::new()
+        } else {
+            format!(" in `{}`", self.path)
+        };
+        let mut diagnostic =
+            Diagnostic::warning(format!("unknown key `{}`{place}", entry.key)).at(&entry.key_span);
+        if unknown_keys == UnknownKeys::Refuse {
+            diagnostic.severity = Severity::Error;
+        }
+        match nearest(&entry.key, self.asked.iter().copied()) {
+            Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
+            None => diagnostic,
+        }
+    }
+}
+
+fn asks_for_something(node: &Node) -> bool {
+    match &node.content {
+        Content::Null | Content::Bool(false) => false,
+        Content::Text(text) => !text.is_empty() && text != "~",
+        Content::List(items) => !items.is_empty(),
+        Content::Map(map) => !map.is_empty(),
+        Content::Bool(true) | Content::Number(_) => true,
+    }
+}
+
+/// A scalar as it stands, a collection by its kind.
+fn shown(node: &Node) -> String {
+    match node.scalar_text() {
+        Some(text) => format!("`{text}`"),
+        None => node.kind().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::yaml::parse_yaml;
+
+    fn messages(text: &str, read: impl Fn(&mut Section<'_>, &mut Problems)) -> Vec<String> {
+        let node = parse_yaml(text, Path::new("s.yml")).unwrap();
+        let mut problems = Problems::default();
+        let mut section = Section::new(&node, "provider", &mut problems);
+        read(&mut section, &mut problems);
+        section.finish(&mut problems);
+        problems.found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_reported() {
+        let found = messages("memorySize: 1\nmemorysise: 2\n", |section, problems| {
+            assert_eq!(section.integer("memorySize", problems), Some(1));
+        });
+        assert_eq!(found, ["s.yml:2:1: unknown key `memorysise` in `provider`"]);
+    }
+
+    #[test]
+    fn scalars_stand_for_one_another_and_nothing_else_does() {
+        let found = messages(
+            "a: '5'\nb: 'TRUE'\nc: x\nd: 7\ne: [1]\nf: maybe\n",
+            |section, problems| {
+                assert_eq!(section.integer("a", problems), Some(5));
+                assert_eq!(section.boolean("b", problems), Some(true));
+                assert_eq!(section.texts("c", problems), Some(vec!["x".into()]));
+                assert_eq!(section.text("d", problems), Some("7".into()));
+                assert_eq!(section.text("e", problems), None);
+                assert_eq!(section.boolean("f", problems), None);
+            },
+        );
+        assert_eq!(
+            found,
+            [
+                "s.yml:5:4: `provider.e` is a list, not text",
+                "s.yml:6:4: `provider.f` is `maybe`, not true or false"
+            ]
+        );
+    }
+
+    #[test]
+    fn refused_keys_are_errors_only_when_they_ask_for_something() {
+        let found = messages(
+            "vpc: ~\nlayers: []\nurl: false\nimage: x\n",
+            |section, problems| {
+                section.refuse(
+                    &[("vpc", "h"), ("layers", "h"), ("url", "h"), ("image", "h")],
+                    problems,
+                );
+            },
+        );
+        assert_eq!(found, ["s.yml:4:1: `provider.image` is not supported yet"]);
+    }
+}
