@@ -55,14 +55,14 @@ pub(crate) struct Built {
     pub(crate) made: Vec<PreparedFile>,
     /// Files that were installed; the project's own win over them.
     pub(crate) installed: Vec<PreparedFile>,
+    /// Whether the made handlers hold all they import; what they do not is reported already.
+    pub(crate) bundled: bool,
     /// Source files that made ones stand for.
     pub(crate) replaced: BTreeSet<PathBuf>,
     /// Patterns of files that must go along whatever else is excluded.
     pub(crate) kept: Vec<String>,
     /// Patterns of files that never go along.
     pub(crate) left_out: Vec<String>,
-    /// Missing packages that were told about already.
-    pub(crate) reported: BTreeSet<String>,
     /// Files and directories beyond the package's own whose change changes it.
     pub(crate) watched: BTreeSet<PathBuf>,
     /// What should be looked at.
@@ -75,10 +75,10 @@ impl Default for Built {
             scope: Scope::All,
             made: Vec::new(),
             installed: Vec::new(),
+            bundled: false,
             replaced: BTreeSet::new(),
             kept: Vec::new(),
             left_out: Vec::new(),
-            reported: BTreeSet::new(),
             watched: BTreeSet::new(),
             warnings: Vec::new(),
         }

@@ -7,16 +7,20 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tradewind_model::{Language, Runtime};
 
 use super::command::{Invocation, ToolError};
 use super::entry::Entry;
 use super::stamp::{Fingerprint, Stamp};
-use super::{Built, Context, cannot_write, shown};
+use super::{Built, Context, Tools, cannot_write, shown};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::package::rules::Rules;
 use crate::package::walk::{Scope, select};
+
+/// An interpreter that does not start in this time is none.
+const PROBE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Installs what the Python functions of the package require.
 pub(super) async fn run(context: Context<'_>, built: &mut Built) -> Result<(), Diagnostics> {
@@ -28,7 +32,9 @@ pub(super) async fn run(context: Context<'_>, built: &mut Built) -> Result<(), D
     let Some(runtime) = functions.first().map(|function| &function.runtime) else {
         return Ok(());
     };
-    let program = interpreter(context.tools, runtime).ok_or_else(|| no_interpreter(context, runtime))?;
+    let Some(program) = interpreter(context.tools, runtime).await else {
+        return Err(no_interpreter(context, runtime));
+    };
     for file in files {
         let folder = install(context, &file, &program).await?;
         add(&folder, built)?;
@@ -37,17 +43,26 @@ pub(super) async fn run(context: Context<'_>, built: &mut Built) -> Result<(), D
     Ok(())
 }
 
-/// The program that will run functions of this runtime.
-pub(super) fn interpreter(tools: &super::Tools, runtime: &Runtime) -> Option<PathBuf> {
+/// The program that will run functions of this runtime. What merely lies on the search path is tried first:
+/// version managers put names there for versions that are not chosen.
+pub(super) async fn interpreter(tools: &Tools, runtime: &Runtime) -> Option<PathBuf> {
+    if let Some(program) = tools.interpreter(runtime) {
+        return Some(program.to_owned());
+    }
     let exact = match runtime.version() {
         Some((3, Some(minor))) => Some(format!("python3.{minor}")),
         _ => None,
     };
-    let names: Vec<String> = exact
-        .into_iter()
-        .chain(["python3".to_owned(), "python".to_owned()])
-        .collect();
-    tools.interpreter(runtime, &names)
+    for name in exact.as_deref().into_iter().chain(["python3", "python"]) {
+        let Some(program) = tools.find(name) else {
+            continue;
+        };
+        let probe = Invocation::new(name, &program, Path::new("/")).args(["-c", "import sys"]);
+        if probe.within(PROBE_DEADLINE).run(tools).await.is_ok() {
+            return Some(program);
+        }
+    }
+    None
 }
 
 /// The requirements of the service and of the folders its Python handlers lie in.
@@ -253,7 +268,7 @@ mod tests {
 
     /// A Python whose pip "installs" one module, and which counts its calls.
     const PYTHON: &str = r#"
-        case "$2" in pip) ;; *) exit 1 ;; esac
+        case "$2" in pip) ;; "import sys") exit 0 ;; *) exit 1 ;; esac
         echo "$@" >> pip.log
         while [ "$1" != --target ]; do shift; done
         mkdir -p "$2/lib" "$2/bin"; touch "$2/lib/__init__.py" "$2/bin/tool""#;
@@ -318,7 +333,7 @@ mod tests {
         program(
             &workspace.bin(),
             "python3.12",
-            "echo 'No matching distribution'; exit 1",
+            "[ $# = 2 ] && exit; echo 'No matching distribution'; exit 1",
         );
         let error = run(workspace.context(), &mut Built::default()).await.unwrap_err();
         assert!(error.to_string().contains("No matching distribution"), "{error}");
@@ -333,7 +348,7 @@ mod tests {
     #[tokio::test]
     async fn without_python_it_says_so() {
         let mut workspace = workspace(&[("requirements.txt", "lib")]);
-        workspace.tools = super::super::Tools::new("/nowhere", "/nowhere");
+        workspace.tools = Tools::new("/nowhere", "/nowhere");
         let error = run(workspace.context(), &mut Built::default()).await.unwrap_err();
         assert!(
             error.to_string().contains("no Python on the search path"),

@@ -154,7 +154,7 @@ impl Settings {
                 self.flags.push(flag.to_owned());
             }
         }
-        if given.get("sourcesContent") == Some(&Value::Bool(false)) {
+        if given.contains_key("sourcemap") && given.get("sourcesContent") == Some(&Value::Bool(false)) {
             self.flags.push("--sources-content=false".to_owned());
         }
         if let Some(tsconfig) = given.get("tsconfig").and_then(Value::as_str) {
@@ -179,7 +179,10 @@ impl Settings {
         match given {
             Some(Value::Bool(false)) => {}
             Some(Value::String(kind)) => self.flags.push(format!("--sourcemap={kind}")),
-            _ => self.flags.push("--sourcemap".to_owned()),
+            Some(_) => self.flags.push("--sourcemap".to_owned()),
+            None => self
+                .flags
+                .extend(["--sourcemap", "--sources-content=false"].map(str::to_owned)),
         }
     }
 

@@ -58,10 +58,9 @@ impl Tools {
             .find(|candidate| is_program(candidate))
     }
 
-    /// The interpreter for `runtime`: the one that was named, else the first of `names` on the search path.
-    pub(crate) fn interpreter(&self, runtime: &Runtime, names: &[String]) -> Option<PathBuf> {
-        let named = self.interpreters.get(runtime.as_str()).cloned();
-        named.or_else(|| names.iter().find_map(|name| self.find(name)))
+    /// The interpreter that was named for `runtime`.
+    pub(crate) fn interpreter(&self, runtime: &Runtime) -> Option<&Path> {
+        self.interpreters.get(runtime.as_str()).map(PathBuf::as_path)
     }
 
     /// Waits until no other build step runs.
@@ -92,9 +91,9 @@ mod tests {
     }
 
     #[test]
-    fn a_named_interpreter_comes_first() {
+    fn a_named_interpreter_is_known_by_its_runtime() {
         let runtime: Runtime = "python3.12".parse().unwrap();
         let tools = Tools::new("", "/nowhere").with_interpreter(&runtime, "/opt/python");
-        assert_eq!(tools.interpreter(&runtime, &[]), Some("/opt/python".into()));
+        assert_eq!(tools.interpreter(&runtime), Some(Path::new("/opt/python")));
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use super::{PreparedFile, PreparedPackage};
-use crate::build::{Context, check};
+use crate::build::{Context, check, shown};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 /// Checks that the artifact is a zip that holds the handlers.
@@ -15,17 +15,12 @@ pub(super) fn prepare(context: Context<'_>, artifact: &Path) -> Result<PreparedP
             .hint(hint)
             .into())
     };
-    let shown = artifact.display();
-    if artifact.to_string_lossy().starts_with("s3:") {
-        let hint = "download it and name the file";
-        return fail(format!("the artifact `{shown}` is not a file here"), hint);
-    }
-    let path = context.root().join(artifact);
+    let shown = shown(context.root(), artifact);
     let build = "build it before deploying: a project that names an artifact builds it itself";
-    if !path.is_file() {
+    if !artifact.is_file() {
         return fail(format!("the artifact `{shown}` is not there"), build);
     }
-    let files = match entries(&path) {
+    let files = match entries(artifact) {
         Ok(files) => files,
         Err(error) => {
             return fail(
@@ -39,8 +34,8 @@ pub(super) fn prepare(context: Context<'_>, artifact: &Path) -> Result<PreparedP
         return Err(Diagnostics(problems));
     }
     Ok(PreparedPackage {
-        watched: vec![path.clone()],
-        artifact: Some(path),
+        watched: vec![artifact.to_owned()],
+        artifact: Some(artifact.to_owned()),
         ..PreparedPackage::default()
     })
 }

@@ -79,12 +79,17 @@ pub async fn prepare(
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<PreparedPackage, Diagnostics> {
     let root = std::fs::canonicalize(&project.root).unwrap_or_else(|_| project.root.clone());
+    let mut rooted = project.clone();
+    rooted.root.clone_from(&root);
     let job = Job {
-        project: Project {
-            root: root.clone(),
-            ..project.clone()
+        project: rooted,
+        request: PackageRequest {
+            artifact: request.artifact.as_deref().map(|artifact| {
+                let inside = artifact.strip_prefix(&project.root).unwrap_or(artifact);
+                root.join(inside)
+            }),
+            ..request.clone()
         },
-        request: request.clone(),
         tools: tools.clone(),
     };
     let prepared = job.run_aside(progress).await;

@@ -79,14 +79,12 @@ impl Workspace {
             functions: (0..functions.len()).collect(),
             span: Span::start_of(Path::new("serverless.yml")),
         };
-        let project = Project {
-            config_file: root.join("serverless.yml"),
-            root,
-            service: "shop".to_owned(),
-            functions,
-            packages: vec![request],
-            ..Project::default()
-        };
+        let mut project = Project::default();
+        project.config_file = root.join("serverless.yml");
+        project.root = root;
+        project.service = "shop".to_owned();
+        project.functions = functions;
+        project.packages = vec![request];
         let tools = Tools::new(path, dir.path().join("cache"));
         Self { dir, project, tools }
     }

@@ -83,7 +83,7 @@ async fn installed_python_packages_are_merged_below_the_projects_files() {
     program(
         &workspace.bin(),
         "python3.12",
-        &format!("[ $2 = pip ] || exit 1\n{pip}"),
+        &format!("[ \"$2\" = pip ] || exit 0\n{pip}"),
     );
     let package = prepared(&workspace).await.unwrap();
     assert_eq!(
@@ -165,7 +165,6 @@ async fn artifacts_that_are_not_there_or_no_zips_are_refused() {
     for (name, expected) in [
         ("gone.zip", "the artifact `gone.zip` is not there"),
         ("text.zip", "the artifact `text.zip` is no readable zip"),
-        ("s3://b/k.zip", "is not a file here"),
     ] {
         artifact(&mut workspace, name);
         let error = prepared(&workspace).await.unwrap_err();

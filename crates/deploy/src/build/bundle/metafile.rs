@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::build::check::node_imports::wanted_package;
 use crate::package::PreparedFile;
-use crate::package::installed::package_name;
 
 /// The record's name in the output folder; it does not go into the package.
 pub(super) const FILE: &str = ".meta.json";
@@ -49,8 +49,8 @@ impl Metafile {
     pub(super) fn external_packages(&self) -> BTreeSet<String> {
         self.externals
             .iter()
-            .filter(|path| !path.starts_with(['.', '/']) && !path.starts_with("node:"))
-            .filter_map(|path| package_name(path).map(str::to_owned))
+            .filter(|path| !path.starts_with('.'))
+            .filter_map(|path| wanted_package(path).map(str::to_owned))
             .collect()
     }
 }
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn inputs_and_externals_are_read() {
         let record = r#"{"inputs":{"src/x.ts":{},"node_modules/a/i.js":{}},"outputs":{"o/x.js":{"imports":[
-            {"path":"@s/b/c","external":true},{"path":"node:fs","external":true},{"path":"./x"}]}}}"#;
+            {"path":"@s/b/c","external":true},{"path":"node:fs","external":true},{"path":"util","external":true},{"path":"./x"}]}}}"#;
         let dir = tree(&[(FILE, record), ("src/x.js", "")]);
         let metafile = Metafile::read(dir.path()).unwrap();
         assert_eq!(metafile.own_inputs().collect::<Vec<_>>(), ["src/x.ts"]);

@@ -60,8 +60,7 @@ pub(super) async fn run(context: Context<'_>, built: &mut Built) -> Result<(), D
         Some(metafile) => metafile,
         None => plan.bundle(&manifest, built).await?,
     };
-    plan.collect(&metafile, built);
-    Ok(())
+    plan.collect(&metafile, built)
 }
 
 fn jobs(context: Context<'_>, mode: Mode) -> Vec<Job<'_>> {
@@ -158,24 +157,17 @@ impl<'a> Plan<'a> {
                 Err(missing) => missing,
             };
         }
-        self.without(&staging, &missing, built).await
+        self.without(&staging, &missing).await
     }
 
     /// Bundles although packages are missing, for imports that may never run; certain ones are errors.
-    async fn without(
-        &self,
-        staging: &Path,
-        missing: &[Message],
-        built: &mut Built,
-    ) -> Result<Metafile, Diagnostics> {
+    async fn without(&self, staging: &Path, missing: &[Message]) -> Result<Metafile, Diagnostics> {
         let found: Vec<Diagnostic> = missing.iter().map(|message| self.report(message)).collect();
         let found = Diagnostics(found);
         if found.has_errors() {
             return Err(found);
         }
-        built.warnings.extend(found.0);
         let names: BTreeSet<String> = missing.iter().filter_map(Message::unresolved_package).collect();
-        built.reported.extend(names.iter().cloned());
         match self.esbuild(staging, &names).await? {
             Ok(()) => self.finish(staging),
             Err(still) => Err(Diagnostics(
@@ -259,7 +251,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Adds the outputs to the package, and takes out what they stand for.
-    fn collect(&self, metafile: &Metafile, built: &mut Built) {
+    fn collect(&self, metafile: &Metafile, built: &mut Built) -> Result<(), Diagnostics> {
         let root = self.context.root();
         built.made.extend(metafile::outputs(&self.output));
         let own = metafile
@@ -275,7 +267,28 @@ impl<'a> Plan<'a> {
             let all_node =
                 self.context.functions(Language::Node).len() == self.context.request.functions.len();
             built.scope = if all_node { Scope::Named } else { Scope::All };
+            built.bundled = true;
+            built.warnings.extend(self.absent_externals(metafile)?);
             built.kept.extend(self.external_packages(metafile));
+        }
+        Ok(())
+    }
+
+    /// What is to be said about packages that are left outside and are not installed either.
+    fn absent_externals(&self, metafile: &Metafile) -> Result<Vec<Diagnostic>, Diagnostics> {
+        let root = self.context.root();
+        let absent = metafile.external_packages().into_iter();
+        let absent = absent.filter(|name| installed::resolve(root, name).is_none());
+        let inputs: Vec<PathBuf> = metafile.own_inputs().map(|input| root.join(input)).collect();
+        let found = absent.map(|name| {
+            let missing = MissingPackage::in_sources(root, &inputs, &name);
+            missing.diagnose(self.context, self.function())
+        });
+        let found = Diagnostics(found.collect());
+        if found.has_errors() {
+            Err(found)
+        } else {
+            Ok(found.0)
         }
     }
 

@@ -10,8 +10,9 @@ const ESBUILD: &str = r#"
         --outdir=*) out=${argument#--outdir=} ;;
         --metafile=*) meta=${argument#--metafile=} ;;
     esac; done
+    left=kept; case "$*" in *external:left*) left=left ;; esac
     mkdir -p "$out/src"; echo bundled > "$out/src/x.js"
-    echo '{"inputs":{"src/x.ts":{},"src/y.ts":{}},"outputs":{"x":{"imports":[{"path":"kept","external":true}]}}}' > "$meta""#;
+    echo '{"inputs":{"src/x.ts":{},"src/y.ts":{}},"outputs":{"x":{"imports":[{"path":"'$left'","external":true}]}}}' > "$meta""#;
 
 fn functions() -> Vec<ProjectFunction> {
     vec![function("f", "nodejs18.x", "src/x.handler")]
@@ -127,6 +128,7 @@ fn without_left() -> String {
 
 fn bundled(text: &str, manifest: &str) -> Workspace {
     let mut workspace = workspace(&[("src/x.js", text), ("package.json", manifest)], &without_left());
+    workspace.write("node_modules/kept/index.js", "");
     workspace.plugin("serverless-esbuild");
     workspace
 }
@@ -163,5 +165,23 @@ async fn one_that_may_never_be_imported_is_a_warning() {
         "{:?}",
         built.warnings
     );
-    assert!(built.reported.contains("left"));
+}
+
+#[tokio::test]
+async fn a_package_left_outside_must_be_installed() {
+    let mut workspace = workspace(&[("src/x.ts", "import 'kept'")], ESBUILD);
+    workspace.plugin("serverless-esbuild");
+    let error = run(workspace.context(), &mut Built::default()).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("`src/x.ts` imports `kept`, which is not in the package"),
+        "{error}"
+    );
+    workspace.write("src/x.ts", "export const handler = () => import('kept')");
+    assert!(
+        built(&workspace).await.warnings[0]
+            .message
+            .contains("may import `kept`")
+    );
 }

@@ -112,13 +112,16 @@ pub(super) fn check_export(function: &ProjectFunction, file: &PreparedFile) -> O
     let entry = Entry::of(function)?;
     let text = read_source(&file.source)?;
     let name = entry.export.split(['.', ':']).rfind(|part| !part.is_empty())?;
+    if javascript::mentions(&text, name) {
+        return None;
+    }
     let hidden = match function.runtime.language() {
         Language::Node => !javascript::exports_are_visible(&text),
         Language::Python => text.contains("import *") || text.contains("__getattr__") || is_binary(file),
         Language::Ruby => text.contains("define_method") || text.contains("require_relative"),
         Language::Java | Language::Dotnet | Language::Provided | Language::Go => true,
     };
-    if hidden || javascript::mentions(&text, name) {
+    if hidden {
         return None;
     }
     let what = format!("`{name}` is never mentioned in {}", file.path_in_package);

@@ -4,7 +4,10 @@
 //! stand in the text can be judged anyway. Each import says whether it certainly runs when the file is loaded;
 //! one inside a function, a branch or a `try` may never run.
 
+use std::path::Path;
+
 use super::tokens::{Kind, Token, tokens};
+use crate::diagnostic::Span;
 
 /// An import whose specifier stands in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +20,17 @@ pub(crate) struct Import {
     pub(crate) column: u32,
     /// Whether loading the file certainly runs it.
     pub(crate) certain: bool,
+}
+
+impl Import {
+    /// Where the specifier stands.
+    pub(crate) fn span_in(&self, file: &Path) -> Span {
+        Span {
+            file: file.into(),
+            line: self.line,
+            column: self.column,
+        }
+    }
 }
 
 /// The imports of the file in the order they stand.

@@ -1,7 +1,8 @@
 //! What to say about a Node package that the code imports and the package does not hold.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::files::read_source;
 use super::javascript::{self, Import};
 use crate::build::Context;
 use crate::build::bundle::Message;
@@ -27,7 +28,7 @@ impl MissingPackage {
     pub(in crate::build) fn in_source(root: &Path, message: &Message, name: &str) -> Self {
         let importer = message.place.as_ref().map_or("", |(file, ..)| file.as_str());
         let own = !importer.split('/').any(|part| part == "node_modules");
-        let text = std::fs::read_to_string(root.join(importer)).unwrap_or_default();
+        let text = read_source(&root.join(importer)).unwrap_or_default();
         let runs =
             |import: &Import| installed::package_name(&import.specifier) == Some(name) && import.certain;
         Self {
@@ -36,6 +37,29 @@ impl MissingPackage {
             span: message.span(root),
             certain: own && javascript::imports(&text).iter().any(runs),
         }
+    }
+
+    /// A package that a bundle made of `sources` leaves outside.
+    pub(in crate::build) fn in_sources(root: &Path, sources: &[PathBuf], name: &str) -> Self {
+        let mut missing = Self {
+            name: name.to_owned(),
+            importer: "a package of the bundle".to_owned(),
+            span: None,
+            certain: false,
+        };
+        for source in sources {
+            let text = read_source(source).unwrap_or_default();
+            let of_package = |import: &Import| installed::package_name(&import.specifier) == Some(name);
+            let imports = javascript::imports(&text);
+            if let Some(import) = imports.iter().find(|import| of_package(import))
+                && (missing.span.is_none() || import.certain)
+            {
+                missing.importer = source.strip_prefix(root).unwrap_or(source).display().to_string();
+                missing.span = Some(import.span_in(source));
+                missing.certain = import.certain;
+            }
+        }
+        missing
     }
 
     /// The error, or the warning when the import may never run.

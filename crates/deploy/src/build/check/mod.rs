@@ -8,7 +8,7 @@ mod files;
 mod handlers;
 mod javascript;
 pub(super) mod missing;
-mod node_imports;
+pub(super) mod node_imports;
 mod python;
 mod python_imports;
 mod python_modules;
@@ -80,6 +80,7 @@ fn look_into(
     findings: &mut Findings,
 ) {
     match function.runtime.language() {
+        Language::Node if built.bundled && built.made.contains(handler) => {}
         Language::Node => {
             let found = node_imports::check(context, built, function, handler, files);
             let new = found
@@ -117,12 +118,12 @@ pub(crate) async fn python_modules(context: Context<'_>, findings: &mut Findings
 
 /// Whether the interpreter itself can import the module on this machine.
 async fn is_in_interpreter(context: Context<'_>, function: &ProjectFunction, module: &str) -> bool {
-    let Some(program) = python_step::interpreter(context.tools, &function.runtime) else {
-        return false;
-    };
     if module.starts_with('.') {
         return false;
     }
+    let Some(program) = python_step::interpreter(context.tools, &function.runtime).await else {
+        return false;
+    };
     let script = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)";
     Invocation::new("python", &program, Path::new("/"))
         .args(["-c", script, module])

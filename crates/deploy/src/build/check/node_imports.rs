@@ -121,8 +121,7 @@ impl<'a> Search<'a> {
     }
 
     fn package(&mut self, file: &PreparedFile, import: &Import, name: &str, certain: bool) {
-        let known = self.reported.contains(name) || self.built.reported.contains(name);
-        if known || self.resolves(&file.path_in_package, name) {
+        if self.reported.contains(name) || self.resolves(&file.path_in_package, name) {
             return;
         }
         self.reported.insert(name.to_owned());
@@ -159,23 +158,15 @@ impl<'a> Search<'a> {
                 .flatten()
                 .find(|one| one.specifier == import.specifier);
             if let Some(same) = same {
-                return span(source, &same);
+                return same.span_in(source);
             }
         }
-        span(&file.source, import)
-    }
-}
-
-fn span(file: &std::path::Path, import: &Import) -> Span {
-    Span {
-        file: file.into(),
-        line: import.line,
-        column: import.column,
+        import.span_in(&file.source)
     }
 }
 
 /// The package an import needs; none for Node's own modules, absolute paths, layers and addresses.
-fn wanted_package(specifier: &str) -> Option<&str> {
+pub(in crate::build) fn wanted_package(specifier: &str) -> Option<&str> {
     let special = specifier.starts_with(['/', '#']) || specifier.contains(':');
     let name = if special { None } else { package_name(specifier) }?;
     let valid = name

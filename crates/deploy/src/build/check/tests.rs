@@ -180,7 +180,7 @@ async fn the_interpreter_is_asked_for_what_is_missing() {
         &[("app.py", "import here, gone\ndef h(): pass")],
         vec![function("x", "python3.12", "app.h")],
     );
-    program(&workspace.bin(), "python3.12", "[ \"$3\" = here ]");
+    program(&workspace.bin(), "python3.12", "[ $# = 2 ] || [ $3 = here ]");
     let mut findings = findings(&workspace);
     python_modules(workspace.context(), &mut findings).await;
     let found = messages(&findings);
