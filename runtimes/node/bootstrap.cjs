@@ -75,6 +75,20 @@ function describeError(error) {
   }
 }
 
+function fits(text) {
+  return text.length * 3 <= MAX_RESPONSE_BYTES || Buffer.byteLength(text) <= MAX_RESPONSE_BYTES;
+}
+
+const TOO_LARGE = JSON.stringify({
+  errorType: 'Function.ResponseSizeTooLarge',
+  errorMessage: `Response payload size exceeded maximum allowed payload size (${MAX_RESPONSE_BYTES} bytes).`,
+});
+
+function errorBody(error) {
+  const text = JSON.stringify(describeError(error));
+  return fits(text) ? text : TOO_LARGE;
+}
+
 /** The same error as the log shows it: with its own properties, also where errors nest. */
 function errorForLog(error) {
   const expand = (_, value) => {
@@ -506,20 +520,17 @@ class Invocation {
   }
 
   respond(content) {
-    if (content.length * 3 > MAX_RESPONSE_BYTES && Buffer.byteLength(content) > MAX_RESPONSE_BYTES) this.refuseSize();
-    else this.answer(FRAME.RESPONSE, content);
+    if (fits(content)) this.answer(FRAME.RESPONSE, content);
+    else this.refuseSize();
   }
 
   refuseSize() {
-    this.answer(FRAME.ERROR, JSON.stringify({
-      errorType: 'Function.ResponseSizeTooLarge',
-      errorMessage: `Response payload size exceeded maximum allowed payload size (${MAX_RESPONSE_BYTES} bytes).`,
-    }));
+    this.answer(FRAME.ERROR, TOO_LARGE);
   }
 
   fail(error) {
     logError('Invoke Error', error);
-    this.answer(FRAME.ERROR, JSON.stringify(describeError(error)));
+    this.answer(FRAME.ERROR, errorBody(error));
   }
 
   afterEmptyLoop(complete) {
@@ -630,7 +641,7 @@ let initialised = false;
 /** The last words to the host, then the end: Lambda does not go on after such an error. */
 function die(title, error, exitCode) {
   logError(title, error);
-  const body = JSON.stringify(describeError(error));
+  const body = errorBody(error);
   if (!initialised) channel.send(FRAME.INIT_ERROR, body);
   else if (open) channel.answer(FRAME.ERROR, open.id, body);
   process.exit(exitCode);

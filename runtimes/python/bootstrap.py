@@ -11,7 +11,7 @@ from AWS's runtime; what that means here:
 - ``logging``, ``traceback`` and the like are imported when they are needed, not at the start:
   many functions use none of them and every one waits for its first answer.
 
-Runs on Python 3.8 and newer, with the standard library only.
+Runs on Python 3.7 and newer, with the standard library only.
 """
 
 import json
@@ -23,6 +23,10 @@ from struct import Struct
 INVOKE, READY, INIT_ERROR, RESPONSE, ERROR = 1, 16, 17, 18, 19
 # What Lambda lets a synchronous invocation return: 6 MiB and 100 bytes.
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
+TOO_LARGE = (
+    b'{"errorType": "Function.ResponseSizeTooLarge", "errorMessage": '
+    b'"Response payload size exceeded maximum allowed payload size (%d bytes)."}' % MAX_RESPONSE_BYTES
+)
 READ_BYTES = 64 * 1024
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # Leading spaces of a stack trace survive in log viewers as no-break spaces.
@@ -151,7 +155,12 @@ def flush_output():
 
 
 def write_record(text):
-    stdout.write(text.replace("\n", "\r") + "\n")
+    try:
+        stdout.write(text.replace("\n", "\r") + "\n")
+    except UnicodeEncodeError:
+        write_record(text.encode("utf-8", "backslashreplace").decode())
+    except (OSError, ValueError):
+        pass  # closed by user code
 
 
 def error_body(message, error_type, trace, request_id=""):
@@ -168,7 +177,20 @@ def describe_exception(request_id=""):
     frames = [(frame.filename, frame.lineno, frame.name, frame.line) for frame in traceback.extract_tb(tb)]
     while frames and is_runtime_file(frames[0][0]):
         del frames[0]
-    return error_body(str(value), kind.__name__, traceback.format_list(frames), request_id)
+    return error_body(message_of(value), kind.__name__, traceback.format_list(frames), request_id)
+
+
+def message_of(value):
+    try:
+        return str(value)
+    except Exception as error:
+        return "the message of this %s cannot be shown: %s" % (type(value).__name__, type(error).__name__)
+
+
+def encode_error(error):
+    """An error body as bytes that fit into an answer."""
+    body = json.dumps(error).encode()
+    return body if len(body) <= MAX_RESPONSE_BYTES else TOO_LARGE
 
 
 def is_runtime_file(filename):
@@ -458,15 +480,8 @@ def run(handler, invoke, marshaller):
     except Exception:
         error = describe_exception(invoke.request_id)
         log_error(error)
-        return ERROR, json.dumps(error).encode()
-    if len(body) > MAX_RESPONSE_BYTES:
-        return ERROR, json.dumps(response_too_large()).encode()
-    return RESPONSE, body
-
-
-def response_too_large():
-    message = "Response payload size exceeded maximum allowed payload size (%d bytes)." % MAX_RESPONSE_BYTES
-    return {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message}
+        return ERROR, encode_error(error)
+    return (RESPONSE, body) if len(body) <= MAX_RESPONSE_BYTES else (ERROR, TOO_LARGE)
 
 
 def serve(channel, handler):
@@ -509,7 +524,7 @@ def main():
         error = describe_exception()
         log_error(error)
         flush_output()
-        channel.send(INIT_ERROR, json.dumps(error).encode())
+        channel.send(INIT_ERROR, encode_error(error))
         os._exit(1)
     flush_output()
     channel.send(READY, b"")

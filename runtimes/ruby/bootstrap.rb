@@ -26,6 +26,10 @@ module TradewindRuntime
   ERROR = 19
   # What Lambda lets a synchronous invocation return: 6 MiB and 100 bytes.
   MAX_RESPONSE_BYTES = (6 * 1024 * 1024) + 100
+  TOO_LARGE = JSON.generate(
+    errorType: 'Function.ResponseSizeTooLarge',
+    errorMessage: "Response payload size exceeded maximum allowed payload size (#{MAX_RESPONSE_BYTES} bytes)."
+  )
   READ_BYTES = 64 * 1024
 
   # What an INVOKE frame says.
@@ -94,6 +98,12 @@ module TradewindRuntime
     }
   end
 
+  # An error body as text that fits into an answer.
+  def self.encode_error(body)
+    text = JSON.generate(body)
+    text.bytesize > MAX_RESPONSE_BYTES ? TOO_LARGE : text
+  end
+
   def self.user_frames(error)
     frames = (error.backtrace_locations || error.backtrace || []).map(&:to_s)
     frames.take_while { |frame| !frame.start_with?(__FILE__) }.first(100)
@@ -149,7 +159,7 @@ module TradewindRuntime
     end
   end
 
-  # What went wrong in an invocation, and whether the process can take another one.
+  # What went wrong in an invocation, as the caller reads it, and whether the process can take another one.
   Failure = Struct.new(:body, :fatal)
 
   # Answers invocations until the host closes the channel.
@@ -170,7 +180,7 @@ module TradewindRuntime
       ENV['_X_AMZN_TRACE_ID'] = invoke.trace.empty? ? nil : invoke.trace
       result = attempt(invoke)
       if result.is_a?(Failure)
-        @channel.answer(ERROR, invoke.request_id, JSON.generate(result.body))
+        @channel.answer(ERROR, invoke.request_id, result.body)
         exit!(255) if result.fatal
       else
         @channel.answer(RESPONSE, invoke.request_id, result)
@@ -180,7 +190,7 @@ module TradewindRuntime
     # The body of the answer, or a Failure.
     def attempt(invoke)
       body = encode(@handler.call(JSON.parse(invoke.payload), LambdaContext.new(invoke)))
-      body.bytesize > MAX_RESPONSE_BYTES ? too_large : body
+      body.bytesize > MAX_RESPONSE_BYTES ? Failure.new(TOO_LARGE, false) : body
     rescue StandardError => e
       failure('Error raised from handler method', e, fatal: false)
     rescue Exception => e # rubocop:disable Lint/RescueException -- `exit` in a handler is a failure, too
@@ -195,12 +205,7 @@ module TradewindRuntime
     def failure(title, error, fatal:)
       body = TradewindRuntime.describe(error, 'Function')
       TradewindRuntime.log_error(title, body)
-      Failure.new(body, fatal)
-    end
-
-    def too_large
-      message = "Response payload size exceeded maximum allowed payload size (#{MAX_RESPONSE_BYTES} bytes)."
-      Failure.new({ errorType: 'Function.ResponseSizeTooLarge', errorMessage: message }, false)
+      Failure.new(TradewindRuntime.encode_error(body), fatal)
     end
   end
 
@@ -211,7 +216,7 @@ module TradewindRuntime
   rescue Exception => e # rubocop:disable Lint/RescueException -- a file that cannot be loaded raises ScriptError
     body = describe(e, 'Init')
     log_error("Init error when loading handler #{ENV.fetch('_HANDLER', '')}", body)
-    channel.send(INIT_ERROR, JSON.generate(body))
+    channel.send(INIT_ERROR, encode_error(body))
     exit!(1)
   end
 

@@ -6,6 +6,7 @@ does (socket as fd 3, one pipe as fds 1 and 2) and speaks frames to it. See ``..
 
 import json
 import os
+import select
 import shutil
 import socket
 import struct
@@ -80,7 +81,7 @@ class Answer:
 
 
 class Function:
-    """A running bootstrap. Use it as a context manager."""
+    """A running bootstrap."""
 
     def __init__(self, language, files, handler, env=None):
         program, bootstrap = PROGRAMS[language]
@@ -104,11 +105,9 @@ class Function:
         inherited.close()
         os.close(log_end)
         self.buffer = b""
+        self.logged = b""
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         self.channel.close()
         self.process.kill()
         self.process.wait()
@@ -117,16 +116,43 @@ class Function:
 
     def receive(self):
         while len(self.buffer) < 4 or len(self.buffer) < 4 + self._length():
-            data = self.channel.recv(1 << 20)
-            if not data:
-                raise EOFError("the function closed the channel; its output: %r" % self.output())
-            self.buffer += data
+            self._read()
         end = 4 + self._length()
         frame, self.buffer = self.buffer[4:end], self.buffer[end:]
         return Answer(frame)
 
     def _length(self):
         return struct.unpack_from("<I", self.buffer)[0]
+
+    def _read(self):
+        """Reads what comes first, of the channel or of the log, which must never be full."""
+        ready, _, _ = select.select([self.channel, self.log], [], [], PATIENCE_SECONDS)
+        if not ready:
+            raise TimeoutError("the function says nothing; its output: %r" % self.logged)
+        if self.log in ready:
+            self._drain_log()
+        if self.channel in ready:
+            data = self.channel.recv(1 << 20)
+            if not data:
+                self._drain_log()
+                raise EOFError("the function closed the channel; its output: %r" % self.logged)
+            self.buffer += data
+
+    def _drain_log(self):
+        try:
+            while True:
+                data = os.read(self.log, 1 << 20)
+                if not data:
+                    return
+                self.logged += data
+        except BlockingIOError:
+            return
+
+    def output(self):
+        """What the function has written and nobody has asked for, without waiting for more."""
+        self._drain_log()
+        logged, self.logged = self.logged, b""
+        return logged.decode()
 
     def send(self, data):
         self.channel.sendall(data)
@@ -135,19 +161,6 @@ class Function:
         """Sends an invocation and waits for its answer."""
         self.send(invoke_frame(event, **fields))
         return self.receive()
-
-    def output(self):
-        """What the function has written by now, as the host sees it: without waiting."""
-        chunks = []
-        while True:
-            try:
-                data = os.read(self.log, 1 << 20)
-            except BlockingIOError:
-                break
-            if not data:
-                break
-            chunks.append(data)
-        return b"".join(chunks).decode()
 
     def exit_code(self):
         return self.process.wait(PATIENCE_SECONDS)
@@ -184,7 +197,7 @@ class BootstrapTest(unittest.TestCase):
     def started(self, source, handler=None, env=None):
         files = source if isinstance(source, dict) else {self.main_file: source}
         function = Function(self.language, files, handler or self.handler, env)
-        self.addCleanup(function.__exit__)
+        self.addCleanup(function.close)
         return function
 
     def init_error(self, source, handler=None):
@@ -205,6 +218,11 @@ class BootstrapTest(unittest.TestCase):
         self.assertEqual((answer.json["errorType"], answer.json["errorMessage"]), (error_type, message))
         return answer.json
 
+    def assert_end(self, function, exit_code):
+        """The function closes the channel without an answer."""
+        self.assertRaises(EOFError, function.receive)
+        self.assertEqual(function.exit_code(), exit_code)
+
     def assert_too_large(self, answer):
         self.assertEqual(answer.kind, ERROR)
         message = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
@@ -213,10 +231,11 @@ class BootstrapTest(unittest.TestCase):
 
 class ChannelTests:
     """What holds for every bootstrap. ``echo_source`` returns its event; ``sized_source`` a string
-    as long as the event says."""
+    as long as the event says; ``failing_source`` fails with a message of that length."""
 
     echo_source = None
     sized_source = None
+    failing_source = None
 
     def test_answers_carry_the_request_id(self):
         function = self.function(self.echo_source)
@@ -254,6 +273,11 @@ class ChannelTests:
         self.assertEqual(len(function.invoke(fits).body), MAX_RESPONSE_BYTES)
         self.assert_too_large(function.invoke(fits + 1))
         self.assert_result(function, "xxx", 3)
+
+    def test_an_error_over_the_limit_is_lambdas_error_too(self):
+        function = self.function(self.failing_source)
+        self.assertIn("x" * 1000, function.invoke(1000).json["errorMessage"])
+        self.assert_too_large(function.invoke(8 * 1024 * 1024))
 
     def test_the_end_of_the_channel_ends_the_process(self):
         function = self.function(self.echo_source)

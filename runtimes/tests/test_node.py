@@ -16,6 +16,7 @@ class NodeTest(BootstrapTest):
 class Channel(ChannelTests, NodeTest):
     echo_source = "exports.handler = async (event) => event;"
     sized_source = "exports.handler = async (size) => 'x'.repeat(size);"
+    failing_source = "exports.handler = async (size) => { throw new Error('x'.repeat(size)); };"
 
 
 @requires("node")
@@ -296,10 +297,8 @@ class Logging(NodeTest):
             "exports.handler = async () => { process.stdout.write('a'.repeat(200000)); console.log('b'.repeat(200000)); process.exit(3); };"
         )
         function.send(invoke_frame(None))
-        output = ""
-        while function.process.poll() is None:
-            output += function.output()
-        output += function.output()
+        self.assert_end(function, 3)
+        output = function.output()
         self.assertEqual((output.count("a"), output.count("b")), (200000, 200000))
 
     def test_json_records(self):
@@ -371,8 +370,7 @@ class Errors(NodeTest):
     def test_process_exit_is_seen_by_the_host_as_the_end(self):
         function = self.function("exports.handler = async () => { console.log('bye'); process.exit(3); };")
         function.send(invoke_frame(None))
-        self.assertEqual(function.channel.recv(1), b"")
-        self.assertEqual(function.exit_code(), 3)
+        self.assert_end(function, 3)
         self.assertIn("bye", function.output())
 
 

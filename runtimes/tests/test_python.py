@@ -22,6 +22,7 @@ class PythonTest(BootstrapTest):
 class Channel(ChannelTests, PythonTest):
     echo_source = "def handler(event, context): return event"
     sized_source = "def handler(event, context): return 'x' * event"
+    failing_source = "def handler(event, context): raise ValueError('x' * event)"
 
 
 @requires("python")
@@ -169,7 +170,7 @@ class Logging(PythonTest):
     def test_a_line_does_not_wait_for_the_answer(self):
         function = self.body("import os, sys", "print('before')", "os.kill(os.getpid(), 9)")
         function.send(invoke_frame(None))
-        self.assertEqual(function.channel.recv(1), b"")
+        self.assert_end(function, -9)
         self.assertEqual(function.output(), "before\n")
 
     def test_logging_has_level_time_and_request_id(self):
@@ -242,14 +243,27 @@ class Errors(PythonTest):
     def test_sys_exit_is_seen_by_the_host_as_the_end(self):
         function = self.body("import sys", "print('bye', end='')", "sys.exit(3)")
         function.send(invoke_frame(None))
-        self.assertEqual(function.channel.recv(1), b"")
-        self.assertEqual(function.exit_code(), 3)
+        self.assert_end(function, 3)
         self.assertEqual(function.output(), "bye")
 
     def test_too_deep_recursion(self):
         function = self.body("return handler(event, context)")
         answer = function.invoke()
         self.assertEqual((answer.kind, answer.json["errorType"]), (ERROR, "RecursionError"))
+
+    def test_messages_that_cannot_be_shown(self):
+        function = self.function(
+            "class Bad(Exception):\n    def __str__(self): raise KeyError\n"
+            "def handler(event, context): raise Bad if event else ValueError('\\ud800')"
+        )
+        self.assert_error(function, "Bad", "the message of this Bad cannot be shown: KeyError", True)
+        self.assert_error(function, "ValueError", "\ud800", False)
+        self.assertIn("[ERROR] ValueError: \\ud800\r", function.output())
+
+    def test_a_closed_stdout_harms_nobody(self):
+        function = self.body("import sys", "sys.stdout.close()", "raise ValueError('x')")
+        for _ in range(2):
+            self.assert_error(function, "ValueError", "x")
 
     def test_a_log_of_errors_in_json(self):
         function = self.body("raise KeyError('k')", env={"AWS_LAMBDA_LOG_FORMAT": "JSON"})
@@ -297,8 +311,7 @@ class InitErrors(PythonTest):
 
     def test_sys_exit_while_loading(self):
         function = self.started("import sys\nsys.exit(4)")
-        self.assertEqual(function.channel.recv(1), b"")
-        self.assertEqual(function.exit_code(), 4)
+        self.assert_end(function, 4)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ class RubyTest(BootstrapTest):
 class Channel(ChannelTests, RubyTest):
     echo_source = "def handler(event:, context:) = event"
     sized_source = "def handler(event:, context:) = 'x' * event"
+    failing_source = "def handler(event:, context:) = raise('x' * event)"
 
 
 @requires("ruby")
@@ -137,8 +138,7 @@ class Errors(RubyTest):
     def test_exit_at_once_is_seen_by_the_host_as_the_end(self):
         function = self.body("exit! 3")
         function.send(invoke_frame(None))
-        self.assertEqual(function.channel.recv(1), b"")
-        self.assertEqual(function.exit_code(), 3)
+        self.assert_end(function, 3)
 
 
 @requires("ruby")
