@@ -1,0 +1,135 @@
+//! `tradewind deploy`: build, upload, apply, on a running node.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::json;
+use tradewind_model::AccountId;
+
+use super::arguments::Deploy;
+use super::client::{NodeClient, encode};
+use super::failure::Failure;
+use super::functions::{self, Function, FunctionList};
+use super::output::{self, FAINT, GOOD, STRONG};
+use super::project::{self, Workspace, ZippedPackage};
+use super::stack_events::{self, StackHistory};
+use super::surroundings::Surroundings;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Uploaded {
+    package_id: String,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: &Deploy, surroundings: &Surroundings) -> Result<(), Failure> {
+    let client = NodeClient::new(&arguments.endpoint.endpoint);
+    let health = client.health().await?;
+    let account: AccountId = health
+        .account
+        .parse()
+        .map_err(|invalid: tradewind_model::InvalidArn| {
+            Failure::new(format!(
+                "the node's account `{}` is no account id",
+                health.account
+            ))
+            .because(&invalid)
+        })?;
+    let workspace = Workspace::new(&arguments.project, surroundings, account, true);
+    let project = workspace.load().await?;
+    project::stack_name(&project)?;
+    let mut told = BTreeSet::new();
+    project::warn_once(&project.warnings, &mut told);
+    if project.region != health.region {
+        return Err(other_region(&project.region, &health.region));
+    }
+    let packages = workspace.prepare(&project).await?;
+    project::warn_once(packages.iter().flat_map(|package| &package.warnings), &mut told);
+    let zipped = project::zip(&project, packages).await?;
+    let template = project.compile(&project::digests(&zipped))?;
+    let artifacts = upload(&client, zipped).await?;
+    output::progress(&format!("applying {}", project.stack_name));
+    let request = json!({"template": template.body, "parameters": {}, "artifacts": artifacts});
+    let path = format!("/_tradewind/stacks/{}", encode(&project.stack_name));
+    let lines = client
+        .stream(Method::POST, &path, request.to_string().into())
+        .await?;
+    let history = stack_events::follow(lines, Some(&template), arguments.json).await?;
+    if arguments.json {
+        return Ok(());
+    }
+    summarise(&client, &project.stack_name, &history).await
+}
+
+/// A node is in one region; a project that names another would get ARNs and URLs that lead nowhere.
+fn other_region(wanted: &str, has: &str) -> Failure {
+    Failure::new(format!(
+        "the project wants region `{wanted}`, the node is `{has}`"
+    ))
+    .hint(format!(
+        "deploy with `--region {has}`, or start the node with `--region {wanted}`"
+    ))
+}
+
+async fn upload(
+    client: &NodeClient,
+    packages: Vec<ZippedPackage>,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut artifacts = BTreeMap::new();
+    for package in packages {
+        output::progress(&format!(
+            "uploading {} ({})",
+            package.name,
+            size(package.zip.len())
+        ));
+        let uploaded: Uploaded = client.put("/_tradewind/packages", package.zip).await?;
+        artifacts.insert(package.key, uploaded.package_id);
+    }
+    Ok(artifacts)
+}
+
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{} KB", bytes / 1024),
+        _ => format!("{}.{} MB", bytes / 1_048_576, bytes % 1_048_576 * 10 / 1_048_576),
+    }
+}
+
+async fn summarise(client: &NodeClient, stack: &str, history: &StackHistory) -> Result<(), Failure> {
+    let what = if history.changed_anything() {
+        "deployed"
+    } else {
+        "nothing to change in"
+    };
+    output::note(&format!("{GOOD}{what}{GOOD:#} {stack}\n"));
+    let list: FunctionList = client.json("/_tradewind/functions").await?;
+    let mut functions = list
+        .read()
+        .map_err(|error| Failure::new("the node's functions were not understood").because(&error))?;
+    functions.retain(|function| function.stack.as_deref() == Some(stack));
+    if !functions.is_empty() {
+        output::line(&format!("{}\n", functions::table(&functions, Function::key)))?;
+    }
+    let width = history.end.outputs.keys().map(String::len).max().unwrap_or(0);
+    if width > 0 {
+        output::line(&format!("{STRONG}outputs{STRONG:#}"))?;
+    }
+    for (name, value) in &history.end.outputs {
+        output::line(&format!("  {FAINT}{name:width$}{FAINT:#}  {value}"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        assert_eq!(size(900), "900 B");
+        assert_eq!(size(2_500), "2 KB");
+        assert_eq!(size(2_700_000), "2.5 MB");
+    }
+}

@@ -1,0 +1,149 @@
+//! Functions as a node lists them, and how they are shown.
+
+use serde::{Deserialize, Serialize};
+
+use super::output::{FAINT, STRONG};
+
+/// The answer of `GET /_tradewind/functions`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct FunctionList {
+    /// In the order of their names.
+    pub(crate) functions: Vec<serde_json::Value>,
+}
+
+/// What the command line needs to know of a function.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Function {
+    /// Its name.
+    pub(crate) function: String,
+    /// What runs it.
+    pub(crate) runtime: String,
+    /// Its memory.
+    pub(crate) memory_mib: u32,
+    /// The stack that made it.
+    pub(crate) stack: Option<String>,
+    /// Where it can be called.
+    pub(crate) urls: Vec<FunctionUrl>,
+}
+
+/// A route that leads to a function.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct FunctionUrl {
+    /// `ANY`, `GET`, …
+    pub(crate) method: String,
+    /// With the route's parameters in braces.
+    pub(crate) url: String,
+}
+
+impl Function {
+    /// Its key in the project that deployed it, as far as the name tells: `cart` of
+    /// `shop-dev-cart` in the stack `shop-dev`; else its name.
+    pub(crate) fn key(&self) -> &str {
+        let stack = self.stack.as_deref().unwrap_or_default();
+        let key = self
+            .function
+            .strip_prefix(stack)
+            .and_then(|rest| rest.strip_prefix('-'));
+        key.filter(|key| !stack.is_empty() && !key.is_empty())
+            .unwrap_or(&self.function)
+    }
+}
+
+impl FunctionList {
+    /// The functions as far as they are understood.
+    pub(crate) fn read(&self) -> Result<Vec<Function>, serde_json::Error> {
+        self.functions.iter().map(Function::deserialize).collect()
+    }
+}
+
+/// A block for each function: its name, then its URLs, with columns that stand under each other.
+pub(crate) fn table(functions: &[Function], name: impl Fn(&Function) -> &str) -> String {
+    let width = |text: &dyn Fn(&Function) -> usize| functions.iter().map(text).max().unwrap_or(0);
+    let name_width = width(&|function| name(function).chars().count());
+    let runtime_width = width(&|function| function.runtime.len());
+    let method_width = functions
+        .iter()
+        .flat_map(|f| &f.urls)
+        .map(|url| url.method.len())
+        .max()
+        .unwrap_or(0);
+    let mut lines = Vec::new();
+    for function in functions {
+        let shown = name(function);
+        let pad = name_width - shown.chars().count();
+        lines.push(format!(
+            "  {STRONG}{shown}{STRONG:#}{:pad$}  {FAINT}{:runtime_width$}  {} MB{FAINT:#}",
+            "", function.runtime, function.memory_mib
+        ));
+        for url in &function.urls {
+            lines.push(format!("    {:method_width$}  {}", url.method, url.url));
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use anstream::adapter::strip_str;
+
+    use super::*;
+
+    pub(crate) fn function(name: &str, stack: Option<&str>, urls: &[(&str, &str)]) -> Function {
+        let url = |(method, url): &(&str, &str)| FunctionUrl {
+            method: (*method).into(),
+            url: (*url).into(),
+        };
+        Function {
+            function: name.into(),
+            runtime: "nodejs20.x".into(),
+            memory_mib: 256,
+            stack: stack.map(str::to_owned),
+            urls: urls.iter().map(url).collect(),
+        }
+    }
+
+    #[test]
+    fn the_key_is_what_the_stack_s_name_leaves() {
+        assert_eq!(function("shop-dev-cart", Some("shop-dev"), &[]).key(), "cart");
+        assert_eq!(function("custom", Some("shop-dev"), &[]).key(), "custom");
+        assert_eq!(function("cart", None, &[]).key(), "cart");
+        assert_eq!(function("shop-dev-", Some("shop-dev"), &[]).key(), "shop-dev-");
+    }
+
+    #[test]
+    fn columns_stand_under_each_other_in_eighty_characters() {
+        let base = "http://127.0.0.1:4566/_api/x7k2p9q1z3";
+        let functions = [
+            function("shop-dev-page", Some("shop-dev"), &[("GET", &format!("{base}/"))]),
+            function(
+                "shop-dev-catalogue",
+                Some("shop-dev"),
+                &[
+                    ("GET", &format!("{base}/products")),
+                    ("DELETE", &format!("{base}/products/{{id}}")),
+                ],
+            ),
+        ];
+        let text = strip_str(&table(&functions, Function::key)).to_string();
+        assert_eq!(
+            text,
+            "  page       nodejs20.x  256 MB
+    GET     http://127.0.0.1:4566/_api/x7k2p9q1z3/
+  catalogue  nodejs20.x  256 MB
+    GET     http://127.0.0.1:4566/_api/x7k2p9q1z3/products
+    DELETE  http://127.0.0.1:4566/_api/x7k2p9q1z3/products/{id}"
+        );
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn what_we_do_not_know_is_ignored() {
+        let list: FunctionList = serde_json::from_str(
+            r#"{"functions":[{"function":"f","runtime":"python3.12","memoryMib":128,"stack":null,
+               "urls":[{"kind":"http","method":"ANY","url":"http://x"}],"new":1}]}"#,
+        )
+        .unwrap();
+        assert_eq!(list.read().unwrap()[0].urls[0].method, "ANY");
+    }
+}

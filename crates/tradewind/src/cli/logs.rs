@@ -1,0 +1,127 @@
+//! `tradewind logs`: what functions wrote, and with `--follow` what they write.
+
+use bytes::Bytes;
+use http::Method;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::arguments::Logs;
+use super::client::{Lines, NodeClient, encode};
+use super::failure::Failure;
+use super::functions::FunctionList;
+use super::interrupts::Interrupts;
+use super::log_lines::{LogFormat, LogLine};
+use super::nearest::nearest;
+use super::output::{self, FAINT};
+use super::surroundings::Surroundings;
+
+/// A line that stands for those the node had to leave out.
+#[derive(Deserialize)]
+struct Skipped {
+    count: u64,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: &Logs, surroundings: &Surroundings) -> Result<(), Failure> {
+    let mut interrupts = Interrupts::listen()?;
+    tokio::select! {
+        ended = print(arguments, surroundings) => ended,
+        // Ctrl-C is how following ends.
+        () = interrupts.next() => Ok(()),
+    }
+}
+
+async fn print(arguments: &Logs, surroundings: &Surroundings) -> Result<(), Failure> {
+    let client = NodeClient::new(&arguments.endpoint.endpoint);
+    let function = match &arguments.function {
+        Some(typed) => Some(resolve(&client, typed).await?),
+        None => None,
+    };
+    let since = arguments
+        .since
+        .map(|age| surroundings.clock.now().plus_millis(-age).as_millis());
+    let path = format!(
+        "/_tradewind/logs?{}",
+        query(arguments, function.as_deref(), since)
+    );
+    let lines = client.stream(Method::GET, &path, Bytes::new()).await?;
+    print_lines(lines, arguments.json).await
+}
+
+fn query(arguments: &Logs, function: Option<&str>, since: Option<i64>) -> String {
+    let mut query = format!("limit={}", arguments.limit);
+    if let Some(function) = function {
+        query += &format!("&function={}", encode(function));
+    }
+    if let Some(since) = since {
+        query += &format!("&since={since}");
+    }
+    if let Some(text) = &arguments.contains {
+        query += &format!("&contains={}", encode(text));
+    }
+    if arguments.follow {
+        query += "&follow=true";
+    }
+    query
+}
+
+/// The name of a function that was typed as its name or its key.
+async fn resolve(client: &NodeClient, typed: &str) -> Result<String, Failure> {
+    let list: FunctionList = client.json("/_tradewind/functions").await?;
+    let functions = list
+        .read()
+        .map_err(|error| Failure::new("the node's functions were not understood").because(&error))?;
+    let exact = functions.iter().find(|function| function.function == typed);
+    if let Some(function) = exact.or_else(|| functions.iter().find(|function| function.key() == typed)) {
+        return Ok(function.function.clone());
+    }
+    let failure = Failure::new(format!("function `{typed}` does not exist"));
+    let names = functions
+        .iter()
+        .flat_map(|function| [function.key(), &function.function]);
+    Err(match nearest(typed, names) {
+        Some(name) => failure.hint(format!("did you mean `{name}`?")),
+        None => failure.hint("see which there are with `tradewind list`"),
+    })
+}
+
+async fn print_lines(mut lines: Lines, json: bool) -> Result<(), Failure> {
+    let mut format = LogFormat::new(TimeZone::system());
+    while let Some(line) = lines.next().await? {
+        if json {
+            output::line(&String::from_utf8_lossy(&line))?;
+        } else if let Ok(event) = serde_json::from_slice::<LogLine>(&line) {
+            format.render(&event).map_or(Ok(()), |text| output::line(&text))?;
+        } else if let Ok(Skipped { count }) = serde_json::from_slice(&line) {
+            output::note(&format!(
+                "{FAINT}{count} lines came too fast to be shown{FAINT:#}"
+            ));
+        } else {
+            return Err(Failure::new("the node's answer was not understood"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::arguments::{Cli, Command};
+    use super::*;
+
+    #[test]
+    fn what_was_typed_becomes_a_query() {
+        let line = "tradewind logs cart -f --since 1m --contains a&b -n 5";
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+        let Command::Logs(logs) = cli.command else {
+            panic!("{cli:?}")
+        };
+        assert_eq!(logs.since, Some(60_000));
+        let query = query(&logs, Some("shop-dev-cart"), Some(42));
+        assert_eq!(
+            query,
+            "limit=5&function=shop%2Ddev%2Dcart&since=42&contains=a%26b&follow=true"
+        );
+    }
+}
