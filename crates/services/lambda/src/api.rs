@@ -14,6 +14,7 @@ pub(crate) mod versions;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use serde::Serialize;
+use tracing::Instrument as _;
 use tradewind_model::{RequestId, limits};
 use tradewind_wire::{Body, Caller, Params, ReadBodyError, parse_query, read_body, rest_json_error};
 
@@ -54,7 +55,18 @@ impl LambdaService {
         B::Error: std::fmt::Display,
     {
         let request_id = RequestId::random();
-        match self.answer(request, caller, &request_id).await {
+        let span = tracing::info_span!(
+            "request",
+            service = "lambda",
+            operation = tracing::field::Empty,
+            account = %caller.account,
+            %request_id,
+        );
+        match self
+            .answer(request, caller, &request_id)
+            .instrument(span.clone())
+            .await
+        {
             Ok(mut response) => {
                 if let Ok(value) = HeaderValue::from_str(request_id.as_str()) {
                     response.headers_mut().insert("x-amzn-requestid", value);
@@ -62,9 +74,7 @@ impl LambdaService {
                 response
             }
             Err(error) => {
-                if let LambdaError::Internal { cause } = &error {
-                    tracing::error!(%request_id, %cause, "a request to the Lambda API failed");
-                }
+                span.in_scope(|| log(&error));
                 rest_json_error(&error.wire(), &request_id)
             }
         }
@@ -80,6 +90,7 @@ impl LambdaService {
         let route =
             route(parts.method.as_str(), parts.uri.path(), query).ok_or(LambdaError::UnknownOperation)?;
         let operation = route.operation;
+        tracing::Span::current().record("operation", operation.entry().name);
         let params = parse_query(query, b"").map_err(|error| LambdaError::WrongType {
             detail: error.to_string(),
         })?;
@@ -104,6 +115,15 @@ impl LambdaService {
             request_id: request_id.clone(),
         };
         Box::pin(dispatch(self, call)).await
+    }
+}
+
+/// The node's own failures are for its operator; what a client did wrong is not.
+fn log(error: &LambdaError) {
+    match error {
+        LambdaError::Internal { cause } => tracing::error!(%cause, "the operation failed"),
+        LambdaError::DiskFull => tracing::error!("the disk is full"),
+        other => tracing::debug!(error = %other, "the operation was refused"),
     }
 }
 

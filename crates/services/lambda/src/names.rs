@@ -379,4 +379,22 @@ mod tests {
         let target = parse(&name, None).unwrap();
         assert!(target.function_arn().unwrap_err().to_string().ends_with(&name));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_printed_is_read_back(name in "[a-zA-Z0-9_-]{1,64}", qualifier in "[a-zA-Z0-9_-]{1,128}") {
+            let arn = "arn:aws:lambda:us-east-1:123456789012:function:";
+            let target = parse(&format!("{arn}{name}:{qualifier}"), None).unwrap();
+            assert_eq!((target.name_text(), target.qualifier_text()), (name.as_str(), Some(qualifier.as_str())));
+            assert_eq!(parse(&target.arn_text(), None).unwrap(), target);
+            assert_eq!(parse(&format!("function:{name}"), Some(&qualifier)).unwrap(), target);
+        }
+
+        #[test]
+        fn no_text_breaks_the_parser(text in ".{0,200}", qualifier in ".{0,20}") {
+            if let Ok(target) = parse(&text, Some(&qualifier)) {
+                assert!(text.contains(target.name_text()));
+            }
+        }
+    }
 }

@@ -108,4 +108,14 @@ mod tests {
         let text = check_json(b"{\n \"a\": oops\n}").unwrap_err();
         assert!(text.contains("line: 2"), "{text}");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_a_parser_takes_passes_and_nothing_else(text in "[\\[\\]{}\",:0-9a-z\\\\ é\n-]{0,40}", cut in 0..40_usize) {
+            let bytes = text.as_bytes();
+            let bytes = &bytes[..cut.min(bytes.len())];
+            let parsed = serde_json::from_slice::<serde_json::Value>(bytes);
+            assert_eq!(check_json(bytes).is_ok(), parsed.is_ok(), "{text:?}");
+        }
+    }
 }

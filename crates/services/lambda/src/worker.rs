@@ -134,10 +134,13 @@ async fn attempt(service: &LambdaService, leased: &Leased) -> Outcome {
 
 fn outcome_of(error: &InvokeError) -> Outcome {
     match error {
-        InvokeError::NotFound { .. } => Outcome::Missing,
+        // The function is in memory, so the engine is about to be told of it: this is no reason to drop.
+        InvokeError::NotFound { .. } | InvokeError::Unavailable { .. } => Outcome::SystemFailed,
         InvokeError::RequestTooLarge { .. } => Outcome::FunctionFailed,
         InvokeError::Throttled { .. } => Outcome::Throttled,
-        InvokeError::Unavailable { .. } => Outcome::SystemFailed,
         InvokeError::ShuttingDown => Outcome::Interrupted,
     }
 }
+
+#[cfg(test)]
+mod tests;

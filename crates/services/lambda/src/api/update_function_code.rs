@@ -33,7 +33,9 @@ enum What {
 pub(super) async fn update_function_code(service: &LambdaService, call: Call) -> Answer {
     let target = call.target(Shape::Plain)?.without_qualifier()?;
     let (members, zip) = read(call.body.clone(), Place::AtTop).await?;
-    let settings = Settings::read(&members)?;
+    let mut of_code = members.clone();
+    of_code.retain(|name, _| matches!(name.as_str(), "Architectures" | "PublishTo"));
+    let settings = Settings::read(&of_code)?;
     let revision_id = optional_text(&members, "RevisionId")?;
     let what = match (flag(&members, "DryRun")?, flag(&members, "Publish")?) {
         (true, _) => What::DryRun,

@@ -153,3 +153,98 @@ async fn a_full_queue_refuses() {
     assert_eq!(refused.wire().status, 429);
     queue.accept(event("g")).await.unwrap();
 }
+
+/// What a client, the worker, the time and a crash may do to the queue.
+#[derive(Clone, Debug)]
+enum Step {
+    Accept(&'static str),
+    Lease(usize),
+    Finish(usize),
+    PutOff(usize, i64),
+    Advance(i64),
+    Crash,
+}
+
+fn step() -> impl proptest::strategy::Strategy<Value = Step> {
+    use proptest::prelude::{Just, Strategy as _, prop_oneof};
+    prop_oneof![
+        3 => prop_oneof![Just("a"), Just("b"), Just("c")].prop_map(Step::Accept),
+        3 => (1..5_usize).prop_map(Step::Lease),
+        2 => (0..8_usize).prop_map(Step::Finish),
+        2 => (0..8_usize, 0..5_i64).prop_map(|(which, ms)| Step::PutOff(which, ms)),
+        2 => (1..5_i64).prop_map(Step::Advance),
+        1 => Just(Step::Crash),
+    ]
+}
+
+/// The queue as it should be: when each row is due, and who is leased.
+#[derive(Default)]
+struct Model {
+    waiting: BTreeMap<String, Timestamp>,
+    leased: Vec<Leased>,
+}
+
+impl Model {
+    fn due(&self, now: Timestamp) -> usize {
+        self.waiting.values().filter(|due| **due <= now).count()
+    }
+
+    fn take(&mut self, which: usize) -> Option<Leased> {
+        (which < self.leased.len()).then(|| self.leased.swap_remove(which))
+    }
+}
+
+async fn follow(steps: Vec<Step>) {
+    let (mut queue, database, clock) = queue().await;
+    let mut model = Model::default();
+    for step in steps {
+        match step {
+            Step::Accept(name) => {
+                let accepted = event(name);
+                model.waiting.insert(accepted.request_id.to_string(), clock.now());
+                queue.accept(accepted).await.unwrap();
+            }
+            Step::Lease(room) => lease_and_compare(&queue, &mut model, room, clock.now()).await,
+            Step::Finish(which) => {
+                if let Some(leased) = model.take(which) {
+                    queue.finish(&leased).await.unwrap();
+                }
+            }
+            Step::PutOff(which, ms) => {
+                if let Some(leased) = model.take(which) {
+                    let due = clock.now().plus_millis(ms);
+                    queue.put_off(&leased, leased.attempts, due).await.unwrap();
+                    model.waiting.insert(leased.request_id.to_string(), due);
+                }
+            }
+            Step::Advance(ms) => clock.advance_millis(ms),
+            Step::Crash => {
+                queue = Queue::open(database.clone(), clock.clone()).await.unwrap();
+                for leased in std::mem::take(&mut model.leased) {
+                    model.waiting.insert(leased.request_id.to_string(), clock.now());
+                }
+            }
+        }
+    }
+    clock.advance_millis(1_000);
+    lease_and_compare(&queue, &mut model, 1_000, clock.now()).await;
+    assert!(model.waiting.is_empty(), "rows were lost: {:?}", model.waiting);
+}
+
+async fn lease_and_compare(queue: &Queue, model: &mut Model, room: usize, now: Timestamp) {
+    let leased = queue.lease(room).await.unwrap();
+    assert_eq!(leased.len(), room.min(model.due(now)));
+    for row in leased {
+        let due = model.waiting.remove(row.request_id.as_str());
+        assert!(due.is_some_and(|due| due <= now), "leased twice or too early");
+        model.leased.push(row);
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(64))]
+    #[test]
+    fn no_row_is_lost_and_none_is_leased_twice(steps in proptest::collection::vec(step(), 0..40)) {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(follow(steps));
+    }
+}

@@ -214,3 +214,33 @@ async fn permissions_are_put_replaced_and_deleted() {
     let orphan = kind.create(&context("Perm"), &given).await.unwrap_err();
     assert!(orphan.to_string().starts_with("Function not found: "), "{orphan}");
 }
+
+#[tokio::test]
+async fn code_that_does_not_initialise_leaves_the_old_running() {
+    let world = World::new().await;
+    let kind = world.resource_type("AWS::Lambda::Function");
+    let mut context = context("Hello");
+    let state = kind
+        .create(
+            &context,
+            &function_properties("exports.handler = async () => 'old';"),
+        )
+        .await
+        .unwrap();
+    context.prove_updates = true;
+    let broken = function_properties("console.log('starting'); require('./missing');");
+    let text = kind
+        .update(&context, &state, &broken)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("Runtime.ImportModuleError") && text.contains("the old code keeps running"),
+        "{text}"
+    );
+    assert!(text.contains("starting"), "{text}");
+    assert_eq!(world.invoke(&state.physical_id, &[], b"").await.json(), "old");
+    let good = function_properties("exports.handler = async () => 'new';");
+    kind.update(&context, &state, &good).await.unwrap();
+    assert_eq!(world.invoke(&state.physical_id, &[], b"").await.json(), "new");
+}
