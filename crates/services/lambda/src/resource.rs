@@ -7,6 +7,7 @@ mod version;
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use tradewind_model::resource::{Properties, ResourceContext, ResourceError, ResourceType};
 
 use crate::error::LambdaError;
@@ -44,21 +45,25 @@ fn target(context: &ResourceContext, text: &str) -> Result<Target, ResourceError
     Target::parse(Shape::Namespaced, text, None, &scope(context)).map_err(of_lambda)
 }
 
-/// `properties` with the numbers and truth values that CloudFormation lets templates write as text.
+/// `properties` with scalars of the type the API wants: CloudFormation lets templates write numbers
+/// and truth values as text, and text as numbers. `numbers` and `flags` are named, the others are text.
 fn typed(properties: &Properties, numbers: &[&str], flags: &[&str]) -> Properties {
     let mut typed = properties.clone();
-    for name in numbers {
-        if let Some(text) = typed.get(*name).and_then(|value| value.as_str())
-            && let Ok(number) = text.parse::<i64>()
-        {
-            typed.insert((*name).to_owned(), number.into());
-        }
-    }
-    for name in flags {
-        match typed.get(*name).and_then(|value| value.as_str()) {
-            Some("true") => drop(typed.insert((*name).to_owned(), true.into())),
-            Some("false") => drop(typed.insert((*name).to_owned(), false.into())),
-            Some(_) | None => {}
+    for (name, value) in &mut typed {
+        let (is_number, is_flag) = (numbers.contains(&name.as_str()), flags.contains(&name.as_str()));
+        let converted = match &*value {
+            Value::String(text) if is_number => text.parse::<i64>().ok().map(Value::from),
+            Value::String(text) if is_flag => text.parse::<bool>().ok().map(Value::from),
+            Value::Number(_) | Value::Bool(_) if !is_number && !is_flag => Some(value.to_string().into()),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => None,
+        };
+        if let Some(converted) = converted {
+            *value = converted;
         }
     }
     typed

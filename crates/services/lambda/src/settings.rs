@@ -18,7 +18,7 @@ use crate::model::{Architecture, Configuration};
 use constraints::{check_architectures, check_handler, check_length, check_log_group, check_role, ranged};
 use environment::{check_environment, check_keys};
 pub use refused::Refusal;
-pub(crate) use refused::refusals;
+pub(crate) use refused::{refusals, refused_settings};
 
 /// The members of a request, or the properties of a resource.
 pub(crate) type Members = Map<String, Value>;

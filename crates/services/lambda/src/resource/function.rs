@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tradewind_compute::{FunctionSpec, InitFailure};
 use tradewind_model::resource::{
-    BoxFuture, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState, ResourceType,
-    check_known, check_required, is_intrinsic, optional_integer, optional_tags, optional_text, problem,
+    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
+    ResourceType, check_known, check_required, is_intrinsic, optional_integer, optional_tags, optional_text,
+    problem,
 };
 use tradewind_model::{FunctionArn, FunctionName, Qualifier, Timestamp};
 
@@ -16,7 +17,7 @@ use crate::api::tags;
 use crate::error::LambdaError;
 use crate::model::{Code, Configuration, Function, Owner, Version, new_revision};
 use crate::service::{Decision, LambdaService};
-use crate::settings::{Settings, refusals};
+use crate::settings::{Settings, refusals, refused_settings};
 
 const TYPE: &str = "AWS::Lambda::Function";
 const REQUIRED: &[&str] = &["Code", "Role"];
@@ -78,6 +79,14 @@ pub(super) struct FunctionType(pub(super) LambdaService);
 impl ResourceType for FunctionType {
     fn type_name(&self) -> &'static str {
         TYPE
+    }
+
+    fn known_properties(&self) -> KnownProperties {
+        let mut known = KnownProperties::new(ACCEPTED).refusing("", REFUSED);
+        let of_settings =
+            refused_settings().filter(|(path, _)| ACCEPTED.contains(&path.split('.').next().unwrap_or(path)));
+        known.refused.extend(of_settings);
+        known
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {

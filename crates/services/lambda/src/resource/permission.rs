@@ -3,8 +3,8 @@
 use serde_json::json;
 use tradewind_model::Qualifier;
 use tradewind_model::resource::{
-    BoxFuture, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState, ResourceType,
-    check_known, check_required, required_text,
+    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
+    ResourceType, check_known, check_required, required_text,
 };
 
 use super::{of_lambda, target, typed};
@@ -36,6 +36,10 @@ pub(super) struct PermissionType(pub(super) LambdaService);
 impl ResourceType for PermissionType {
     fn type_name(&self) -> &'static str {
         "AWS::Lambda::Permission"
+    }
+
+    fn known_properties(&self) -> KnownProperties {
+        KnownProperties::new(ACCEPTED)
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {

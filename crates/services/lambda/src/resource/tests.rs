@@ -244,3 +244,11 @@ async fn code_that_does_not_initialise_leaves_the_old_running() {
     kind.update(&context, &state, &good).await.unwrap();
     assert_eq!(world.invoke(&state.physical_id, &[], b"").await.json(), "new");
 }
+
+#[test]
+fn scalars_get_the_type_the_api_wants() {
+    let given = properties(json!({"Timeout": "6", "Via": "true", "Account": 123, "On": true, "List": [1]}));
+    let expected =
+        properties(json!({"Timeout": 6, "Via": true, "Account": "123", "On": "true", "List": [1]}));
+    assert_eq!(super::typed(&given, &["Timeout"], &["Via"]), expected);
+}

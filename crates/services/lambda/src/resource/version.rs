@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use tradewind_model::resource::{
-    BoxFuture, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState, ResourceType,
-    check_known, check_required, optional_text, required_text,
+    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
+    ResourceType, check_known, check_required, optional_text, required_text,
 };
 use tradewind_model::{FunctionArn, Qualifier};
 
@@ -30,6 +30,10 @@ pub(super) struct VersionType(pub(super) LambdaService);
 impl ResourceType for VersionType {
     fn type_name(&self) -> &'static str {
         "AWS::Lambda::Version"
+    }
+
+    fn known_properties(&self) -> KnownProperties {
+        KnownProperties::new(ACCEPTED).refusing("", REFUSED)
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {

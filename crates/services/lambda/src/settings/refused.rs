@@ -149,6 +149,11 @@ pub(crate) fn refusals(members: &Members) -> Vec<Refusal> {
     REFUSED.iter().filter_map(refused).collect()
 }
 
+/// Every setting that is refused where it asks for something: its path, joined by dots, and why.
+pub(crate) fn refused_settings() -> impl Iterator<Item = (String, &'static str)> {
+    REFUSED.iter().map(|(path, _, hint)| (path.join("."), *hint))
+}
+
 fn value_at<'a>(members: &'a Members, path: &[&str]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     rest.iter()
