@@ -7,6 +7,8 @@ use tradewind_model::resource::{Properties, ResourceError, optional_bool, option
 use super::check::Check;
 use super::{invalid, texts};
 
+const CREDENTIALS: &str = "`AllowOrigins` cannot be `*` with `AllowCredentials`: name the origins";
+
 pub(super) fn check(check: &mut Check<'_>) {
     check.known(
         &[
@@ -20,6 +22,11 @@ pub(super) fn check(check: &mut Check<'_>) {
         &[],
     );
     check.within("MaxAge", -1, 86_400);
+    let origins = check.properties().get("AllowOrigins").and_then(Value::as_array);
+    let all = origins.is_some_and(|origins| origins.iter().any(|origin| origin == "*"));
+    if all && check.literal("AllowCredentials").as_deref() == Some("true") {
+        check.problem(&["AllowOrigins"], CREDENTIALS);
+    }
 }
 
 pub(super) fn parse(properties: &Properties) -> Result<Option<Cors>, ResourceError> {
@@ -37,9 +44,7 @@ pub(super) fn parse(properties: &Properties) -> Result<Option<Cors>, ResourceErr
         max_age_seconds: optional_integer(cors, "MaxAge")?,
     };
     if cors.allow_credentials && cors.allow_origins.iter().any(|origin| origin == "*") {
-        return Err(invalid(
-            "CorsConfiguration: `AllowOrigins` cannot be `*` with `AllowCredentials`",
-        ));
+        return Err(invalid(CREDENTIALS));
     }
     Ok(Some(cors))
 }

@@ -457,6 +457,11 @@ fn what_is_not_honoured_is_refused_with_its_path() {
             "CorsConfiguration.MaxAge",
         ),
         (
+            "V2::Api",
+            json!({"Name": "n", "ProtocolType": "HTTP", "CorsConfiguration": {"AllowCredentials": true, "AllowOrigins": ["*"]}}),
+            "CorsConfiguration.AllowOrigins",
+        ),
+        (
             "V2::Stage",
             json!({"ApiId": r, "StageName": "a", "AutoDeploy": false}),
             "AutoDeploy",
