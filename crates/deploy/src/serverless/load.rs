@@ -1,10 +1,10 @@
 //! From a folder to a project: find, parse, resolve, check.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::variables::{self, Context, Resolver};
-use super::{LoadOptions, Project, dotenv, read, source};
+use super::{LoadOptions, Project, dotenv, pseudo, read, source};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::yaml::Node;
 
@@ -29,14 +29,20 @@ fn load_blocking(options: &LoadOptions) -> Result<Project, Diagnostics> {
     let file = source::locate(options)?;
     let root = source::read(&file, options)?;
     let stage = stage_of(&root, options);
-    let (dotenv_file, environment) = environment(&root, &stage, options);
+    let dotenv = dotenv_variables(&root, &stage, options);
+    let mut environment = options.environment.clone();
+    environment.extend(dotenv.variables.clone());
     let context = Context {
         stage: Some(stage),
         environment: &environment,
         ..bare_context(options)
     };
     let resolution = variables::resolve(root, &context);
-    let (mut project, problems) = read::read(&resolution.root, &file, options);
+    let mut root = resolution.root;
+    if pseudo::lists_plugin(&root, "serverless-pseudo-parameters") {
+        root = pseudo::rewrite(root);
+    }
+    let (mut project, problems) = read::read(&root, &file, options, &dotenv.for_functions);
     // A value that could not be resolved was reported; what its absence leads to would only confuse.
     let unresolved = resolution
         .diagnostics
@@ -47,7 +53,7 @@ fn load_blocking(options: &LoadOptions) -> Result<Project, Diagnostics> {
         diagnostics.extend(problems);
     }
     project.inputs = std::iter::once(file)
-        .chain(dotenv_file)
+        .chain(dotenv.file)
         .chain(resolution.files)
         .collect();
     finish(project, diagnostics)
@@ -94,23 +100,33 @@ fn stage_of(root: &Node, options: &LoadOptions) -> String {
         .unwrap_or_else(|| "dev".into())
 }
 
-/// The process environment, over what dotenv files add when `useDotenv` asks for them; and the file.
-fn environment(
-    root: &Node,
-    stage: &str,
-    options: &LoadOptions,
-) -> (Option<PathBuf>, BTreeMap<String, String>) {
-    let mut environment = options.environment.clone();
-    let asked = root.child("useDotenv").and_then(Node::scalar_text);
-    if asked.as_deref() != Some("true") {
-        return (None, environment);
+/// What a dotenv file adds.
+#[derive(Debug, Default)]
+struct Dotenv {
+    file: Option<PathBuf>,
+    variables: BTreeMap<String, String>,
+    /// The same for serverless-dotenv-plugin, which also hands them to every function.
+    for_functions: BTreeMap<String, String>,
+}
+
+/// Reads a dotenv file when `useDotenv` or the plugin asks for one.
+fn dotenv_variables(root: &Node, stage: &str, options: &LoadOptions) -> Dotenv {
+    let asked = root.child("useDotenv").and_then(Node::scalar_text).as_deref() == Some("true");
+    let plugin = pseudo::lists_plugin(root, "serverless-dotenv-plugin");
+    if !asked && !plugin {
+        return Dotenv::default();
     }
-    let dir: &Path = &options.dir;
-    match dotenv::load(dir, stage, &environment) {
-        Some((file, added)) => {
-            environment.extend(added);
-            (Some(file), environment)
-        }
-        None => (None, environment),
+    let Some((file, variables)) = dotenv::load(&options.dir, stage, &options.environment) else {
+        return Dotenv::default();
+    };
+    let for_functions = if plugin {
+        variables.clone()
+    } else {
+        BTreeMap::new()
+    };
+    Dotenv {
+        file: Some(file),
+        variables,
+        for_functions,
     }
 }

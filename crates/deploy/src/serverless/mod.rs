@@ -12,12 +12,9 @@ mod merge;
 mod model;
 mod names;
 mod project;
+mod pseudo;
 mod read;
 mod source;
 mod variables;
-
-#[cfg(test)]
-mod tests;
-
 pub use load::load;
 pub use project::{LoadOptions, PackageRequest, Project, ProjectFunction, Template};

@@ -83,7 +83,7 @@ impl<'p> Builder<'p> {
     }
 
     /// Notes that `property` of the resource `id` was written below `path` of `provider`.
-    pub(super) fn from_provider(&mut self, id: &str, property: &str, path: &[&str]) {
+    pub(super) fn locate_in_provider(&mut self, id: &str, property: &str, path: &[&str]) {
         let provider = self.definition.provider.as_ref();
         if let Some(span) = provider.and_then(|node| key_span(node, path)) {
             self.details.insert((id.to_owned(), property.to_owned()), span);
@@ -91,10 +91,10 @@ impl<'p> Builder<'p> {
     }
 
     /// Notes that `property` of the function's resource was written as `key`, there or in `provider`.
-    pub(super) fn from_function(&mut self, id: &str, property: &str, function: &Function, key: &str) {
+    pub(super) fn locate_in_function(&mut self, id: &str, property: &str, function: &Function, key: &str) {
         match key_span(&function.node, &[key]) {
             Some(span) => drop(self.details.insert((id.to_owned(), property.to_owned()), span)),
-            None => self.from_provider(id, property, &[key]),
+            None => self.locate_in_provider(id, property, &[key]),
         }
     }
 

@@ -49,7 +49,7 @@ pub(super) fn log_groups(builder: &mut Builder<'_>) {
         let id = format!("{}LogGroup", function.id);
         let resource = json!({"Type": "AWS::Logs::LogGroup", "Properties": properties});
         builder.add(&id, resource, &function.span);
-        builder.from_function(&id, "RetentionInDays", function, "logRetentionInDays");
+        builder.locate_in_function(&id, "RetentionInDays", function, "logRetentionInDays");
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) fn functions(builder: &mut Builder<'_>) {
         let resource = resource(builder, index, function);
         builder.add(&id, resource, &function.span);
         for (property, key) in WRITTEN_AS {
-            builder.from_function(&id, property, function, key);
+            builder.locate_in_function(&id, property, function, key);
         }
     }
 }

@@ -73,9 +73,9 @@ fn api(builder: &mut Builder<'_>, functions: &[&Function], span: &Span) {
         ("CorsConfiguration", "cors"),
         ("DisableExecuteApiEndpoint", "disableDefaultEndpoint"),
     ] {
-        builder.from_provider(API, property, &["httpApi", key]);
+        builder.locate_in_provider(API, property, &["httpApi", key]);
     }
-    builder.from_provider(API, "Tags", &["tags"]);
+    builder.locate_in_provider(API, "Tags", &["tags"]);
 }
 
 fn insert_tags(properties: &mut Map<String, Value>, builder: &Builder<'_>) {
@@ -148,7 +148,7 @@ fn stage(builder: &mut Builder<'_>, span: &Span) {
     insert_tags(&mut properties, builder);
     let resource = json!({"Type": "AWS::ApiGatewayV2::Stage", "Properties": properties});
     builder.add("HttpApiStage", resource, span);
-    builder.from_provider("HttpApiStage", "DefaultRouteSettings", &["httpApi", "metrics"]);
+    builder.locate_in_provider("HttpApiStage", "DefaultRouteSettings", &["httpApi", "metrics"]);
 }
 
 fn integration(builder: &mut Builder<'_>, function: &Function) {

@@ -72,7 +72,7 @@ fn api(builder: &mut Builder<'_>, span: &Span) {
             &["apiGateway", "disableDefaultEndpoint"],
         ),
     ] {
-        builder.from_provider(API, property, path);
+        builder.locate_in_provider(API, property, path);
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) fn compile(builder: &mut Builder<'_>) {
         "Properties": properties(builder.project, definition),
     });
     builder.add_shared(ROLE, resource);
-    builder.from_provider(ROLE, "Policies", &["iam", "role", "statements"]);
-    builder.from_provider(ROLE, "RoleName", &["iam", "role", "name"]);
+    builder.locate_in_provider(ROLE, "Policies", &["iam", "role", "statements"]);
+    builder.locate_in_provider(ROLE, "RoleName", &["iam", "role", "name"]);
 }
 
 fn properties(project: &Project, definition: &Definition) -> Map<String, Value> {
@@ -81,11 +81,7 @@ fn name(project: &Project, role: &ExecutionRole) -> Value {
 fn policy(project: &Project, definition: &Definition) -> Value {
     let mut statements = log_statements(project, definition);
     statements.extend(definition.role.statements.iter().cloned());
-    for function in definition
-        .functions
-        .iter()
-        .filter(|function| function.role.is_none())
-    {
+    for function in &definition.functions {
         for statement in statements_of(function) {
             if !statements.contains(&statement) {
                 statements.push(statement);

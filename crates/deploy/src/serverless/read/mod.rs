@@ -25,6 +25,7 @@ use super::merge::merge_nodes;
 use super::model::Definition;
 use super::names;
 use super::project::{Project, ProjectFunction};
+use super::pseudo::lists_plugin;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::yaml::{Content, Entry, Map, Node};
 
@@ -32,11 +33,10 @@ pub(super) use http::DEFAULT_HEADERS;
 pub(super) use provider::tag_list;
 
 /// Top-level keys that change nothing here.
-const IGNORED: [&str; 17] = [
+const IGNORED: [&str; 16] = [
     "app",
     "configValidationMode",
     "console",
-    "constructs",
     "dashboard",
     "deprecationNotificationMode",
     "disabledDeprecations",
@@ -52,13 +52,28 @@ const IGNORED: [&str; 17] = [
     "variablesResolutionMode",
 ];
 
-/// Checks the resolved configuration `root` and everything that follows from it.
-pub(super) fn read(root: &Node, file: &Path, options: &LoadOptions) -> (Project, Vec<Diagnostic>) {
+/// Checks the resolved configuration `root` and everything that follows from it. `environment` goes to every
+/// function that does not set the same variable.
+pub(super) fn read(
+    root: &Node,
+    file: &Path,
+    options: &LoadOptions,
+    environment: &BTreeMap<String, String>,
+) -> (Project, Vec<Diagnostic>) {
     let mut problems = Problems {
         unknown_keys: unknown_keys(root),
         ..Problems::default()
     };
-    let project = service(root, file, options, &mut problems);
+    let other = root.child("provider").and_then(provider::another_cloud);
+    if let Some(problem) = other {
+        return (Project::default(), vec![problem]);
+    }
+    let given = Given {
+        file,
+        options,
+        environment,
+    };
+    let project = service(root, &given, &mut problems);
     (project, problems.found)
 }
 
@@ -70,24 +85,24 @@ fn unknown_keys(root: &Node) -> UnknownKeys {
     }
 }
 
-fn service(root: &Node, file: &Path, options: &LoadOptions, problems: &mut Problems) -> Project {
+/// What does not come from the configuration itself.
+#[derive(Clone, Copy, Debug)]
+struct Given<'a> {
+    file: &'a Path,
+    options: &'a LoadOptions,
+    environment: &'a BTreeMap<String, String>,
+}
+
+fn service(root: &Node, given: &Given<'_>, problems: &mut Problems) -> Project {
+    let Given { file, options, .. } = *given;
     let mut section = Section::new(root, "", problems);
     section.ignore(&IGNORED);
     refuse_sections(&mut section, problems);
     check_framework_version(&mut section, problems);
     let (name, span) = service_name(&mut section, file, problems);
     let provider_entry = section.entry("provider");
-    let provider = match provider_entry {
-        Some(entry) => Provider::read(&entry.node, problems),
-        None => {
-            problems.add(
-                Diagnostic::error("`provider` is missing")
-                    .at(&Span::start_of(file))
-                    .hint("add `provider: {name: aws, runtime: nodejs20.x}`"),
-            );
-            Provider::default()
-        }
-    };
+    let provider = provider(provider_entry, given, problems);
+    let provider = with_apigw_binary(provider, root);
     let stage = stage(options, &provider, provider_entry, &span, problems);
     let region = region(options, &provider, provider_entry, &span, problems);
     let plugins = plugins::read(&mut section, problems);
@@ -140,6 +155,39 @@ fn service(root: &Node, file: &Path, options: &LoadOptions, problems: &mut Probl
         export_outputs: provider.export_outputs,
     };
     project
+}
+
+fn provider(entry: Option<&Entry>, given: &Given<'_>, problems: &mut Problems) -> Provider {
+    let Some(entry) = entry else {
+        problems.add(
+            Diagnostic::error("`provider` is missing")
+                .at(&Span::start_of(given.file))
+                .hint("add `provider: {name: aws, runtime: nodejs20.x}`"),
+        );
+        return Provider::default();
+    };
+    let mut provider = Provider::read(&entry.node, problems);
+    if !given.environment.is_empty() {
+        let texts = given.environment.iter();
+        let mut variables: serde_json::Map<String, Value> = texts
+            .map(|(key, text)| (key.clone(), text.as_str().into()))
+            .collect();
+        variables.extend(provider.environment.take().unwrap_or_default());
+        provider.environment = Some(variables);
+    }
+    provider
+}
+
+/// `custom.apigwBinary.types` of the serverless-apigw-binary plugin.
+fn with_apigw_binary(mut provider: Provider, root: &Node) -> Provider {
+    let types = ["custom", "apigwBinary", "types"]
+        .iter()
+        .try_fold(root, |node, key| node.child(key));
+    let types = types.and_then(Node::as_list).unwrap_or_default();
+    if lists_plugin(root, "serverless-apigw-binary") && provider.rest_api.binary_media_types.is_empty() {
+        provider.rest_api.binary_media_types = types.iter().filter_map(Node::scalar_text).collect();
+    }
+    provider
 }
 
 fn refuse_sections(section: &mut Section<'_>, problems: &mut Problems) {

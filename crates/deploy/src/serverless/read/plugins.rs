@@ -22,9 +22,10 @@ const BUILT: [&str; 14] = [
     "serverless-wsgi",
 ];
 
-/// Plugins that matter only to the real cloud or to other local servers.
-const NOT_NEEDED: [&str; 26] = [
+/// Plugins whose settings are read here, or that matter only to the real cloud or to other local servers.
+const NOT_NEEDED: [&str; 27] = [
     "serverless-api-gateway-throttling",
+    "serverless-apigw-binary",
     "serverless-associate-waf",
     "serverless-aws-alias",
     "serverless-deployment-bucket",

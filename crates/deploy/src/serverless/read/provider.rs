@@ -89,8 +89,8 @@ const IGNORED: [&str; 30] = [
 impl Provider {
     /// Reads `provider`, which may be the provider's name alone.
     pub(super) fn read(node: &Node, problems: &mut Problems) -> Self {
-        if let Some(name) = node.as_text() {
-            check_name(name, node, problems);
+        if node.as_text().is_some() {
+            check_name(node, problems);
             return Self {
                 export_outputs: true,
                 ..Self::default()
@@ -98,7 +98,7 @@ impl Provider {
         }
         let mut section = Section::new(node, "provider", problems);
         match section.get("name") {
-            Some(name) => check_name(&name.scalar_text().unwrap_or_default(), name, problems),
+            Some(name) => check_name(name, problems),
             None => problems.add(
                 Diagnostic::error("`provider.name` is missing")
                     .at(&node.span)
@@ -136,14 +136,24 @@ impl Provider {
     }
 }
 
-fn check_name(name: &str, node: &Node, problems: &mut Problems) {
-    if name != "aws" {
-        problems.add(
-            Diagnostic::error(format!("provider `{name}` is not supported"))
-                .at(&node.span)
-                .hint("the provider that works is `aws`"),
-        );
+fn check_name(node: &Node, problems: &mut Problems) {
+    if node.as_text() != Some("aws") {
+        problems.add(other_provider(node));
     }
+}
+
+/// The one thing to say about a project for another cloud; none if it is for AWS.
+pub(super) fn another_cloud(provider: &Node) -> Option<Diagnostic> {
+    let name = provider.child("name").unwrap_or(provider);
+    let other = name.as_text().is_some_and(|name| name != "aws");
+    other.then(|| other_provider(name))
+}
+
+fn other_provider(name: &Node) -> Diagnostic {
+    let text = name.scalar_text().unwrap_or_default();
+    Diagnostic::error(format!("provider `{text}` is not supported"))
+        .at(&name.span)
+        .hint("the provider that works is `aws`")
 }
 
 /// `environment`: CloudFormation's expressions are kept, scalars become text, null unsets.
@@ -306,7 +316,7 @@ fn role(section: &mut Section<'_>, problems: &mut Problems) -> ExecutionRole {
             .get("role")
             .and_then(|node| function::role(node, problems)),
         permissions_boundary: section.get("rolePermissionsBoundary").map(Node::to_json),
-        statements: list_of(section, "iamRoleStatements", problems),
+        statements: statements(section, "iamRoleStatements", problems),
         managed_policies: list_of(section, "iamManagedPolicies", problems),
         ..ExecutionRole::default()
     };
@@ -346,10 +356,23 @@ fn configured_role(role: &mut ExecutionRole, node: &Node, problems: &mut Problem
         .or_else(|| section.get("permissionBoundary"));
     role.permissions_boundary = boundary.map(Node::to_json).or(role.permissions_boundary.take());
     role.statements
-        .extend(list_of(&mut section, "statements", problems));
+        .extend(statements(&mut section, "statements", problems));
     role.managed_policies
         .extend(list_of(&mut section, "managedPolicies", problems));
     section.finish(problems);
+}
+
+/// Statements of a policy; an action alone becomes a list of one, as the framework makes it.
+fn statements(section: &mut Section<'_>, key: &'static str, problems: &mut Problems) -> Vec<Value> {
+    let mut statements = list_of(section, key, problems);
+    for statement in &mut statements {
+        for key in ["Action", "NotAction"] {
+            if let Some(action) = statement.get_mut(key).filter(|action| action.is_string()) {
+                *action = Value::Array(vec![action.take()]);
+            }
+        }
+    }
+    statements
 }
 
 fn list_of(section: &mut Section<'_>, key: &'static str, problems: &mut Problems) -> Vec<Value> {

@@ -38,6 +38,13 @@ pub(in crate::serverless) struct Resolver<'a> {
     pub(super) read: BTreeSet<PathBuf>,
 }
 
+/// What a source came to.
+enum Found {
+    Value(Node),
+    /// It has none, and what to say if nothing else has.
+    Absent(Diagnostic),
+}
+
 impl<'a> Resolver<'a> {
     pub(in crate::serverless) fn new(root: Node, context: &'a Context<'a>) -> Self {
         Self {
@@ -251,45 +258,30 @@ impl<'a> Resolver<'a> {
         for (index, source) in variable.sources.iter().enumerate() {
             let is_last = index + 1 == variable.sources.len();
             match self.source(source, variable, place) {
-                Ok(Some(node)) => {
+                Ok(Found::Value(node)) => {
                     if let Some(skipped) = missing.filter(sources::is_unavailable) {
                         self.warn_of_fallback(skipped);
                     }
                     return Ok(at_place(node, place));
                 }
-                Ok(None) if matches!(source, Source::Literal(_)) => {
-                    return Ok(Node::new(place, Content::Null));
-                }
-                Ok(None) => {
-                    let absent = sources::absent(self, source, variable, place);
-                    missing = missing.or(Some(absent));
-                }
+                Ok(Found::Absent(absent)) => missing = missing.or(Some(absent)),
                 Err(problem) if sources::is_unavailable(&problem) && !is_last => {
                     missing = missing.or(Some(problem));
                 }
                 Err(problem) => return Err(missing.filter(sources::is_unavailable).unwrap_or(problem)),
             }
         }
-        let empty = || Diagnostic::error(format!("variable `{}` is empty", variable.written)).at(place);
-        Err(missing.unwrap_or_else(empty))
+        Err(missing.unwrap_or_else(|| sources::no_value(variable, place)))
     }
 
-    fn source(
-        &mut self,
-        source: &Source,
-        variable: &Variable,
-        place: &Span,
-    ) -> Result<Option<Node>, Diagnostic> {
+    fn source(&mut self, source: &Source, variable: &Variable, place: &Span) -> Result<Found, Diagnostic> {
         match source {
-            Source::Literal(value) => {
-                Ok(Some(Node::from_json(value.clone(), place)).filter(|n| !n.is_null()))
-            }
+            Source::Literal(value) => Ok(Found::Value(Node::from_json(value.clone(), place))),
             Source::Quoted(text) => {
                 let node = self.parsed(text, place)?;
-                let text = node
-                    .scalar_text()
-                    .ok_or_else(|| not_scalar(variable, &node, place))?;
-                Ok(Some(Node::text(place, text)))
+                let text = node.scalar_text();
+                let text = text.ok_or_else(|| not_scalar(variable, &node, place))?;
+                Ok(Found::Value(Node::text(place, text)))
             }
             Source::Nested(inner) => self.nested_fallback(inner, place),
             Source::Named {
@@ -312,19 +304,24 @@ impl<'a> Resolver<'a> {
                     variable,
                     place,
                 };
-                sources::value(self, &call)
+                let value = sources::value(self, &call)?;
+                Ok(value.map_or_else(|| Found::Absent(sources::absent(self, &call)), Found::Value))
             }
         }
     }
 
     /// A variable in the place of a source has no value where its own sources have none.
-    fn nested_fallback(&mut self, inner: &Variable, place: &Span) -> Result<Option<Node>, Diagnostic> {
+    fn nested_fallback(&mut self, inner: &Variable, place: &Span) -> Result<Found, Diagnostic> {
+        let mut absent = None;
         for source in &inner.sources {
-            if let Some(node) = self.source(source, inner, place)? {
-                return Ok(Some(node));
+            match self.source(source, inner, place)? {
+                Found::Value(node) => return Ok(Found::Value(node)),
+                Found::Absent(why) => absent = absent.or(Some(why)),
             }
         }
-        Ok(None)
+        Ok(Found::Absent(
+            absent.unwrap_or_else(|| sources::no_value(inner, place)),
+        ))
     }
 
     fn argument(&mut self, text: &Text, variable: &Variable, place: &Span) -> Result<String, Diagnostic> {

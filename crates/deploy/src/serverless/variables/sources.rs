@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::file;
-use super::grammar::{Source, Text, Variable};
+use super::grammar::Variable;
 use super::resolver::Resolver;
 use crate::diagnostic::{Diagnostic, Span, nearest};
 use crate::yaml::{Content, Node};
@@ -85,42 +85,27 @@ pub(super) fn is_unavailable(problem: &Diagnostic) -> bool {
     problem.message.ends_with(NOT_SUPPORTED)
 }
 
-/// What to say when `source` of `variable` has no value.
-pub(super) fn absent(
-    resolver: &Resolver<'_>,
-    source: &Source,
-    variable: &Variable,
-    place: &Span,
-) -> Diagnostic {
-    let written = &variable.written;
-    let error = Diagnostic::error(format!("`{written}` has no value")).at(place);
-    let Source::Named {
-        name,
-        params,
-        address,
-    } = source
-    else {
-        return error;
-    };
-    let address = address.as_ref().and_then(plain).unwrap_or_default();
-    let param = params.first().and_then(plain).unwrap_or_default();
-    match name.as_str() {
-        "opt" => error.hint(format!(
-            "pass `--{address}`, or add a fallback: `${{opt:{address}, 'value'}}`"
-        )),
-        "env" => error.hint(format!(
-            "set {address} in the environment, or add a fallback: `${{env:{address}, 'value'}}`"
-        )),
-        "param" => error.hint(format!(
-            "pass `--param {address}=value`, or set it under `params.default`"
-        )),
-        "file" if address.is_empty() => {
-            error.hint(format!("there is no file `{param}` in the service directory"))
+/// A variable without a value, nothing else being known.
+pub(super) fn no_value(variable: &Variable, place: &Span) -> Diagnostic {
+    Diagnostic::error(format!("`{}` has no value", variable.written)).at(place)
+}
+
+/// What to say when a source has no value.
+pub(super) fn absent(resolver: &Resolver<'_>, call: &Call<'_>) -> Diagnostic {
+    let address = call.address.as_deref().unwrap_or_default();
+    let param = call.params.first().map(String::as_str).unwrap_or_default();
+    let hint = match call.name {
+        "opt" => format!("pass `--{address}`, or add a fallback: `${{opt:{address}, 'value'}}`"),
+        "env" => {
+            format!("set {address} in the environment, or add a fallback: `${{env:{address}, 'value'}}`")
         }
-        "file" => error.hint(format!("`{param}` is missing or has no `{address}`")),
-        "self" => error.hint(missing_key(resolver, address)),
-        _ => error,
-    }
+        "param" => format!("pass `--param {address}=value`, or set it under `params.default`"),
+        "file" if address.is_empty() => format!("there is no file `{param}` in the service directory"),
+        "file" => format!("`{param}` is missing or has no `{address}`"),
+        "self" => missing_key(resolver, address),
+        _ => "add a fallback: `${…, 'value'}`".to_owned(),
+    };
+    no_value(call.variable, call.place).hint(hint)
 }
 
 fn missing_key(resolver: &Resolver<'_>, address: &str) -> String {
@@ -137,14 +122,6 @@ fn missing_key(resolver: &Resolver<'_>, address: &str) -> String {
             format!("did you mean `{parent}{dot}{near}`?")
         }
         None => format!("set `{address}`, or add a fallback: `${{self:{address}, 'value'}}`"),
-    }
-}
-
-/// The text of an argument without variables.
-fn plain(text: &Text) -> Option<&str> {
-    match text.0.as_slice() {
-        [super::grammar::Part::Literal(literal)] => Some(literal),
-        _ => None,
     }
 }
 

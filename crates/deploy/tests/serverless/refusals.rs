@@ -1,0 +1,314 @@
+//! One clear message for everything that is wrong.
+
+use crate::{SMALL, lines, loaded, problems};
+
+#[tokio::test]
+async fn unknown_keys_warn_with_a_suggestion_or_refuse_when_asked_to() {
+    let text = "\
+service: s
+provider: {name: aws, memorysize: 1}
+functons: {}
+functions: {a: {handler: a.b, timout: 3, zzzz: 1}}
+";
+    let expected = [
+        "2:23: unknown key `memorysize` in `provider` | did you mean `memorySize`?",
+        "3:1: unknown key `functons` | did you mean `functions`?",
+        "4:31: unknown key `timout` in `functions.a` | did you mean `timeout`?",
+        "4:42: unknown key `zzzz` in `functions.a` | ",
+    ];
+    assert_eq!(lines(&loaded(text).await.warnings), expected);
+    assert_eq!(
+        problems(&format!("{text}configValidationMode: error\n")).await,
+        expected
+    );
+    let off = loaded(&format!("{text}configValidationMode: off\n")).await;
+    assert_eq!(lines(&off.warnings), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_will_be_missing_is_warned_of() {
+    let text = "\
+service: s
+provider: aws
+plugins: [serverless-webpack, serverless-made-up]
+frameworkVersion: '!!'
+functions:
+  a: {handler: a.b, package: {patterns: [x]}, iamRoleStatements: [{}]}
+";
+    let warnings = lines(&loaded(text).await.warnings);
+    for words in [
+        "3:31: plugin `serverless-made-up` is not run",
+        "4:19: `frameworkVersion: !!` is not a range",
+        "patterns of function `a` have no effect",
+        "runs under the service's role",
+    ] {
+        assert!(
+            warnings.iter().any(|w| w.contains(words)),
+            "{words}: {warnings:?}"
+        );
+    }
+    assert_eq!(warnings.len(), 4);
+}
+
+/// What stands below the events of a function, and what is said of it.
+const BAD_EVENTS: [(&str, &str); 19] = [
+    (
+        "- sqs: arn:x",
+        "7:9: event `sqs` is not supported yet | this version runs `http` and `httpApi` events",
+    ),
+    ("- alexaSkill", "7:9: event `alexaSkill` is not supported yet"),
+    (
+        "- htpt: GET /",
+        "7:9: unknown event `htpt` | did you mean `http`?",
+    ),
+    (
+        "- http",
+        "7:9: event `http` needs a method and a path | write `- http: GET /path`",
+    ),
+    ("- http:", "7:9: `functions.a.events.0.http` is empty"),
+    ("- http: users", "7:15: `http: users` is not a method and a path"),
+    ("- http: FETCH users", "7:15: `FETCH` is not an HTTP method"),
+    (
+        "- http: {path: users}",
+        "7:15: `functions.a.events.0.http.method` is missing",
+    ),
+    (
+        "- http:\n        path: x\n        method: get",
+        "8:9: one event has two names, `http` and `path` | indent what belongs to `http`",
+    ),
+    (
+        "- http: 'GET a/{b+}/c'",
+        "path `/a/{b+}/c`: `{b+}` takes the rest of the path",
+    ),
+    ("- http: GET a//c", "path `/a//c`: two slashes stand together"),
+    (
+        "- http: 'GET a/x{b}'",
+        "`x{b}` contains `{`; a variable is a whole part",
+    ),
+    (
+        "- http: {path: a, method: get, authorizer: x}",
+        "7:38: `functions.a.events.0.http.authorizer` is not supported yet",
+    ),
+    (
+        "- http: {path: a, method: get, private: true}",
+        "7:38: `functions.a.events.0.http.private` is not supported yet",
+    ),
+    (
+        "- http: {path: a, method: get, integration: lambda}",
+        "7:51: integration `lambda` is not supported yet",
+    ),
+    (
+        "- http: {path: a, method: get, request: {parameters: {headers: {X: true}}}}",
+        "7:71: checking requests for `X` is not supported yet",
+    ),
+    (
+        "- httpApi: GET users",
+        "7:18: path `users` does not start with `/` | write `/users`",
+    ),
+    (
+        "- httpApi: {path: /a}",
+        "7:18: `functions.a.events.0.httpApi.method` is missing",
+    ),
+    ("- 7", "7:9: `functions.a.events.0` is a number, not an event"),
+];
+
+#[tokio::test]
+async fn every_bad_event_gets_one_clear_message() {
+    for (event, expected) in BAD_EVENTS {
+        let found = problems(&format!("{SMALL}      {event}\n")).await;
+        assert_eq!(found.len(), 1, "{event}: {found:?}");
+        assert!(
+            found[0].contains(expected),
+            "{event}: {} instead of {expected}",
+            found[0]
+        );
+    }
+}
+
+#[tokio::test]
+async fn routes_are_checked_together() {
+    let cases = [
+        (
+            "- http: GET a/\n      - http: {path: /a, method: get}",
+            "8:9: http route `GET /a` is given twice | the first is at",
+        ),
+        (
+            "- httpApi: '*'\n      - httpApi: {method: '*', path: '*'}",
+            "8:9: httpApi route `*` is given twice",
+        ),
+        (
+            "- http: GET a/{x}\n      - http: GET a/{y}/z",
+            "8:9: below `/a` stand two variables, `{x}` and `{y}`",
+        ),
+        (
+            "- http: GET ab\n      - http: GET a.b",
+            "get the same logical id, `ApiGatewayResourceAb`",
+        ),
+    ];
+    for (events, expected) in cases {
+        let found = problems(&format!("{SMALL}      {events}\n")).await;
+        assert!(found[0].contains(expected), "{events}: {found:?}");
+    }
+}
+
+/// What follows a service and its provider, and what is said of it.
+const BAD_CONFIGURATIONS: [(&str, &str); 22] = [
+    (
+        "functions: {a: {}}",
+        "3:13: function `a` has no handler | add `handler: file.function`",
+    ),
+    (
+        "functions: {a.b: {handler: x.y}}",
+        "3:13: `a.b` cannot name a function",
+    ),
+    (
+        "functions: {a: {handler: x.y, runtime: nodejs20.y}}",
+        "`nodejs20.y` is not a Lambda runtime | did you mean `nodejs20.x`?",
+    ),
+    (
+        "functions: {a: {handler: x.y, runtime: java17}}",
+        "3:40: runtime `java17` is not supported yet",
+    ),
+    (
+        "functions: {a: {handler: x.y, memorySize: 64}}",
+        "3:43: memory size 64 is outside 128 to 10240",
+    ),
+    (
+        "functions: {a: {handler: x.y, timeout: soon}}",
+        "3:40: `functions.a.timeout` is `soon`, not a whole number",
+    ),
+    (
+        "functions: {a: {handler: x.y, logRetentionInDays: 8}}",
+        "3:51: logs cannot be kept for `8` days",
+    ),
+    (
+        "functions: {a: {handler: x.y, name: 'a b'}}",
+        "3:37: `a b` is not a function name",
+    ),
+    (
+        "functions: {a: {handler: x.y, image: repo}}",
+        "3:31: `functions.a.image` is not supported yet | package the function as a zip",
+    ),
+    (
+        "functions: {a: {handler: x.y, layers: [x]}}",
+        "3:31: `functions.a.layers` is not supported yet",
+    ),
+    (
+        "functions: {a: {handler: x.y, vpc: {subnetIds: [x]}}}",
+        "3:31: `functions.a.vpc` is not supported yet",
+    ),
+    (
+        "functions: {a: {handler: x.y, url: true}}",
+        "3:31: `functions.a.url` is not supported yet",
+    ),
+    (
+        "functions: {a: {handler: x.y, environment: {1a: b}}}",
+        "3:45: `1a` is not a name of an environment variable",
+    ),
+    (
+        "functions: {a: {handler: x.y, environment: {A: [b]}}}",
+        "3:48: environment variable `A` is a list, not text",
+    ),
+    ("functions: [a]", "`functions` lists text, not a mapping"),
+    (
+        "functions: {a: {handler: x.y, events: {http: GET a}}}",
+        "`functions.a.events` is a mapping, not a list | start each event with `- `",
+    ),
+    ("layers: {l: {path: x}}", "3:1: `layers` is not supported yet"),
+    (
+        "functions: {a: {handler: x.y, role: not-a-role}}",
+        "3:37: a role is an ARN",
+    ),
+    (
+        "package: {artifact: 's3://b/k.zip'}",
+        "3:21: artifact `s3://b/k.zip` is not supported yet",
+    ),
+    (
+        "resources: {Table: {Type: X}}",
+        "3:13: `resources` has no section `Table` | put `Table` below `resources.Resources`",
+    ),
+    (
+        "resources: {extensions: {Nope: {DependsOn: x}}}",
+        "3:26: `extensions` names `Nope`, which is not in the template",
+    ),
+    (
+        "functions: {a: {handler: '${env:NOPE}'}}",
+        "3:26: `${env:NOPE}` has no value | set NOPE in the environment",
+    ),
+];
+
+#[tokio::test]
+async fn every_bad_configuration_gets_one_clear_message() {
+    let head = "service: s\nprovider: {name: aws, runtime: nodejs20.x}\n";
+    for (text, expected) in BAD_CONFIGURATIONS {
+        let found = problems(&format!("{head}{text}\n")).await;
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert!(
+            found[0].contains(expected),
+            "{text}: {} instead of {expected}",
+            found[0]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_broken_frame_is_named() {
+    let cases = [
+        ("", "1:1: the configuration is empty"),
+        ("- a\n", "1:1: the configuration is a list, not a mapping"),
+        ("service: [\n", "not valid YAML"),
+        ("provider: aws\n", "1:1: `service` is missing"),
+        ("service: s\n", "1:1: `provider` is missing"),
+        (
+            "service: s\nprovider: {runtime: nodejs20.x}\n",
+            "2:11: `provider.name` is missing | add `name: aws`",
+        ),
+        (
+            "service: s\nprovider: google\nfunctions: {a: {}}\n",
+            "2:11: provider `google` is not supported",
+        ),
+        ("service: 1s\nprovider: aws\n", "1:10: `1s` cannot name a service"),
+        (
+            "service: s\nprovider: {name: aws, stage: a_b}\n",
+            "2:30: `a_b` cannot name a stage",
+        ),
+        (
+            "service: s\nprovider: {name: aws, region: Mars!}\n",
+            "2:31: `Mars!` is not a region",
+        ),
+        (
+            "service: s\nprovider: {name: aws, vpc: {a: 1}}\n",
+            "2:23: `provider.vpc` is not supported yet",
+        ),
+        (
+            "service: s\nservice: t\nprovider: aws\n",
+            "2:1: key `service` is given twice",
+        ),
+        (
+            "service: s\nprovider: aws\ncustom: {x: '${self:custom.x}'}\n",
+            "variables go in a circle: `custom.x` → `custom.x`",
+        ),
+    ];
+    for (text, expected) in cases {
+        let found = problems(text).await;
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert!(found[0].contains(expected), "{text}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn all_problems_are_reported_together() {
+    let text = "\
+service: s
+provider: {name: aws, runtime: nodejs20.x}
+functions:
+  a: {handler: x.y, timeout: 0}
+  b: {events: [{sns: t}]}
+";
+    let found = problems(text).await;
+    assert_eq!(found.len(), 3, "{found:?}");
+    let unresolved = text.replace("x.y", "'${env:NOPE}'");
+    let found = problems(&unresolved).await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("`${env:NOPE}` has no value") && found[1].contains("event `sns`"));
+}

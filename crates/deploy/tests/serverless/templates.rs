@@ -1,0 +1,186 @@
+//! Templates, compared with those of the reference CLI and among themselves.
+//!
+//! The templates below `fixtures/serverless` were captured from version 3.40 of the reference CLI with the
+//! same configurations; what differs in every run (times, hashes) is replaced by a word in `<…>`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use regex::Regex;
+use serde_json::Value;
+use tradewind_deploy::serverless::{LoadOptions, load};
+
+use crate::{SMALL, compiled, loaded, options, template};
+
+fn without_what_always_differs(template: &Value) -> Value {
+    let mut text = serde_json::to_string(template).unwrap();
+    for (pattern, word) in [
+        ("LambdaVersion[A-Za-z0-9]{20,}", "LambdaVersion<hash>"),
+        ("ApiGatewayDeployment[0-9a-f]{16}", "ApiGatewayDeployment<id>"),
+        (r"/\d{13}-[0-9T:.\-]+Z/", "/<time>/"),
+        ("ZGlnZXN0", "<digest>"),
+    ] {
+        let replaced = Regex::new(pattern).unwrap().replace_all(&text, word).into_owned();
+        text = replaced;
+    }
+    serde_json::from_str(&text).unwrap()
+}
+
+fn keys(value: &Value) -> Vec<&String> {
+    value.as_object().unwrap().keys().collect()
+}
+
+async fn matches_the_reference(name: &str) {
+    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/serverless");
+    let dir = fixtures.join(name);
+    let project = load(&options(&dir)).await.unwrap();
+    let ours = without_what_always_differs(&compiled(&project).body);
+    let text = std::fs::read_to_string(dir.join("template.json")).unwrap();
+    let reference: Value = serde_json::from_str(&text).unwrap();
+    for section in ["Resources", "Outputs"] {
+        assert_eq!(
+            keys(&ours[section]),
+            keys(&reference[section]),
+            "{name}: {section}"
+        );
+        for key in keys(&reference[section]) {
+            assert_eq!(ours[section][key], reference[section][key], "{name}: {key}");
+        }
+    }
+    assert_eq!(ours, reference);
+}
+
+#[tokio::test]
+async fn the_worked_example_is_the_reference_s() {
+    matches_the_reference("worked-example").await;
+}
+
+#[tokio::test]
+async fn an_http_api_is_the_reference_s() {
+    matches_the_reference("http-api").await;
+}
+
+#[tokio::test]
+async fn a_rest_api_with_patches_is_the_reference_s() {
+    matches_the_reference("rest-crud").await;
+}
+
+#[tokio::test]
+async fn functions_packaged_on_their_own_are_the_reference_s() {
+    matches_the_reference("individually").await;
+}
+
+#[tokio::test]
+async fn a_service_without_functions_has_only_its_bucket_and_resources() {
+    let text = "service: s\nprovider: aws\nresources: {Resources: {Q: {Type: 'AWS::SQS::Queue'}}}\n";
+    let body = template(text).await;
+    let expected = [
+        "ServerlessDeploymentBucket",
+        "ServerlessDeploymentBucketPolicy",
+        "Q",
+    ];
+    assert_eq!(keys(&body["Resources"]), expected);
+    let own = template(&text.replace("aws\n", "{name: aws, deploymentBucket: mine}\n")).await;
+    assert_eq!(keys(&own["Resources"]), ["Q"]);
+    assert_eq!(own["Outputs"]["ServerlessDeploymentBucketName"]["Value"], "mine");
+}
+
+fn only_id(body: &Value, part: &str) -> String {
+    let mut ids = keys(&body["Resources"])
+        .into_iter()
+        .filter(|id| id.contains(part));
+    let id = ids.next().unwrap().clone();
+    assert_eq!(ids.next(), None);
+    id
+}
+
+#[tokio::test]
+async fn the_deployment_s_id_changes_exactly_when_the_api_does() {
+    let id = async |text: &str| only_id(&template(text).await, "ApiGatewayDeployment");
+    let text = format!("{SMALL}      - http: GET one\n");
+    let first = id(&text).await;
+    assert_eq!(id(&text.replace("a.b", "a.c")).await, first);
+    assert_ne!(id(&text.replace("one", "two")).await, first);
+    let patch = "resources: {Resources: {ApiGatewayMethodOneGet: {Properties: {OperationName: x}}}}\n";
+    assert_ne!(id(&format!("{text}{patch}")).await, first);
+}
+
+#[tokio::test]
+async fn a_version_s_id_changes_with_code_and_configuration() {
+    let id = async |text: &str, digest: &str| {
+        let project = loaded(text).await;
+        let digests = project
+            .packages
+            .iter()
+            .map(|p| (p.artifact_key.clone(), digest.to_owned()));
+        only_id(
+            &project.compile(&digests.collect()).unwrap().body,
+            "LambdaVersion",
+        )
+    };
+    let text = "service: s\nprovider: aws\nfunctions: {a: {handler: a.b}}\n";
+    let first = id(text, "one").await;
+    assert_eq!(id(text, "one").await, first);
+    assert_ne!(id(text, "two").await, first);
+    assert_ne!(id(&text.replace("a.b}", "a.b, timeout: 9}"), "one").await, first);
+}
+
+#[tokio::test]
+async fn versions_are_published_only_when_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "service: s\nprovider: aws\nfunctions: {a: {handler: a.b}}\n";
+    std::fs::write(dir.path().join("serverless.yml"), text).unwrap();
+    let quiet = LoadOptions {
+        publish_versions: false,
+        ..options(dir.path())
+    };
+    let body = load(&quiet)
+        .await
+        .unwrap()
+        .compile(&BTreeMap::new())
+        .unwrap()
+        .body;
+    assert!(!body.to_string().contains("LambdaVersion"));
+    assert_eq!(keys(&body["Outputs"]), ["ServerlessDeploymentBucketName"]);
+}
+
+#[tokio::test]
+async fn places_lead_to_what_was_written() {
+    let text = "\
+service: s
+provider:
+  name: aws
+  timeout: 9
+functions:
+  a:
+    handler: a.b
+    runtime: nodejs20.x
+    events:
+      - httpApi: GET /
+resources:
+  Resources:
+    T:
+      Type: X
+      Properties:
+        A:
+          - B: 1
+    ALogGroup:
+      Properties: {Zzz: 1}
+";
+    let template = compiled(&loaded(text).await);
+    let place = |id: &str, path: &[&str]| {
+        let path: Vec<String> = path.iter().map(|&key| key.to_owned()).collect();
+        template.span_of(id, &path).map(|span| (span.line, span.column))
+    };
+    assert_eq!(place("ALambdaFunction", &["Runtime"]), Some((8, 5)));
+    assert_eq!(place("ALambdaFunction", &["Properties", "Timeout"]), Some((4, 3)));
+    assert_eq!(place("ALambdaFunction", &["Code", "S3Key"]), Some((7, 14)));
+    assert_eq!(place("HttpApiRouteGet", &["RouteKey"]), Some((10, 9)));
+    assert_eq!(place("ServerlessDeploymentBucket", &[]), Some((1, 1)));
+    assert_eq!(place("T", &[]), Some((13, 5)));
+    assert_eq!(place("T", &["Type"]), Some((14, 7)));
+    assert_eq!(place("T", &["Properties", "A", "0", "B"]), Some((17, 13)));
+    assert_eq!(place("T", &["A", "Missing"]), Some((16, 9)));
+    assert_eq!(place("ALogGroup", &["Zzz"]), Some((19, 20)));
+    assert_eq!(place("Nothing", &[]), None);
+}
