@@ -63,7 +63,9 @@ fn build_it(context: Context<'_>, function: &ProjectFunction, output: &str) -> D
             .map(|(target, _)| target)
             .filter(|target| *target == "build")
     });
-    let hint = if target.is_some() {
+    let hint = if output.ends_with(".go") {
+        "the handler is a source file: build it to a binary and name that, for example `bin/x`".to_owned()
+    } else if target.is_some() {
         "build it with `make build`, then deploy again".to_owned()
     } else if root.join("go.mod").is_file() || function.runtime.language() == Language::Go {
         let source = Path::new(output).file_name().unwrap_or_default().display();

@@ -47,7 +47,7 @@ pub(super) async fn run(context: Context<'_>, built: &mut Built) -> Result<(), D
 /// version managers put names there for versions that are not chosen.
 pub(super) async fn interpreter(tools: &Tools, runtime: &Runtime) -> Option<PathBuf> {
     if let Some(program) = tools.interpreter(runtime) {
-        return Some(program.to_owned());
+        return Some(program);
     }
     let exact = match runtime.version() {
         Some((3, Some(minor))) => Some(format!("python3.{minor}")),
@@ -59,6 +59,7 @@ pub(super) async fn interpreter(tools: &Tools, runtime: &Runtime) -> Option<Path
         };
         let probe = Invocation::new(name, &program, Path::new("/")).args(["-c", "import sys"]);
         if probe.within(PROBE_DEADLINE).run(tools).await.is_ok() {
+            tools.remember(runtime, &program);
             return Some(program);
         }
     }

@@ -33,7 +33,8 @@ pub(super) async fn run(context: Context<'_>, built: &mut Built) -> Result<(), D
     let stamp = Stamp::of(root, "npm-run-build");
     let sources = sources(root);
     let fingerprint = fingerprint(&sources);
-    if !is_due(context, &stamp, &sources, &fingerprint) {
+    let entries = entries(context);
+    if !is_due(root, &entries, &stamp, &sources, &fingerprint) {
         return Ok(());
     }
     install::ensure_development_packages(context, built).await?;
@@ -52,17 +53,31 @@ pub(super) async fn run(context: Context<'_>, built: &mut Built) -> Result<(), D
             .hint("the handlers come from the `build` script of package.json: fix what it reports")
             .into());
     }
-    stamp.write(&fingerprint).map_err(written)
+    let done = if all_there(root, &entries) {
+        fingerprint
+    } else {
+        in_vain(&fingerprint)
+    };
+    stamp.write(&done).map_err(written)
 }
 
-fn is_due(context: Context<'_>, stamp: &Stamp, sources: &[PathBuf], fingerprint: &str) -> bool {
+fn entries(context: Context<'_>) -> Vec<Entry> {
     let handlers = context.functions(Language::Node);
-    let entries: Vec<Entry> = handlers
-        .iter()
-        .filter_map(|function| Entry::of(function))
-        .collect();
-    if entries.iter().any(|entry| entry.source(context.root()).is_none()) {
-        return true;
+    handlers.into_iter().filter_map(Entry::of).collect()
+}
+
+fn all_there(root: &Path, entries: &[Entry]) -> bool {
+    entries.iter().all(|entry| entry.source(root).is_some())
+}
+
+/// The record of a run that did not make the handlers: it is not repeated for the same sources.
+fn in_vain(fingerprint: &str) -> String {
+    format!("{fingerprint} made no handler")
+}
+
+fn is_due(root: &Path, entries: &[Entry], stamp: &Stamp, sources: &[PathBuf], fingerprint: &str) -> bool {
+    if !all_there(root, entries) {
+        return !stamp.is(&in_vain(fingerprint));
     }
     if stamp.exists() {
         return !stamp.is(fingerprint);
@@ -74,16 +89,9 @@ fn is_due(context: Context<'_>, stamp: &Stamp, sources: &[PathBuf], fingerprint:
                 .top_folder()
                 .is_some_and(|top| OUTPUT_FOLDERS.contains(&top))
         })
-        .filter_map(|entry| modified(&entry.runnable(context.root())?));
+        .filter_map(|entry| modified(&entry.runnable(root)?));
     let newest_source = sources.iter().filter_map(|source| modified(source)).max();
-    outputs.min() < newest_source && has_outputs(&entries)
-}
-
-fn has_outputs(entries: &[Entry]) -> bool {
-    entries
-        .iter()
-        .filter_map(Entry::top_folder)
-        .any(|top| OUTPUT_FOLDERS.contains(&top))
+    outputs.min().is_some_and(|oldest| Some(oldest) < newest_source)
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
@@ -159,6 +167,18 @@ mod tests {
         assert_eq!(run_here(&workspace).await, 0);
         file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
         assert_eq!(run_here(&workspace).await, 1);
+    }
+
+    #[tokio::test]
+    async fn it_runs_again_when_its_outputs_are_gone_but_not_in_vain() {
+        let workspace = workspace("dist/x.handler", &[("package.json", MANIFEST)]);
+        assert_eq!(run_here(&workspace).await, 1);
+        std::fs::remove_dir_all(workspace.root().join("dist")).unwrap();
+        assert_eq!(run_here(&workspace).await, 2);
+        program(&workspace.bin(), "npm", "echo run >> .tradewind/log; rm -r dist");
+        workspace.write("src/x.js", "changed");
+        assert_eq!(run_here(&workspace).await, 3);
+        assert_eq!(run_here(&workspace).await, 3, "it would make no handler again");
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{Mutex, MutexGuard};
 use tradewind_model::Runtime;
@@ -16,6 +16,8 @@ pub struct Tools {
     path: OsString,
     cache_dir: PathBuf,
     interpreters: BTreeMap<Box<str>, PathBuf>,
+    /// Interpreters that were found on the search path and have been tried.
+    tried: Arc<std::sync::Mutex<BTreeMap<Box<str>, PathBuf>>>,
     lock: Arc<Mutex<()>>,
 }
 
@@ -27,6 +29,7 @@ impl Tools {
             path: path.into(),
             cache_dir: cache_dir.into(),
             interpreters: BTreeMap::new(),
+            tried: Arc::default(),
             lock: Arc::new(Mutex::new(())),
         }
     }
@@ -58,9 +61,17 @@ impl Tools {
             .find(|candidate| is_program(candidate))
     }
 
-    /// The interpreter that was named for `runtime`.
-    pub(crate) fn interpreter(&self, runtime: &Runtime) -> Option<&Path> {
-        self.interpreters.get(runtime.as_str()).map(PathBuf::as_path)
+    /// The interpreter that was named for `runtime`, or was tried for it before.
+    pub(crate) fn interpreter(&self, runtime: &Runtime) -> Option<PathBuf> {
+        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = self.interpreters.get(runtime.as_str());
+        named.or_else(|| tried.get(runtime.as_str())).cloned()
+    }
+
+    /// Remembers that `program` runs `runtime`.
+    pub(crate) fn remember(&self, runtime: &Runtime, program: &Path) {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        tried.insert(runtime.as_str().into(), program.to_owned());
     }
 
     /// Waits until no other build step runs.
@@ -94,6 +105,9 @@ mod tests {
     fn a_named_interpreter_is_known_by_its_runtime() {
         let runtime: Runtime = "python3.12".parse().unwrap();
         let tools = Tools::new("", "/nowhere").with_interpreter(&runtime, "/opt/python");
-        assert_eq!(tools.interpreter(&runtime), Some(Path::new("/opt/python")));
+        assert_eq!(tools.interpreter(&runtime), Some("/opt/python".into()));
+        let other: Runtime = "python3.9".parse().unwrap();
+        tools.clone().remember(&other, Path::new("/usr/bin/python3"));
+        assert_eq!(tools.interpreter(&other), Some("/usr/bin/python3".into()));
     }
 }

@@ -79,12 +79,19 @@ impl Workspace {
             functions: (0..functions.len()).collect(),
             span: Span::start_of(Path::new("serverless.yml")),
         };
-        let mut project = Project::default();
-        project.config_file = root.join("serverless.yml");
-        project.root = root;
-        project.service = "shop".to_owned();
-        project.functions = functions;
-        project.packages = vec![request];
+        #[expect(
+            clippy::field_reassign_with_default,
+            reason = "the project has private fields, too"
+        )]
+        let project = {
+            let mut project = Project::default();
+            project.config_file = root.join("serverless.yml");
+            project.root = root;
+            project.service = "shop".to_owned();
+            project.functions = functions;
+            project.packages = vec![request];
+            project
+        };
         let tools = Tools::new(path, dir.path().join("cache"));
         Self { dir, project, tools }
     }

@@ -74,8 +74,14 @@ fn no_file(
     shown: &str,
 ) -> Box<Diagnostic> {
     let what = format!("no file {}.{shown}", entry.stem);
-    let hint = suggestion(entry, extensions, files)
-        .unwrap_or_else(|| "create it, or name the file that has the function".to_owned());
+    let hint = if entry.stem == "wsgi_handler" {
+        "the plugin serverless-wsgi would make this file, and it is not run: write a handler that calls the \
+         application, for example with the package apig-wsgi"
+            .to_owned()
+    } else {
+        suggestion(entry, extensions, files)
+            .unwrap_or_else(|| "create it, or name the file that has the function".to_owned())
+    };
     problem(function, &what, &hint)
 }
 

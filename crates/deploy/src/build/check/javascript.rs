@@ -55,6 +55,29 @@ pub(crate) fn imports(text: &str) -> Vec<Import> {
     found
 }
 
+/// Whether the file is written as an ES module.
+pub(crate) fn is_module(text: &str) -> bool {
+    let tokens = tokens(text);
+    let starts_statement = |at: usize| {
+        let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+        before.is_none_or(|before| {
+            before.is(';') || before.is('}') || before.is(')') || before.line < line(&tokens, at)
+        })
+    };
+    (0..tokens.len()).any(|at| {
+        let next = |c: char| tokens.get(at + 1).is_some_and(|token| token.is(c));
+        match tokens.get(at).and_then(Token::word) {
+            Some("import") => starts_statement(at) && !next('(') && !next('.'),
+            Some("export") => starts_statement(at) && !next('=') && !next('.') && !next(':') && !next(','),
+            _ => false,
+        }
+    })
+}
+
+fn line(tokens: &[Token], at: usize) -> u32 {
+    tokens.get(at).map_or(0, |token| token.line)
+}
+
 /// Whether the file's exports can be told from its text: not when it passes on those of another file, or
 /// computes them.
 pub(crate) fn exports_are_visible(text: &str) -> bool {
@@ -276,6 +299,16 @@ mod tests {
         assert!(!exports_are_visible("export * from './impl'"));
         assert!(!exports_are_visible("Object.assign(exports, x)"));
         assert!(!exports_are_visible("exports[name] = x"));
+    }
+
+    #[test]
+    fn modules_are_told_by_their_statements() {
+        assert!(is_module("'use strict';\nimport a from 'a'"));
+        assert!(is_module("const a = 1\nexport { a }"));
+        assert!(!is_module(
+            "const a = import('a'); import('b')\nimport.meta; x.export = 1"
+        ));
+        assert!(!is_module("// import a from 'a'\nmodule.exports = { export: 1 }"));
     }
 
     #[test]

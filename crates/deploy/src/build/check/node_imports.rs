@@ -9,6 +9,7 @@ use crate::build::{Built, Context};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::package::PreparedFile;
 use crate::package::installed::package_name;
+use crate::package::manifest::Manifest;
 use crate::serverless::ProjectFunction;
 
 /// Node's own modules, which also go by `node:…`.
@@ -62,6 +63,7 @@ impl<'a> Search<'a> {
         let Some(text) = read_source(&file.source) else {
             return Vec::new();
         };
+        self.module_system(file, &text);
         let mut further = Vec::new();
         for import in javascript::imports(&text) {
             let certain = certain && import.certain;
@@ -75,6 +77,45 @@ impl<'a> Search<'a> {
             }
         }
         further
+    }
+
+    /// Node up to 20 reads a `.js` file as CommonJS unless its `package.json` says otherwise.
+    fn module_system(&mut self, file: &PreparedFile, text: &str) {
+        let old = self
+            .function
+            .runtime
+            .version()
+            .is_none_or(|(major, _)| major <= 20);
+        let path = &file.path_in_package;
+        if !old || !path.ends_with(".js") || !javascript::is_module(text) || self.in_module_folder(path) {
+            return;
+        }
+        let message = format!(
+            "`{path}` is an ES module, but {} reads it as CommonJS",
+            self.function.runtime
+        );
+        let span = Span::start_of(&file.source);
+        let hint = "rename it to .mjs, or add `\"type\": \"module\"` to package.json";
+        self.found.push(Diagnostic::warning(message).at(&span).hint(hint));
+    }
+
+    /// Whether the nearest `package.json` of the package makes `.js` files ES modules.
+    fn in_module_folder(&self, path: &str) -> bool {
+        let mut folder = path;
+        loop {
+            let parent = folder.rsplit_once('/').map(|(parent, _)| parent);
+            let manifest = parent.map_or("package.json".to_owned(), |parent| {
+                format!("{parent}/package.json")
+            });
+            if let Some(manifest) = self.files.get(&manifest) {
+                return Manifest::read_or_empty(manifest.source.parent().unwrap_or(&manifest.source))
+                    .is_module();
+            }
+            match parent {
+                Some(parent) => folder = parent,
+                None => return false,
+            }
+        }
     }
 
     /// What a relative import leads to: `Some(None)` is a file without imports of its own.

@@ -111,17 +111,32 @@ fn certain_imports_are_errors_and_others_warnings() {
     node(
         &[
             (
-                "x.js",
+                "x.mjs",
                 "import './gone.js'; import y from './y.js'; export const h = y",
             ),
-            ("y.js", "import 'left'"),
+            ("y.js", "require('left')"),
         ],
         "x.h",
         &[
-            "Error: `x.js` imports `./gone.js`, and there is no such file in the package",
+            "Error: `x.mjs` imports `./gone.js`, and there is no such file in the package",
             "Error: `y.js` imports `left`, which is not in the package",
         ],
     );
+}
+
+#[test]
+fn a_module_must_be_marked_as_one() {
+    let text = "Warning: `x.js` is an ES module, but nodejs20.x reads it as CommonJS";
+    node(&[("x.js", "export const h = 1")], "x.h", &[text]);
+    node(
+        &[
+            ("x.js", "export const h = 1"),
+            ("package.json", r#"{"type":"module"}"#),
+        ],
+        "x.h",
+        &[],
+    );
+    node(&[("x.mjs", "export const h = 1")], "x.h", &[]);
 }
 
 #[test]
