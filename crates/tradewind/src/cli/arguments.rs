@@ -101,16 +101,20 @@ pub(crate) struct NodeArguments {
 
 /// Run a project here: deploy it, follow its logs, reload on save
 ///
-/// Starts a node in this process, deploys the project to it, prints its URLs and follows its logs. Saving a
-/// file changes what the next request runs; a save that does not work keeps the last version that did. State
-/// is kept in .tradewind in the project. Ctrl-C finishes running requests and ends.
+/// Starts a node in this process, deploys the project to it, prints its URLs and
+/// follows its logs. Saving a file changes what the next request runs; a save
+/// that does not work keeps the last version that did. State is kept in
+/// .tradewind in the project. Ctrl-C finishes running requests and ends.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   tradewind up                                the project in this folder
   tradewind up examples/storefront            another one
   tradewind up --stage test --param size=2    with ${param:size}
-  tradewind up --listen 127.0.0.1:0           on any free port")]
+  tradewind up --listen 127.0.0.1:0           on any free port"
+)]
 pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) project: ProjectArguments,
@@ -120,14 +124,18 @@ pub(crate) struct Up {
 
 /// Run a node that others deploy to
 ///
-/// The node answers on one address for everything: the AWS APIs, the deployed HTTP APIs, and its own management
-/// API. It accepts any signature, so it listens on loopback only. Ctrl-C finishes running requests and ends.
+/// The node answers on one address for everything: the AWS APIs, the deployed
+/// HTTP APIs, and its own management API. It accepts any signature, so it listens
+/// on loopback only. Ctrl-C finishes running requests and ends.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   tradewind serve
   tradewind serve --listen 127.0.0.1:4600 --data /tmp/tradewind
-  aws --endpoint-url http://127.0.0.1:4566 lambda list-functions")]
+  aws --endpoint-url http://127.0.0.1:4566 lambda list-functions"
+)]
 pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) node: NodeArguments,
@@ -138,14 +146,18 @@ pub(crate) struct Serve {
 
 /// Deploy a project to a running node
 ///
-/// Builds and uploads what changed, applies the template, and prints outputs and URLs. Only what differs from
-/// the last deployment is changed; if something fails, everything is as it was before.
+/// Builds and uploads what changed, applies the template, and prints outputs and
+/// URLs. Only what differs from the last deployment is changed; if something
+/// fails, everything is as it was before.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   tradewind deploy
   tradewind deploy examples/storefront --stage prod
-  tradewind deploy --endpoint http://127.0.0.1:4600 --json")]
+  tradewind deploy --endpoint http://127.0.0.1:4600 --json"
+)]
 pub(crate) struct Deploy {
     #[command(flatten)]
     pub(crate) project: ProjectArguments,
@@ -184,12 +196,16 @@ pub(crate) struct Remove {
 
 /// Print the CloudFormation template of a project
 ///
-/// Builds the packages, since the template names them by content, and prints the template as JSON.
+/// Builds the packages, since the template names them by content, and prints the
+/// template as JSON.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   tradewind package examples/storefront
-  tradewind package examples/storefront -o /tmp/storefront    the template and the zips")]
+  tradewind package examples/storefront -o /tmp/storefront    the template and the zips"
+)]
 pub(crate) struct Package {
     #[command(flatten)]
     pub(crate) project: ProjectArguments,
@@ -200,17 +216,20 @@ pub(crate) struct Package {
 
 /// Call a function and print what it returns
 ///
-/// FUNCTION is a function's name or ARN, or its key in serverless.yml. Without -d and -p the payload is
-/// read from standard input unless that is a terminal.
+/// FUNCTION is a function's name or ARN, or its key in serverless.yml. Without -d
+/// and -p the payload is read from standard input unless that is a terminal.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   tradewind invoke hello -d '{\"name\": \"Ada\"}'
   tradewind invoke storefront-dev-catalogue -p event.json
   echo '{}' | tradewind invoke catalogue -l     also the last of its log
   tradewind invoke hello -t Event               do not wait for it
 
-Exit code 1 when the function failed; what it said is printed all the same.")]
+Exit code 1 when the function failed; what it said is printed all the same."
+)]
 pub(crate) struct Invoke {
     /// The function
     pub(crate) function: String,
@@ -297,10 +316,13 @@ pub(crate) struct List {
 ///
 /// Exit code 1 when something is missing that nothing runs without.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
 Examples:
   tradewind doctor
-  tradewind doctor --json | jq 'select(.status != \"ok\")'")]
+  tradewind doctor --json | jq 'select(.status != \"ok\")'"
+)]
 pub(crate) struct Doctor {
     /// Print one JSON object a line
     #[arg(long)]

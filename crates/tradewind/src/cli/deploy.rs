@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::functions::{self, Function, FunctionList};
 use super::output::{self, FAINT, GOOD, STRONG};
 use super::project::{self, Workspace, ZippedPackage};
-use super::stack_events::{self, StackHistory};
+use super::stack_events::{self, Origin, StackHistory};
 use super::surroundings::Surroundings;
 
 #[derive(Deserialize)]
@@ -48,6 +48,10 @@ pub(crate) async fn run(arguments: &Deploy, surroundings: &Surroundings) -> Resu
     project::warn_once(packages.iter().flat_map(|package| &package.warnings), &mut told);
     let zipped = project::zip(&project, packages).await?;
     let template = project.compile(&project::digests(&zipped))?;
+    let origin = Origin {
+        project: &project,
+        template: &template,
+    };
     let artifacts = upload(&client, zipped).await?;
     output::progress(&format!("applying {}", project.stack_name));
     let request = json!({"template": template.body, "parameters": {}, "artifacts": artifacts});
@@ -55,7 +59,7 @@ pub(crate) async fn run(arguments: &Deploy, surroundings: &Surroundings) -> Resu
     let lines = client
         .stream(Method::POST, &path, request.to_string().into())
         .await?;
-    let history = stack_events::follow(lines, Some(&template), arguments.json).await?;
+    let history = stack_events::follow(lines, Some(origin), arguments.json).await?;
     if arguments.json {
         return Ok(());
     }
@@ -105,9 +109,7 @@ async fn summarise(client: &NodeClient, stack: &str, history: &StackHistory) -> 
     };
     output::note(&format!("{GOOD}{what}{GOOD:#} {stack}\n"));
     let list: FunctionList = client.json("/_tradewind/functions").await?;
-    let mut functions = list
-        .read()
-        .map_err(|error| Failure::new("the node's functions were not understood").because(&error))?;
+    let mut functions = list.read()?;
     functions.retain(|function| function.stack.as_deref() == Some(stack));
     if !functions.is_empty() {
         output::line(&format!("{}\n", functions::table(&functions, Function::key)))?;

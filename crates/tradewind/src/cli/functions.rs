@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::failure::Failure;
 use super::output::{FAINT, STRONG};
 
 /// The answer of `GET /_tradewind/functions`.
@@ -51,9 +52,11 @@ impl Function {
 }
 
 impl FunctionList {
-    /// The functions as far as they are understood.
-    pub(crate) fn read(&self) -> Result<Vec<Function>, serde_json::Error> {
-        self.functions.iter().map(Function::deserialize).collect()
+    /// The functions, as far as the command line needs to know them.
+    pub(crate) fn read(&self) -> Result<Vec<Function>, Failure> {
+        let functions: Result<_, serde_json::Error> =
+            self.functions.iter().map(Function::deserialize).collect();
+        functions.map_err(|error| Failure::new("the node's functions were not understood").because(&error))
     }
 }
 

@@ -106,9 +106,7 @@ fn payload(arguments: &Invoke) -> Result<Bytes, Failure> {
 /// The name to invoke: as it was typed if a function has it, else the function whose key it is.
 async fn resolve(client: &NodeClient, typed: &str, surroundings: &Surroundings) -> Result<String, Failure> {
     let list: FunctionList = client.json("/_tradewind/functions").await?;
-    let functions = list
-        .read()
-        .map_err(|error| Failure::new("the node's functions were not understood").because(&error))?;
+    let functions = list.read()?;
     // ARNs and qualified names are Lambda's to understand.
     if typed.contains(':') || functions.iter().any(|function| function.function == typed) {
         return Ok(typed.to_owned());

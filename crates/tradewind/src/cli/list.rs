@@ -16,9 +16,7 @@ pub(crate) async fn run(arguments: &List) -> Result<(), Failure> {
             .iter()
             .try_for_each(|function| output::line(&function.to_string()));
     }
-    let functions = list
-        .read()
-        .map_err(|error| Failure::new("the node's functions were not understood").because(&error))?;
+    let functions = list.read()?;
     if functions.is_empty() {
         output::note(&format!("nothing is deployed at {}", arguments.endpoint.endpoint));
         return Ok(());

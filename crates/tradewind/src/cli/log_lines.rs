@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tradewind_model::Timestamp;
 use tradewind_observe::{LogEvent, LogKind};
 
+use super::log_text::tidy;
 use super::output::{ERROR, FAINT, WARNING};
 
 /// What names are painted with, one after the other.
@@ -89,7 +90,7 @@ impl LogFormat {
         let text = match line.kind {
             LogKind::Start | LogKind::End => return None,
             LogKind::Report => report(line),
-            LogKind::Line => line.message.clone(),
+            LogKind::Line => tidy(&line.message),
             LogKind::Platform => format!("{WARNING}{}{WARNING:#}", line.message),
         };
         if !self.names.contains_key(&line.function) {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::arguments::Logs;
 use super::client::{Lines, NodeClient, encode};
 use super::failure::Failure;
-use super::functions::FunctionList;
+use super::functions::{Function, FunctionList};
 use super::interrupts::Interrupts;
 use super::log_lines::{LogFormat, LogLine};
 use super::nearest::nearest;
@@ -33,19 +33,39 @@ pub(crate) async fn run(arguments: &Logs, surroundings: &Surroundings) -> Result
 
 async fn print(arguments: &Logs, surroundings: &Surroundings) -> Result<(), Failure> {
     let client = NodeClient::new(&arguments.endpoint.endpoint);
+    let list: FunctionList = client.json("/_tradewind/functions").await?;
+    let functions = list.read()?;
     let function = match &arguments.function {
-        Some(typed) => Some(resolve(&client, typed).await?),
+        Some(typed) => Some(resolve(&functions, typed)?),
         None => None,
     };
     let since = arguments
         .since
         .map(|age| surroundings.clock.now().plus_millis(-age).as_millis());
-    let path = format!(
-        "/_tradewind/logs?{}",
-        query(arguments, function.as_deref(), since)
-    );
+    let path = format!("/_tradewind/logs?{}", query(arguments, function, since));
     let lines = client.stream(Method::GET, &path, Bytes::new()).await?;
-    print_lines(lines, arguments.json).await
+    print_lines(lines, format_for(&functions), arguments.json).await
+}
+
+/// Functions are shown by their keys, where those are not ambiguous.
+fn format_for(functions: &[Function]) -> LogFormat {
+    let mut format = LogFormat::new(TimeZone::system());
+    for function in functions {
+        let unique = functions
+            .iter()
+            .filter(|other| other.key() == function.key())
+            .count()
+            == 1;
+        format.label(
+            &function.function,
+            if unique {
+                function.key()
+            } else {
+                &function.function
+            },
+        );
+    }
+    format
 }
 
 fn query(arguments: &Logs, function: Option<&str>, since: Option<i64>) -> String {
@@ -66,14 +86,10 @@ fn query(arguments: &Logs, function: Option<&str>, since: Option<i64>) -> String
 }
 
 /// The name of a function that was typed as its name or its key.
-async fn resolve(client: &NodeClient, typed: &str) -> Result<String, Failure> {
-    let list: FunctionList = client.json("/_tradewind/functions").await?;
-    let functions = list
-        .read()
-        .map_err(|error| Failure::new("the node's functions were not understood").because(&error))?;
+fn resolve<'f>(functions: &'f [Function], typed: &str) -> Result<&'f str, Failure> {
     let exact = functions.iter().find(|function| function.function == typed);
     if let Some(function) = exact.or_else(|| functions.iter().find(|function| function.key() == typed)) {
-        return Ok(function.function.clone());
+        return Ok(&function.function);
     }
     let failure = Failure::new(format!("function `{typed}` does not exist"));
     let names = functions
@@ -85,8 +101,7 @@ async fn resolve(client: &NodeClient, typed: &str) -> Result<String, Failure> {
     })
 }
 
-async fn print_lines(mut lines: Lines, json: bool) -> Result<(), Failure> {
-    let mut format = LogFormat::new(TimeZone::system());
+async fn print_lines(mut lines: Lines, mut format: LogFormat, json: bool) -> Result<(), Failure> {
     while let Some(line) = lines.next().await? {
         if json {
             output::line(&String::from_utf8_lossy(&line))?;

@@ -19,6 +19,7 @@ mod interrupts;
 mod invoke;
 mod list;
 mod log_lines;
+mod log_text;
 mod logs;
 mod nearest;
 mod output;

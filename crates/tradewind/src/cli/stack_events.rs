@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tradewind_deploy::diagnostic::{Diagnostic, Diagnostics};
-use tradewind_deploy::serverless::Template;
+use tradewind_deploy::serverless::{Project, Template};
 use tradewind_deploy::stack::{StackEvent, TemplateProblem};
 
 use super::client::Lines;
 use super::failure::Failure;
+use super::log_text::{shorten_paths, tidy};
 use super::output;
 
 /// A line of a stack's event stream; see `docs/management-api.md`.
@@ -68,6 +69,24 @@ struct Problem {
     message: String,
 }
 
+/// What a template was made of, so that what a node says of it can be told in the project's words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'p> {
+    /// The project.
+    pub(crate) project: &'p Project,
+    /// Its template.
+    pub(crate) template: &'p Template,
+}
+
+impl Origin<'_> {
+    /// ``function `cart` `` of `CartLambdaFunction`.
+    fn function(&self, logical_id: &str) -> Option<String> {
+        let mut functions = self.project.functions.iter();
+        let function = functions.find(|function| function.logical_id == logical_id)?;
+        Some(format!("function `{}`", function.key))
+    }
+}
+
 /// All that happened to a stack.
 #[derive(Clone, Debug)]
 pub(crate) struct StackHistory {
@@ -114,7 +133,7 @@ impl StackHistory {
     }
 
     /// The history if it ended well; else what failed, at its place in the project.
-    pub(crate) fn succeeded(self, template: Option<&Template>) -> Result<Self, Failure> {
+    pub(crate) fn succeeded(self, origin: Option<Origin<'_>>) -> Result<Self, Failure> {
         let good = [
             "CREATE_COMPLETE",
             "UPDATE_COMPLETE",
@@ -128,7 +147,7 @@ impl StackHistory {
             .events
             .iter()
             .filter(|event| event.failed())
-            .map(|event| diagnose(event, template))
+            .map(|event| diagnose(event, origin))
             .collect();
         if failed.is_empty() {
             let reason = self.end.reason.as_deref().unwrap_or("the node gives no reason");
@@ -141,39 +160,33 @@ impl StackHistory {
     }
 }
 
-fn diagnose(event: &ResourceEvent, template: Option<&Template>) -> Diagnostic {
+fn diagnose(event: &ResourceEvent, origin: Option<Origin<'_>>) -> Diagnostic {
     let reason = event.reason.as_deref().unwrap_or("the node gives no reason");
-    let diagnostic = Diagnostic::error(format!(
-        "`{}` ({}): {reason}",
-        event.logical_id, event.resource_type
-    ));
-    match template.and_then(|template| template.span_of(&event.logical_id, &[])) {
-        Some(span) => diagnostic.at(&span),
-        None => diagnostic,
-    }
+    let mut lines = reason.lines();
+    let first = shorten_paths(lines.next().unwrap_or_default());
+    // What follows is the log of an instance that did not come up.
+    let rest: String = lines
+        .map(|line| format!("\n  {}", tidy(line.trim_start())))
+        .collect();
+    locate(&event.logical_id, &[], &format!("{first}{rest}"), origin)
 }
 
 /// What is wrong with a template, at its places in the project.
-pub(crate) fn problems(problems: &[TemplateProblem], template: &Template) -> Failure {
+pub(crate) fn problems(problems: &[TemplateProblem], origin: Origin<'_>) -> Failure {
     let place = |problem: &TemplateProblem| {
-        locate(
-            &problem.logical_id,
-            &problem.path,
-            &problem.message,
-            Some(template),
-        )
+        locate(&problem.logical_id, &problem.path, &problem.message, Some(origin))
     };
     Failure::Project(Diagnostics(problems.iter().map(place).collect()))
 }
 
-fn locate(logical_id: &str, path: &[String], message: &str, template: Option<&Template>) -> Diagnostic {
-    let subject = if logical_id.is_empty() {
-        "the template".to_owned()
-    } else {
-        format!("`{logical_id}`")
+fn locate(logical_id: &str, path: &[String], message: &str, origin: Option<Origin<'_>>) -> Diagnostic {
+    let subject = match origin.and_then(|origin| origin.function(logical_id)) {
+        Some(function) => function,
+        None if logical_id.is_empty() => "the template".to_owned(),
+        None => format!("`{logical_id}`"),
     };
     let diagnostic = Diagnostic::error(format!("{subject}: {message}"));
-    match template.and_then(|template| template.span_of(logical_id, path)) {
+    match origin.and_then(|origin| origin.template.span_of(logical_id, path)) {
         Some(span) => diagnostic.at(&span),
         None => diagnostic,
     }
@@ -186,14 +199,14 @@ pub(crate) fn template_problems(body: &[u8]) -> Option<Failure> {
 }
 
 impl Refusal {
-    fn into_failure(self, template: Option<&Template>) -> Failure {
+    fn into_failure(self, origin: Option<Origin<'_>>) -> Failure {
         if self.problems.is_empty() {
             return Failure::new(
                 self.message
                     .unwrap_or_else(|| "the node refused without a reason".into()),
             );
         }
-        let place = |p: &Problem| locate(&p.logical_id, &p.path, &p.message, template);
+        let place = |p: &Problem| locate(&p.logical_id, &p.path, &p.message, origin);
         Failure::Project(Diagnostics(self.problems.iter().map(place).collect()))
     }
 }
@@ -211,7 +224,7 @@ pub(crate) fn show(event: &ResourceEvent) {
 /// Follows a stream to its end; with `json`, prints each line as it came.
 pub(crate) async fn follow(
     mut lines: Lines,
-    template: Option<&Template>,
+    origin: Option<Origin<'_>>,
     json: bool,
 ) -> Result<StackHistory, Failure> {
     let mut events = Vec::new();
@@ -226,8 +239,8 @@ pub(crate) async fn follow(
                 }
                 events.push(event);
             }
-            Ok(StackLine::Done(end)) => return StackHistory { events, end }.succeeded(template),
-            Ok(StackLine::Failed(refusal)) => return Err(refusal.into_failure(template)),
+            Ok(StackLine::Done(end)) => return StackHistory { events, end }.succeeded(origin),
+            Ok(StackLine::Failed(refusal)) => return Err(refusal.into_failure(origin)),
             Err(error) => return Err(Failure::new("the node's answer was not understood").because(&error)),
         }
     }
@@ -286,10 +299,7 @@ mod tests {
             .succeeded(None)
             .unwrap_err();
         let text = strip_str(&failure.render()).to_string();
-        assert_eq!(
-            text,
-            "error: `CartLambdaFunction` (AWS::Lambda::Function): SyntaxError: no"
-        );
+        assert_eq!(text, "error: `CartLambdaFunction`: SyntaxError: no");
         assert_eq!(failure.exit_code(), 1);
     }
 

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 use tradewind_deploy::diagnostic::Diagnostic;
-use tradewind_deploy::serverless::{Project, Template};
+use tradewind_deploy::serverless::Project;
 use tradewind_deploy::stack::{ApplyError, ApplyRequest, StackEvent};
 
 use crate::cli::failure::Failure;
 use crate::cli::functions::{Function, FunctionList};
 use crate::cli::project::{self, Workspace};
-use crate::cli::stack_events::{self, ResourceEvent, StackEnd, StackHistory};
+use crate::cli::stack_events::{self, Origin, ResourceEvent, StackEnd, StackHistory};
 use crate::node::Node;
 
 const EVENTS: usize = 64;
@@ -53,7 +53,11 @@ pub(crate) async fn apply(node: &Node, workspace: &Workspace) -> Result<Applied,
         artifacts: artifacts.packages,
         prove_updates: true,
     };
-    let history = apply_request(node, request, &template).await?;
+    let origin = Origin {
+        project: &project,
+        template: &template,
+    };
+    let history = apply_request(node, request, origin).await?;
     let watched = project::watched_paths(&project, &packages);
     Ok(Applied {
         project,
@@ -66,12 +70,12 @@ pub(crate) async fn apply(node: &Node, workspace: &Workspace) -> Result<Applied,
 async fn apply_request(
     node: &Node,
     request: ApplyRequest,
-    template: &Template,
+    origin: Origin<'_>,
 ) -> Result<StackHistory, Failure> {
     let (sender, receiver) = mpsc::channel(EVENTS);
     let (outcome, events) = tokio::join!(node.apply(request, sender), collect(receiver));
     let outcome = outcome.map_err(|error| match error {
-        ApplyError::Problems(problems) => stack_events::problems(&problems, template),
+        ApplyError::Problems(problems) => stack_events::problems(&problems, origin),
         ApplyError::Busy(_) | ApplyError::Database(_) => Failure::new(error.to_string()),
     })?;
     let status = if outcome.changed {
@@ -84,7 +88,7 @@ async fn apply_request(
         outputs: outcome.outputs,
         reason: outcome.reason,
     };
-    StackHistory { events, end }.succeeded(Some(template))
+    StackHistory { events, end }.succeeded(Some(origin))
 }
 
 async fn collect(mut receiver: mpsc::Receiver<StackEvent>) -> Vec<ResourceEvent> {
@@ -124,10 +128,9 @@ fn key_of<'a>(project: &'a Project, logical_id: &'a str) -> &'a str {
 
 /// The project's functions as the node runs them, in the order of the file.
 pub(crate) async fn running_functions(node: &Node, project: &Project) -> Result<Vec<Function>, Failure> {
-    let list: Result<FunctionList, _> = serde_json::from_value(node.functions());
-    let functions = list.and_then(|list| list.read());
-    let mut functions = functions
+    let list: FunctionList = serde_json::from_value(node.functions())
         .map_err(|error| Failure::new("the node's functions were not understood").because(&error))?;
+    let mut functions = list.read()?;
     functions.retain(|function| function.stack.as_deref() == Some(&project.stack_name));
     let position = |function: &Function| {
         project
