@@ -108,6 +108,38 @@ pub struct PropertyProblem {
     pub message: String,
 }
 
+/// What a type knows of its properties; the compatibility page is made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownProperties {
+    /// The top-level properties it takes, though perhaps not every value of each.
+    pub accepted: &'static [&'static str],
+    /// What it refuses by name, with the reason: a path below `Properties`, joined by dots.
+    pub refused: Vec<(String, &'static str)>,
+}
+
+impl KnownProperties {
+    /// A type that takes `accepted` and refuses nothing by name.
+    #[must_use]
+    pub fn new(accepted: &'static [&'static str]) -> Self {
+        Self {
+            accepted,
+            refused: Vec::new(),
+        }
+    }
+
+    /// The same, refusing `refused` below the property `parent`; an empty `parent` is the top level.
+    #[must_use]
+    pub fn refusing(mut self, parent: &str, refused: &[(&str, &'static str)]) -> Self {
+        let path = |name: &str| match parent {
+            "" => name.to_owned(),
+            parent => format!("{parent}.{name}"),
+        };
+        self.refused
+            .extend(refused.iter().map(|(name, reason)| (path(name), *reason)));
+        self
+    }
+}
+
 /// One CloudFormation resource type of one service.
 ///
 /// All calls are idempotent: after a crash the engine repeats the last one. `create` with a
@@ -115,6 +147,9 @@ pub struct PropertyProblem {
 pub trait ResourceType: Send + Sync + std::fmt::Debug {
     /// `AWS::Service::Type`.
     fn type_name(&self) -> &'static str;
+
+    /// What it knows of its properties, as [`ResourceType::check`] judges them.
+    fn known_properties(&self) -> KnownProperties;
 
     /// Names every property that this type does not understand or refuses. Called on the template
     /// as written (intrinsic functions may still be inside values) before anything is changed.

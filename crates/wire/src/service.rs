@@ -151,6 +151,11 @@ pub fn service_of(parts: &Parts) -> Service {
 }
 
 impl Service {
+    /// Every service of the table.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        TABLE.iter().map(|entry| &entry.service)
+    }
+
     /// What SDKs and the CLI call the service; for an unknown one the name it was asked for by.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -134,9 +134,9 @@ impl StackEngine {
         }
     }
 
-    /// The resource types this engine knows, sorted.
-    pub fn type_names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.shared.types.keys().copied()
+    /// The resource types this engine knows, sorted by name.
+    pub fn resource_types(&self) -> impl Iterator<Item = &dyn ResourceType> {
+        self.shared.types.values().map(AsRef::as_ref)
     }
 
     /// Brings the stack to the template and tells `events` what happens; undoes all if one fails.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tradewind_model::resource::{
-    BoxFuture, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState, ResourceType,
+    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
+    ResourceType,
 };
 use tradewind_model::{AccountId, Clock, Region, Timestamp};
 use tradewind_store::Database;
@@ -56,6 +57,10 @@ async fn a_crash_may_fall_here() {
 impl ResourceType for Thing {
     fn type_name(&self) -> &'static str {
         "Test::Thing"
+    }
+
+    fn known_properties(&self) -> KnownProperties {
+        KnownProperties::new(&["Label", "Name", "Needs"])
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {

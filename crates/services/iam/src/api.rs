@@ -16,19 +16,25 @@ const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 /// A form of the query protocol: far more than any operation here needs.
 const MAX_FORM_BYTES: usize = 1024 * 1024;
 
-/// Every operation of STS that is not there yet.
-const STS_LATER: &[&str] = &[
-    "AssumeRole",
-    "AssumeRoleWithSAML",
-    "AssumeRoleWithWebIdentity",
-    "AssumeRoot",
-    "DecodeAuthorizationMessage",
-    "GetAccessKeyInfo",
-    "GetDelegatedAccessToken",
-    "GetFederationToken",
-    "GetSessionToken",
-    "GetWebIdentityToken",
+/// Every operation of STS; those without an action are not there yet.
+const STS: &[(&str, Option<StsAction>)] = &[
+    ("AssumeRole", None),
+    ("AssumeRoleWithSAML", None),
+    ("AssumeRoleWithWebIdentity", None),
+    ("AssumeRoot", None),
+    ("DecodeAuthorizationMessage", None),
+    ("GetAccessKeyInfo", None),
+    ("GetCallerIdentity", Some(StsAction::GetCallerIdentity)),
+    ("GetDelegatedAccessToken", None),
+    ("GetFederationToken", None),
+    ("GetSessionToken", None),
+    ("GetWebIdentityToken", None),
 ];
+
+/// Every operation of STS, and whether it is served.
+pub fn sts_operations() -> impl Iterator<Item = (&'static str, bool)> {
+    STS.iter().map(|(name, action)| (*name, action.is_some()))
+}
 
 impl IamService {
     /// Answers a request to STS.
@@ -70,19 +76,19 @@ impl IamService {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StsAction {
     GetCallerIdentity,
 }
 
 fn sts_action(params: &Params) -> Result<StsAction, WireError> {
     let action = action(params)?;
-    match action.as_str() {
-        "GetCallerIdentity" => Ok(StsAction::GetCallerIdentity),
-        later if STS_LATER.contains(&later) => Err(WireError::not_implemented("sts", later)),
-        unknown => {
+    match STS.iter().find(|(name, _)| *name == action) {
+        Some((_, Some(served))) => Ok(*served),
+        Some((later, None)) => Err(WireError::not_implemented("sts", later)),
+        None => {
             let version = params.get("Version").unwrap_or("NO_VERSION_SPECIFIED");
-            let message = format!("Could not find operation {unknown} for version {version}");
+            let message = format!("Could not find operation {action} for version {version}");
             Err(WireError::new(400, "InvalidAction", message))
         }
     }

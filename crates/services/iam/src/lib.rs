@@ -21,6 +21,7 @@ use std::sync::Arc;
 use tradewind_model::resource::ResourceType;
 use tradewind_store::Database;
 
+pub use api::sts_operations;
 pub use error::RoleError;
 pub use model::{InlinePolicy, InvalidRole, Role, RoleName, RolePath};
 pub use policy::{InvalidPolicy, PolicyDocument, PolicyKind};

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 use tradewind_model::RequestId;
 use tradewind_model::resource::{
-    BoxFuture, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState, ResourceType,
-    check_known, check_required, is_intrinsic, optional_integer, optional_tags, optional_text, problem,
+    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
+    ResourceType, check_known, check_required, is_intrinsic, optional_integer, optional_tags, optional_text,
+    problem,
 };
 use tradewind_store::Database;
 
@@ -59,6 +60,10 @@ impl RoleType {
 impl ResourceType for RoleType {
     fn type_name(&self) -> &'static str {
         "AWS::IAM::Role"
+    }
+
+    fn known_properties(&self) -> KnownProperties {
+        KnownProperties::new(ACCEPTED)
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {

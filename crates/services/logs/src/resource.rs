@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use tradewind_model::resource::{
-    BoxFuture, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState, ResourceType,
-    check_known, optional_integer, optional_tags, optional_text, problem,
+    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
+    ResourceType, check_known, optional_integer, optional_tags, optional_text, problem,
 };
 use tradewind_observe::LogStore;
 use tradewind_store::Database;
@@ -79,6 +79,10 @@ impl LogGroupType {
 impl ResourceType for LogGroupType {
     fn type_name(&self) -> &'static str {
         "AWS::Logs::LogGroup"
+    }
+
+    fn known_properties(&self) -> KnownProperties {
+        KnownProperties::new(ACCEPTED).refusing("", REFUSED)
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {

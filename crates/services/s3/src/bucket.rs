@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use tradewind_model::resource::{
-    BoxFuture, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState, ResourceType,
-    check_known, optional_tags, optional_text, problem,
+    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
+    ResourceType, check_known, optional_tags, optional_text, problem,
 };
 use tradewind_store::Database;
 
@@ -89,6 +89,10 @@ impl BucketType {
 impl ResourceType for BucketType {
     fn type_name(&self) -> &'static str {
         "AWS::S3::Bucket"
+    }
+
+    fn known_properties(&self) -> KnownProperties {
+        KnownProperties::new(ACCEPTED).refusing("", REFUSED)
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {

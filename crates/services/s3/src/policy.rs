@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use tradewind_model::resource::{
-    BoxFuture, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState, ResourceType,
-    check_known, check_required, is_intrinsic, problem, required_text,
+    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
+    ResourceType, check_known, check_required, is_intrinsic, problem, required_text,
 };
 use tradewind_store::Database;
 
@@ -49,6 +49,10 @@ impl BucketPolicyType {
 impl ResourceType for BucketPolicyType {
     fn type_name(&self) -> &'static str {
         "AWS::S3::BucketPolicy"
+    }
+
+    fn known_properties(&self) -> KnownProperties {
+        KnownProperties::new(PROPERTIES)
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {

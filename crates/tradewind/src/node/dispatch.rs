@@ -61,14 +61,33 @@ async fn serve(
     caller: Caller,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    match service {
-        Service::Lambda => state.lambda.handle(request, caller).await,
-        Service::Sts => state.iam.handle_sts(request, &caller, &RequestId::random()).await,
-        Service::Iam => state.iam.handle_iam(request, &RequestId::random()).await,
-        other => {
+    match present(&service) {
+        Some(Present::Lambda) => state.lambda.handle(request, caller).await,
+        Some(Present::Sts) => state.iam.handle_sts(request, &caller, &RequestId::random()).await,
+        Some(Present::Iam) => state.iam.handle_iam(request, &RequestId::random()).await,
+        None => {
             let (parts, _body) = request.into_parts();
-            missing(&other, &parts)
+            missing(&service, &parts)
         }
+    }
+}
+
+/// A service that this node has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Present {
+    Lambda,
+    Sts,
+    /// Names the operation it is asked for, and has none.
+    Iam,
+}
+
+/// Which service of this node answers for `service`, if any.
+pub(crate) fn present(service: &Service) -> Option<Present> {
+    match service {
+        Service::Lambda => Some(Present::Lambda),
+        Service::Sts => Some(Present::Sts),
+        Service::Iam => Some(Present::Iam),
+        _ => None,
     }
 }
 

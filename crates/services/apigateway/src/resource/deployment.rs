@@ -16,9 +16,14 @@ pub(super) const DEFINITION: Definition = Definition {
     name: "AWS::ApiGateway::Deployment",
     kind: RecordKind::Deployment,
     replaced_by: &["RestApiId"],
+    accepted: ACCEPTED,
+    refused: &[("", REFUSED), ("StageDescription", STAGE_REFUSED)],
     check,
     plan,
 };
+
+const ACCEPTED: &[&str] = &["Description", "RestApiId", "StageDescription", "StageName"];
+const REFUSED: &[(&str, &str)] = &[("DeploymentCanarySettings", "traffic is not split")];
 
 pub(super) const STAGE_REFUSED: &[(&str, &str)] = &[
     ("AccessLogSetting", "requests are not logged by the gateway"),
@@ -47,8 +52,7 @@ pub(super) const STAGE_REFUSED: &[(&str, &str)] = &[
 
 fn check(properties: &Properties) -> Vec<PropertyProblem> {
     let mut check = Check::new(properties);
-    let accepted = ["Description", "RestApiId", "StageDescription", "StageName"];
-    check.known(&accepted, &[("DeploymentCanarySettings", "traffic is not split")]);
+    check.known(ACCEPTED, REFUSED);
     check.required(&["RestApiId"]);
     check.nested("StageDescription", |stage| {
         stage.known(

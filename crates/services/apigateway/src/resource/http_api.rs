@@ -13,6 +13,8 @@ pub(super) const DEFINITION: Definition = Definition {
     name: "AWS::ApiGatewayV2::Api",
     kind: RecordKind::HttpApi,
     replaced_by: &["ProtocolType"],
+    accepted: ACCEPTED,
+    refused: &[("", REFUSED)],
     check,
     plan,
 };

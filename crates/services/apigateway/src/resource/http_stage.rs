@@ -12,6 +12,8 @@ pub(super) const DEFINITION: Definition = Definition {
     name: "AWS::ApiGatewayV2::Stage",
     kind: RecordKind::HttpStage,
     replaced_by: &["ApiId", "StageName"],
+    accepted: ACCEPTED,
+    refused: &[("", REFUSED), ("DefaultRouteSettings", SETTINGS_REFUSED)],
     check,
     plan,
 };

@@ -15,6 +15,8 @@ pub(super) const DEFINITION: Definition = Definition {
     name: "AWS::ApiGatewayV2::Integration",
     kind: RecordKind::Integration,
     replaced_by: &["ApiId"],
+    accepted: ACCEPTED,
+    refused: &[("", REFUSED)],
     check,
     plan,
 };

@@ -17,6 +17,8 @@ pub(super) const DEFINITION: Definition = Definition {
     name: "AWS::ApiGateway::Method",
     kind: RecordKind::Method,
     replaced_by: &["HttpMethod", "ResourceId", "RestApiId"],
+    accepted: ACCEPTED,
+    refused: &[("", REFUSED), ("Integration", INTEGRATION_REFUSED)],
     check,
     plan,
 };

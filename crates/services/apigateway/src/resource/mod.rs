@@ -21,12 +21,16 @@ mod tests;
 
 use serde_json::{Map, Value};
 use tradewind_model::resource::{
-    BoxFuture, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState, ResourceType,
+    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
+    ResourceType,
 };
 
 use crate::model::{Record, RecordKey, RecordKind};
 use crate::service::ApiGatewayService;
 use crate::state::{State, Stored};
+
+/// Names of properties and why they are refused.
+type Reasons = &'static [(&'static str, &'static str)];
 
 /// One type: its name, what it accepts, and what becomes of its properties.
 #[derive(Debug)]
@@ -34,6 +38,10 @@ pub(crate) struct Definition {
     name: &'static str,
     kind: RecordKind,
     replaced_by: &'static [&'static str],
+    /// Top-level properties that are taken.
+    accepted: &'static [&'static str],
+    /// What is refused with a reason, below each property; `""` is the top level.
+    refused: &'static [(&'static str, Reasons)],
     check: fn(&Properties) -> Vec<PropertyProblem>,
     plan: fn(&Planning<'_>) -> Result<Plan, ResourceError>,
 }
@@ -157,6 +165,12 @@ fn refuse_foreign(state: &State, key: &RecordKey, owner: &str) -> Result<(), Res
 impl ResourceType for ApiGatewayType {
     fn type_name(&self) -> &'static str {
         self.definition.name
+    }
+
+    fn known_properties(&self) -> KnownProperties {
+        let known = KnownProperties::new(self.definition.accepted);
+        let refused = self.definition.refused.iter();
+        refused.fold(known, |known, (parent, refused)| known.refusing(parent, refused))
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {

@@ -13,6 +13,8 @@ pub(super) const DEFINITION: Definition = Definition {
     name: "AWS::ApiGateway::RestApi",
     kind: RecordKind::RestApi,
     replaced_by: &[],
+    accepted: ACCEPTED,
+    refused: &[("", REFUSED), ("EndpointConfiguration", ENDPOINT_REFUSED)],
     check,
     plan,
 };
@@ -37,6 +39,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("Parameters", OPENAPI),
     ("MinimumCompressionSize", "responses are not compressed"),
 ];
+const ENDPOINT_REFUSED: &[(&str, &str)] = &[("VpcEndpointIds", "there are no VPC endpoints")];
 
 fn check(properties: &Properties) -> Vec<PropertyProblem> {
     let mut check = Check::new(properties);
@@ -44,10 +47,7 @@ fn check(properties: &Properties) -> Vec<PropertyProblem> {
     check.required(&["Name"]);
     check.empty("Policy", "requests are not authorised by resource policies");
     check.nested("EndpointConfiguration", |endpoint| {
-        endpoint.known(
-            &["Types", "IpAddressType"],
-            &[("VpcEndpointIds", "there are no VPC endpoints")],
-        );
+        endpoint.known(&["Types", "IpAddressType"], ENDPOINT_REFUSED);
         let types = endpoint
             .properties()
             .get("Types")

@@ -12,6 +12,8 @@ pub(super) const DEFINITION: Definition = Definition {
     name: "AWS::ApiGateway::Resource",
     kind: RecordKind::Resource,
     replaced_by: &["ParentId", "PathPart", "RestApiId"],
+    accepted: PROPERTIES,
+    refused: &[],
     check,
     plan,
 };

@@ -11,6 +11,8 @@ pub(super) const DEFINITION: Definition = Definition {
     name: "AWS::ApiGateway::Stage",
     kind: RecordKind::Stage,
     replaced_by: &["RestApiId", "StageName"],
+    accepted: ACCEPTED,
+    refused: &[("", STAGE_REFUSED)],
     check,
     plan,
 };

@@ -12,6 +12,8 @@ pub(super) const DEFINITION: Definition = Definition {
     name: "AWS::ApiGatewayV2::Route",
     kind: RecordKind::Route,
     replaced_by: &["ApiId"],
+    accepted: ACCEPTED,
+    refused: &[("", REFUSED)],
     check,
     plan,
 };

@@ -66,6 +66,10 @@ const CODE: &[&str] = &[
     "S3ObjectVersion",
     "ZipFile",
 ];
+const IMAGE: (&str, &str) = (
+    "ImageUri",
+    "container images do not run yet; deploy the function as a zip package",
+);
 const NUMBERS: &[&str] = &["MemorySize", "ReservedConcurrentExecutions", "Timeout"];
 /// Longest function name.
 const LONGEST_NAME: usize = 64;
@@ -82,7 +86,9 @@ impl ResourceType for FunctionType {
     }
 
     fn known_properties(&self) -> KnownProperties {
-        let mut known = KnownProperties::new(ACCEPTED).refusing("", REFUSED);
+        let mut known = KnownProperties::new(ACCEPTED)
+            .refusing("", REFUSED)
+            .refusing("Code", &[IMAGE]);
         let of_settings =
             refused_settings().filter(|(path, _)| ACCEPTED.contains(&path.split('.').next().unwrap_or(path)));
         known.refused.extend(of_settings);
@@ -314,11 +320,9 @@ fn check_code(properties: &Properties) -> Vec<PropertyProblem> {
         found.path.insert(0, "Code".to_owned());
         found
     });
-    let image = members.contains_key("ImageUri").then(|| {
-        problem(
-            &["Code", "ImageUri"],
-            "container images do not run yet; deploy the function as a zip package",
-        )
+    let image = members.contains_key(IMAGE.0).then(|| {
+        let (name, reason) = IMAGE;
+        problem(&["Code", name], reason)
     });
     unknown.chain(image).collect()
 }
