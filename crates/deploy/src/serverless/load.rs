@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::variables::{self, Context, Resolver};
+use super::variables::{self, Context, NOT_SUPPORTED, Resolver};
 use super::{LoadOptions, Project, dotenv, pseudo, read, source};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::yaml::Node;
@@ -48,10 +48,9 @@ fn load_blocking(options: &LoadOptions) -> Result<Project, Diagnostics> {
         .diagnostics
         .iter()
         .any(|d| d.severity == Severity::Error);
+    let stands = |problem: &Diagnostic| !unresolved || problem.message.ends_with(NOT_SUPPORTED);
     let mut diagnostics = resolution.diagnostics;
-    if !unresolved {
-        diagnostics.extend(problems);
-    }
+    diagnostics.extend(problems.into_iter().filter(stands));
     project.inputs = std::iter::once(file)
         .chain(dotenv.file)
         .chain(resolution.files)

@@ -4,6 +4,7 @@ use super::section::Problems;
 use super::{http, http_api};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::serverless::model::{HttpApiEvent, HttpEvent};
+use crate::serverless::variables::NOT_SUPPORTED;
 use crate::yaml::{Content, Entry, Map, Node};
 
 /// Events of the format that have no service yet.
@@ -102,7 +103,7 @@ fn named(name: &str, item: &Node) -> Diagnostic {
 
 fn unsupported(name: &str, span: &crate::diagnostic::Span) -> Diagnostic {
     if NOT_YET.contains(&name) {
-        return Diagnostic::error(format!("event `{name}` is not supported yet"))
+        return Diagnostic::error(format!("event `{name}` {NOT_SUPPORTED}"))
             .at(span)
             .hint("this version runs `http` and `httpApi` events; remove the event to run the rest");
     }

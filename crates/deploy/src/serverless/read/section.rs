@@ -1,6 +1,7 @@
 //! Reading a mapping key by key, so that what nobody asked for is noticed.
 
 use crate::diagnostic::{Diagnostic, Severity, Span, nearest};
+use crate::serverless::variables::NOT_SUPPORTED;
 use crate::yaml::{Content, Entry, Map, Node};
 
 /// What is done with keys nobody knows.
@@ -35,7 +36,7 @@ impl Problems {
     /// A key that is understood but cannot be honoured yet.
     pub(super) fn unsupported(&mut self, span: &Span, what: &str, hint: &str) {
         self.add(
-            Diagnostic::error(format!("{what} is not supported yet"))
+            Diagnostic::error(format!("{what} {NOT_SUPPORTED}"))
                 .at(span)
                 .hint(hint),
         );

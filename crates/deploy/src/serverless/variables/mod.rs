@@ -20,6 +20,7 @@ use crate::diagnostic::Diagnostic;
 use crate::yaml::Node;
 
 pub(super) use resolver::Resolver;
+pub(super) use sources::NOT_SUPPORTED;
 
 /// What variables can refer to besides the configuration itself.
 #[derive(Clone, Debug)]

@@ -24,8 +24,8 @@ const UNAVAILABLE: [(&str, &str); 9] = [
     ("construct", "the lift plugin"),
 ];
 
-/// How the message of an unavailable source ends.
-const NOT_SUPPORTED: &str = "is not supported yet";
+/// How every message ends that names something real which does not work yet.
+pub(in crate::serverless) const NOT_SUPPORTED: &str = "is not supported yet";
 
 /// One use of a source, its arguments resolved.
 #[derive(Debug)]
