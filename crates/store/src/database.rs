@@ -372,11 +372,7 @@ fn run_batch(transaction: &mut Transaction<'_>, batch: &Batch) -> Result<Vec<u64
     let savepoint = transaction.savepoint().map_err(classify)?;
     let mut changed = Vec::with_capacity(batch.0.len());
     for (position, statement) in batch.0.iter().enumerate() {
-        let params = rusqlite::params_from_iter(&statement.params);
-        let rows = savepoint
-            .prepare_cached(statement.sql)
-            .and_then(|mut s| s.execute(params))
-            .map_err(classify)?;
+        let rows = execute(&savepoint, statement).map_err(classify)?;
         let rows = rows as u64;
         if statement.expected_rows.is_some_and(|expected| expected != rows) {
             return Err(DatabaseError::Unexpected {
@@ -390,10 +386,34 @@ fn run_batch(transaction: &mut Transaction<'_>, batch: &Batch) -> Result<Vec<u64
     Ok(changed)
 }
 
+fn execute(connection: &Connection, statement: &Statement) -> Result<usize, rusqlite::Error> {
+    let mut prepared = connection.prepare_cached(statement.sql)?;
+    bind(&mut prepared, &statement.params)?;
+    prepared.raw_execute()
+}
+
+/// Binds `$1`, `$2`, … by their numbers, as PostgreSQL does; SQLite itself would take them for
+/// names and count them by first appearance.
+fn bind(prepared: &mut rusqlite::Statement<'_>, params: &[SqlValue]) -> Result<(), rusqlite::Error> {
+    let expected = prepared.parameter_count();
+    if expected != params.len() {
+        return Err(rusqlite::Error::InvalidParameterCount(params.len(), expected));
+    }
+    for (position, value) in params.iter().enumerate() {
+        let name = format!("${}", position + 1);
+        let index = prepared
+            .parameter_index(&name)?
+            .ok_or(rusqlite::Error::InvalidParameterName(name))?;
+        prepared.raw_bind_parameter(index, value)?;
+    }
+    Ok(())
+}
+
 fn query(connection: &Connection, sql: &str, params: &[SqlValue]) -> Result<Vec<Row>, DatabaseError> {
     let mut statement = connection.prepare_cached(sql)?;
     let columns = statement.column_count();
-    let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+    bind(&mut statement, params)?;
+    let mut rows = statement.raw_query();
     let mut answer = Vec::new();
     while let Some(row) = rows.next()? {
         answer.push(Row((0..columns)
@@ -502,6 +522,25 @@ mod tests {
         let good = tasks.join_all().await.into_iter().filter(|ok| *ok).count();
         assert_eq!(good, 160);
         assert_eq!(count(&database).await, 161);
+    }
+
+    #[tokio::test]
+    async fn parameters_are_bound_by_number() {
+        let database = Database::in_memory_for_tests(&[SCHEMA]);
+        database.write(insert("mug")).await.unwrap();
+        let set = "UPDATE shop_items SET stock = $2 WHERE name = $1";
+        database
+            .write(Batch::new().require(set, vec!["mug".into(), 7_i64.into()], 1))
+            .await
+            .unwrap();
+        let find = "SELECT $2 || name FROM shop_items WHERE stock = $1";
+        let rows = database
+            .read(find, vec![7_i64.into(), "a ".into()])
+            .await
+            .unwrap();
+        assert_eq!(rows[0].text(0).unwrap(), "a mug");
+        let too_many = Batch::new().run(set, vec!["mug".into(), 1_i64.into(), 2_i64.into()]);
+        assert!(database.write(too_many).await.is_err());
     }
 
     #[test]
