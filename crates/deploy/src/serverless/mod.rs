@@ -16,5 +16,8 @@ mod pseudo;
 mod read;
 mod source;
 mod variables;
+mod vocabulary;
 pub use load::load;
 pub use project::{LoadOptions, PackageRequest, Project, ProjectFunction, Template};
+pub use read::{KnownKeys, Meaning};
+pub use vocabulary::{Vocabulary, vocabulary};

@@ -8,7 +8,7 @@ use crate::serverless::variables::NOT_SUPPORTED;
 use crate::yaml::{Content, Entry, Map, Node};
 
 /// Events of the format that have no service yet.
-const NOT_YET: [&str; 20] = [
+pub(in crate::serverless) const NOT_YET: [&str; 20] = [
     "activemq",
     "alb",
     "alexaSkill",

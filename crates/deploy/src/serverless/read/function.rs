@@ -132,7 +132,7 @@ pub(super) fn read(
     }
     let mut section = Section::new(&entry.node, format!("functions.{key}"), problems);
     section.refuse(&REFUSED, problems);
-    warn_of_roles(&mut section, key, problems);
+    warn_of_roles(&section, key, problems);
     section.ignore(&IGNORED);
     let events = events::read(section.get("events"), key, problems);
     let packaging = Packaging::read(section.get("package"), &section.path_of("package"), problems);
@@ -195,8 +195,8 @@ pub(super) fn read(
 }
 
 /// Policies of single functions are not applied, as no policy is yet.
-fn warn_of_roles(section: &mut Section<'_>, key: &str, problems: &mut Problems) {
-    if let Some(entry) = section.entry("iamRoleStatements") {
+fn warn_of_roles(section: &Section<'_>, key: &str, problems: &mut Problems) {
+    if let Some(entry) = section.given("iamRoleStatements") {
         problems.warn(
             &entry.key_span,
             format!("function `{key}` runs under the service's role; `iamRoleStatements` makes no role of its own yet"),

@@ -29,13 +29,15 @@ use super::pseudo::lists_plugin;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::yaml::{Content, Entry, Map, Node};
 
+pub(super) use events::NOT_YET;
 pub(super) use http::DEFAULT_HEADERS;
+pub(super) use plugins::{BUILT, NOT_NEEDED};
 pub(super) use provider::tag_list;
+pub use section::{KnownKeys, Meaning};
 
 /// Top-level keys that change nothing here.
-const IGNORED: [&str; 16] = [
+const IGNORED: [&str; 12] = [
     "app",
-    "configValidationMode",
     "console",
     "dashboard",
     "deprecationNotificationMode",
@@ -43,14 +45,14 @@ const IGNORED: [&str; 16] = [
     "licenseKey",
     "org",
     "outputs",
-    "params",
     "projectDir",
-    "stages",
     "state",
     "tenant",
-    "useDotenv",
     "variablesResolutionMode",
 ];
+
+/// Top-level keys that are read before the rest: by the resolver, and by [`unknown_keys`].
+const READ_BEFORE: [&str; 4] = ["configValidationMode", "params", "stages", "useDotenv"];
 
 /// Checks the resolved configuration `root` and everything that follows from it. `environment` goes to every
 /// function that does not set the same variable.
@@ -77,6 +79,18 @@ pub(super) fn read(
     (project, problems.found)
 }
 
+/// The keys that are known in the mappings that `root` has.
+pub(super) fn known_keys(root: &Node, options: &LoadOptions) -> Vec<KnownKeys> {
+    let mut problems = Problems::default();
+    let given = Given {
+        file: Path::new("serverless.yml"),
+        options,
+        environment: &BTreeMap::new(),
+    };
+    service(root, &given, &mut problems);
+    problems.sections
+}
+
 fn unknown_keys(root: &Node) -> UnknownKeys {
     match root.child("configValidationMode").and_then(Node::as_text) {
         Some("error") => UnknownKeys::Refuse,
@@ -97,6 +111,7 @@ fn service(root: &Node, given: &Given<'_>, problems: &mut Problems) -> Project {
     let Given { file, options, .. } = *given;
     let mut section = Section::new(root, "", problems);
     section.ignore(&IGNORED);
+    section.expect(&READ_BEFORE);
     refuse_sections(&mut section, problems);
     check_framework_version(&mut section, problems);
     let (name, span) = service_name(&mut section, file, problems);

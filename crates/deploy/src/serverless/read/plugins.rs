@@ -5,7 +5,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::yaml::{Content, Node};
 
 /// Plugins whose work is done when packages are built.
-const BUILT: [&str; 14] = [
+pub(in crate::serverless) const BUILT: [&str; 14] = [
     "serverless-bundle",
     "serverless-esbuild",
     "serverless-go-plugin",
@@ -23,7 +23,7 @@ const BUILT: [&str; 14] = [
 ];
 
 /// Plugins whose settings are read here, or that matter only to the real cloud or to other local servers.
-const NOT_NEEDED: [&str; 27] = [
+pub(in crate::serverless) const NOT_NEEDED: [&str; 27] = [
     "serverless-api-gateway-throttling",
     "serverless-apigw-binary",
     "serverless-associate-waf",

@@ -4,6 +4,26 @@ use crate::diagnostic::{Diagnostic, Severity, Span, nearest};
 use crate::serverless::variables::NOT_SUPPORTED;
 use crate::yaml::{Content, Entry, Map, Node};
 
+/// What becomes of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// It is read here.
+    Honoured,
+    /// It is known and changes nothing here.
+    NoEffect,
+    /// A value that asks for something is an error; this is its hint.
+    Refused(&'static str),
+}
+
+/// The keys that one mapping may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownKeys {
+    /// Where the mapping stands.
+    pub path: String,
+    /// The keys as they were asked for; one may come twice.
+    pub keys: Vec<(&'static str, Meaning)>,
+}
+
 /// What is done with keys nobody knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum UnknownKeys {
@@ -17,6 +37,8 @@ pub(super) enum UnknownKeys {
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     pub(super) found: Vec<Diagnostic>,
+    /// The mappings that were read to their end; the reference page is made of them.
+    pub(super) sections: Vec<KnownKeys>,
     pub(super) unknown_keys: UnknownKeys,
 }
 
@@ -49,7 +71,7 @@ pub(super) struct Section<'n> {
     map: Option<&'n Map>,
     span: &'n Span,
     path: String,
-    asked: Vec<&'static str>,
+    asked: Vec<(&'static str, Meaning)>,
 }
 
 impl<'n> Section<'n> {
@@ -82,7 +104,12 @@ impl<'n> Section<'n> {
 
     /// The entry of `key`, unless it is null.
     pub(super) fn entry(&mut self, key: &'static str) -> Option<&'n Entry> {
-        self.asked.push(key);
+        self.asked.push((key, Meaning::Honoured));
+        self.given(key)
+    }
+
+    /// The entry of `key` as [`Section::entry`] gives it, for a word on a key that changes nothing.
+    pub(super) fn given(&self, key: &str) -> Option<&'n Entry> {
         self.map?.entry(key).filter(|entry| !entry.node.is_null())
     }
 
@@ -93,13 +120,21 @@ impl<'n> Section<'n> {
 
     /// Keys that are known and mean nothing here.
     pub(super) fn ignore(&mut self, keys: &[&'static str]) {
-        self.asked.extend(keys);
+        self.asked
+            .extend(keys.iter().map(|key| (*key, Meaning::NoEffect)));
+    }
+
+    /// Keys that are honoured before this mapping is read.
+    pub(super) fn expect(&mut self, keys: &[&'static str]) {
+        self.asked
+            .extend(keys.iter().map(|key| (*key, Meaning::Honoured)));
     }
 
     /// Refuses keys that cannot be honoured yet; `false`, null and empty collections ask for nothing.
     pub(super) fn refuse(&mut self, keys: &[(&'static str, &'static str)], problems: &mut Problems) {
         for (key, hint) in keys {
-            if let Some(entry) = self.entry(key).filter(|entry| asks_for_something(&entry.node)) {
+            self.asked.push((key, Meaning::Refused(hint)));
+            if let Some(entry) = self.given(key).filter(|entry| asks_for_something(&entry.node)) {
                 problems.unsupported(&entry.key_span, &format!("`{}`", self.path_of(key)), hint);
             }
         }
@@ -175,14 +210,17 @@ impl<'n> Section<'n> {
 
     /// Reports every key that was not asked for.
     pub(super) fn finish(self, problems: &mut Problems) {
-        if problems.unknown_keys == UnknownKeys::Ignore {
-            return;
-        }
-        for entry in self.map.into_iter().flatten() {
-            if !self.asked.contains(&entry.key.as_str()) {
-                problems.add(self.unknown(entry, problems.unknown_keys));
+        if problems.unknown_keys != UnknownKeys::Ignore {
+            for entry in self.map.into_iter().flatten() {
+                if !self.asked.iter().any(|(key, _)| *key == entry.key) {
+                    problems.add(self.unknown(entry, problems.unknown_keys));
+                }
             }
         }
+        problems.sections.push(KnownKeys {
+            path: self.path,
+            keys: self.asked,
+        });
     }
 
     fn unknown(&self, entry: &Entry, unknown_keys: UnknownKeys) -> Diagnostic {
@@ -196,7 +234,7 @@ impl<'n> Section<'n> {
         if unknown_keys == UnknownKeys::Refuse {
             diagnostic.severity = Severity::Error;
         }
-        match nearest(&entry.key, self.asked.iter().copied()) {
+        match nearest(&entry.key, self.asked.iter().map(|(key, _)| *key)) {
             Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
             None => diagnostic,
         }

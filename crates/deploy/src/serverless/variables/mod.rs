@@ -21,6 +21,7 @@ use crate::yaml::Node;
 
 pub(super) use resolver::Resolver;
 pub(super) use sources::NOT_SUPPORTED;
+pub(super) use sources::{SOURCES, UNAVAILABLE};
 
 /// What variables can refer to besides the configuration itself.
 #[derive(Clone, Debug)]

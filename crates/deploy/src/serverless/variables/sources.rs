@@ -9,10 +9,11 @@ use crate::diagnostic::{Diagnostic, Span, nearest};
 use crate::yaml::{Content, Node};
 
 /// The sources that work.
-const SOURCES: [&str; 8] = ["self", "opt", "env", "file", "sls", "aws", "param", "strToBool"];
+pub(in crate::serverless) const SOURCES: [&str; 8] =
+    ["self", "opt", "env", "file", "sls", "aws", "param", "strToBool"];
 
 /// Sources that need a service which is not there yet, and what it is.
-const UNAVAILABLE: [(&str, &str); 9] = [
+pub(in crate::serverless) const UNAVAILABLE: [(&str, &str); 9] = [
     ("ssm", "the parameter store"),
     ("cf", "outputs of other stacks"),
     ("s3", "the object store"),
