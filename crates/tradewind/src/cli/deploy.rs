@@ -114,19 +114,39 @@ async fn summarise(client: &NodeClient, stack: &str, history: &StackHistory) -> 
     if !functions.is_empty() {
         output::line(&format!("{}\n", functions::table(&functions, Function::key)))?;
     }
-    let width = history.end.outputs.keys().map(String::len).max().unwrap_or(0);
-    if width > 0 {
+    print_outputs(&history.end.outputs)
+}
+
+fn print_outputs(outputs: &BTreeMap<String, String>) -> Result<(), Failure> {
+    let own: Vec<_> = outputs.iter().filter(|(name, _)| !is_generated(name)).collect();
+    let width = own.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    if !own.is_empty() {
         output::line(&format!("{STRONG}outputs{STRONG:#}"))?;
     }
-    for (name, value) in &history.end.outputs {
-        output::line(&format!("  {FAINT}{name:width$}{FAINT:#}  {value}"))?;
-    }
-    Ok(())
+    own.iter()
+        .try_for_each(|(name, value)| output::line(&format!("  {FAINT}{name:width$}{FAINT:#}  {value}")))
+}
+
+/// Outputs that every project has; their URLs are AWS's, ours were just shown. `--json` has them all.
+fn is_generated(output: &str) -> bool {
+    let names = [
+        "HttpApiId",
+        "HttpApiUrl",
+        "ServiceEndpoint",
+        "ServerlessDeploymentBucketName",
+    ];
+    names.contains(&output) || output.ends_with("LambdaFunctionQualifiedArn")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn outputs_of_the_project_s_own_are_told_from_generated_ones() {
+        assert!(is_generated("HttpApiUrl") && is_generated("CartLambdaFunctionQualifiedArn"));
+        assert!(!is_generated("TableName"));
+    }
 
     #[test]
     fn sizes_are_short() {

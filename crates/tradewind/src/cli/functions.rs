@@ -29,12 +29,12 @@ pub(crate) struct Function {
 }
 
 /// A route that leads to a function.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub(crate) struct FunctionUrl {
-    /// `ANY`, `GET`, …
-    pub(crate) method: String,
     /// With the route's parameters in braces.
     pub(crate) url: String,
+    /// `ANY`, `GET`, …
+    pub(crate) method: String,
 }
 
 impl Function {
@@ -54,9 +54,14 @@ impl Function {
 impl FunctionList {
     /// The functions, as far as the command line needs to know them.
     pub(crate) fn read(&self) -> Result<Vec<Function>, Failure> {
-        let functions: Result<_, serde_json::Error> =
+        let functions: Result<Vec<Function>, serde_json::Error> =
             self.functions.iter().map(Function::deserialize).collect();
-        functions.map_err(|error| Failure::new("the node's functions were not understood").because(&error))
+        let mut functions = functions
+            .map_err(|error| Failure::new("the node's functions were not understood").because(&error))?;
+        for function in &mut functions {
+            function.urls.sort();
+        }
+        Ok(functions)
     }
 }
 

@@ -44,13 +44,16 @@ async fn print(arguments: &Logs, surroundings: &Surroundings) -> Result<(), Fail
         .map(|age| surroundings.clock.now().plus_millis(-age).as_millis());
     let path = format!("/_tradewind/logs?{}", query(arguments, function, since));
     let lines = client.stream(Method::GET, &path, Bytes::new()).await?;
-    print_lines(lines, format_for(&functions), arguments.json).await
+    print_lines(lines, format_for(&functions, function), arguments.json).await
 }
 
-/// Functions are shown by their keys, where those are not ambiguous.
-fn format_for(functions: &[Function]) -> LogFormat {
+/// Functions are shown by their keys, where those are not ambiguous; `only` is the one asked for.
+fn format_for(functions: &[Function], only: Option<&str>) -> LogFormat {
     let mut format = LogFormat::new(TimeZone::system());
-    for function in functions {
+    let wanted = functions
+        .iter()
+        .filter(|function| only.is_none_or(|name| function.function == name));
+    for function in wanted {
         let unique = functions
             .iter()
             .filter(|other| other.key() == function.key())
@@ -136,7 +139,7 @@ mod tests {
         let query = query(&logs, Some("shop-dev-cart"), Some(42));
         assert_eq!(
             query,
-            "limit=5&function=shop%2Ddev%2Dcart&since=42&contains=a%26b&follow=true"
+            "limit=5&function=shop-dev-cart&since=42&contains=a%26b&follow=true"
         );
     }
 }

@@ -35,7 +35,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Cli, Command};
+pub(crate) use arguments::Cli;
+use arguments::Command;
 use failure::Failure;
 use surroundings::Surroundings;
 

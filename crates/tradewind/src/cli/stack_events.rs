@@ -166,7 +166,7 @@ fn diagnose(event: &ResourceEvent, origin: Option<Origin<'_>>) -> Diagnostic {
     let first = shorten_paths(lines.next().unwrap_or_default());
     // What follows is the log of an instance that did not come up.
     let rest: String = lines
-        .map(|line| format!("\n  {}", tidy(line.trim_start())))
+        .map(|line| format!("\n  {}", tidy(line.strip_prefix("  ").unwrap_or(line))))
         .collect();
     locate(&event.logical_id, &[], &format!("{first}{rest}"), origin)
 }
