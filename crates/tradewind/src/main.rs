@@ -1,6 +1,8 @@
 //! `tradewind`: the command line ([`cli`]) and the composition of a node ([`node`]). No logic of its own.
 
 mod cli;
+#[cfg(test)]
+mod docs;
 mod node;
 
 use std::process::ExitCode;

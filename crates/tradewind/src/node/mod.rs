@@ -31,6 +31,8 @@ use tradewind_observe::{LogOptions, LogStore};
 use tradewind_s3::S3Service;
 use tradewind_store::{DataFolder, Database, Migration};
 
+#[cfg(test)]
+pub(crate) use dispatch::{Present, present};
 pub use error::StartNodeError;
 
 /// What a node is told when it starts.

@@ -14,7 +14,11 @@ pub(super) const DEFINITION: Definition = Definition {
     kind: RecordKind::RestApi,
     replaced_by: &[],
     accepted: ACCEPTED,
-    refused: &[("", REFUSED), ("EndpointConfiguration", ENDPOINT_REFUSED)],
+    refused: &[
+        ("", REFUSED),
+        ("", &[POLICY]),
+        ("EndpointConfiguration", ENDPOINT_REFUSED),
+    ],
     check,
     plan,
 };
@@ -39,13 +43,15 @@ const REFUSED: &[(&str, &str)] = &[
     ("Parameters", OPENAPI),
     ("MinimumCompressionSize", "responses are not compressed"),
 ];
+/// An empty one asks for nothing.
+const POLICY: (&str, &str) = ("Policy", "requests are not authorised by resource policies");
 const ENDPOINT_REFUSED: &[(&str, &str)] = &[("VpcEndpointIds", "there are no VPC endpoints")];
 
 fn check(properties: &Properties) -> Vec<PropertyProblem> {
     let mut check = Check::new(properties);
     check.known(ACCEPTED, REFUSED);
     check.required(&["Name"]);
-    check.empty("Policy", "requests are not authorised by resource policies");
+    check.empty(POLICY.0, POLICY.1);
     check.nested("EndpointConfiguration", |endpoint| {
         endpoint.known(&["Types", "IpAddressType"], ENDPOINT_REFUSED);
         let types = endpoint
