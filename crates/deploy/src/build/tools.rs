@@ -1,6 +1,6 @@
 //! What a build may use: the programs on a search path, the interpreters that will run the code, a cache.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,17 @@ pub struct Tools {
     path: OsString,
     cache_dir: PathBuf,
     interpreters: BTreeMap<Box<str>, PathBuf>,
-    /// Interpreters that were found on the search path and have been tried.
-    tried: Arc<std::sync::Mutex<BTreeMap<Box<str>, PathBuf>>>,
+    known: Arc<std::sync::Mutex<Known>>,
     lock: Arc<Mutex<()>>,
+}
+
+/// What was learned by starting interpreters, to be learned once.
+#[derive(Debug, Default)]
+struct Known {
+    /// Interpreters that were found on the search path and run.
+    interpreters: BTreeMap<Box<str>, PathBuf>,
+    /// Modules that an interpreter finds in its own folders.
+    modules: BTreeSet<(PathBuf, String)>,
 }
 
 impl Tools {
@@ -29,7 +37,7 @@ impl Tools {
             path: path.into(),
             cache_dir: cache_dir.into(),
             interpreters: BTreeMap::new(),
-            tried: Arc::default(),
+            known: Arc::default(),
             lock: Arc::new(Mutex::new(())),
         }
     }
@@ -63,15 +71,32 @@ impl Tools {
 
     /// The interpreter that was named for `runtime`, or was tried for it before.
     pub(crate) fn interpreter(&self, runtime: &Runtime) -> Option<PathBuf> {
-        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        let named = self.interpreters.get(runtime.as_str());
-        named.or_else(|| tried.get(runtime.as_str())).cloned()
+        let named = self.interpreters.get(runtime.as_str()).cloned();
+        named.or_else(|| self.known().interpreters.get(runtime.as_str()).cloned())
     }
 
     /// Remembers that `program` runs `runtime`.
     pub(crate) fn remember(&self, runtime: &Runtime, program: &Path) {
-        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        tried.insert(runtime.as_str().into(), program.to_owned());
+        let runtime = runtime.as_str().into();
+        self.known().interpreters.insert(runtime, program.to_owned());
+    }
+
+    /// Whether `program` was seen to find `module` by itself.
+    pub(crate) fn has_module(&self, program: &Path, module: &str) -> bool {
+        self.known()
+            .modules
+            .contains(&(program.to_owned(), module.to_owned()))
+    }
+
+    /// Remembers that `program` finds `module` by itself.
+    pub(crate) fn remember_module(&self, program: &Path, module: &str) {
+        self.known()
+            .modules
+            .insert((program.to_owned(), module.to_owned()));
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until no other build step runs.

@@ -68,6 +68,18 @@ impl Manifest {
             .filter(|name| !self.lists("optionalDependencies", name))
     }
 
+    /// What is asked for at run time: versions, ranges, addresses, paths.
+    pub(crate) fn runtime_versions(&self) -> impl Iterator<Item = &str> {
+        let fields = ["dependencies", "optionalDependencies"].into_iter();
+        let tables = fields.filter_map(|field| self.value.get(field)?.as_object());
+        tables.flat_map(|table| table.values().filter_map(Value::as_str))
+    }
+
+    /// Whether the field is there.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.value.get(field).is_some()
+    }
+
     /// The command of one of the `scripts`.
     pub(crate) fn script(&self, name: &str) -> Option<&str> {
         self.value.get("scripts")?.get(name)?.as_str()

@@ -109,7 +109,7 @@ pub(crate) async fn python_modules(context: Context<'_>, findings: &mut Findings
         let Some(function) = context.project.functions.get(index) else {
             continue;
         };
-        if told.insert((module.name.clone(), module.importer.clone())) {
+        if told.insert(module.name.clone()) {
             let beside = is_in_interpreter(context, function, &module.name).await;
             findings.diagnostics.push(about_module(function, &module, beside));
         }
@@ -125,12 +125,17 @@ async fn is_in_interpreter(context: Context<'_>, function: &ProjectFunction, mod
         return false;
     };
     let script = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)";
-    Invocation::new("python", &program, Path::new("/"))
+    if context.tools.has_module(&program, module) {
+        return true;
+    }
+    let asked = Invocation::new("python", &program, Path::new("/"))
         .args(["-c", script, module])
-        .within(Duration::from_secs(20))
-        .run(context.tools)
-        .await
-        .is_ok()
+        .within(Duration::from_secs(20));
+    let found = asked.run(context.tools).await.is_ok();
+    if found {
+        context.tools.remember_module(&program, module);
+    }
+    found
 }
 
 fn about_module(function: &ProjectFunction, module: &MissingModule, in_interpreter: bool) -> Diagnostic {

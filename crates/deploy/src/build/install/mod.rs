@@ -3,11 +3,15 @@
 //! Only what is missing decides, never a stamp, so that packages installed by hand count. An existing
 //! `node_modules` is only ever added to: `npm ci`, which starts by deleting it, runs for a missing one.
 
+mod apart;
+mod manager;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use tradewind_model::Language;
 
+use self::manager::Manager;
 use super::command::{Invocation, ToolError};
 use super::entry::Entry;
 use super::{Built, Context, shown};
@@ -34,7 +38,7 @@ pub(super) async fn ensure_runtime_packages(
         built.watched.insert(folder.join("package.json"));
         let missing = missing(context, &folder, &manifest, Need::Runtime);
         if !missing.is_empty() {
-            install(context, built, &folder, Need::Runtime).await?;
+            install(context, built, (&folder, &manifest), Need::Runtime).await?;
             confirm(context, &folder, &manifest)?;
         }
     }
@@ -50,7 +54,7 @@ pub(super) async fn ensure_development_packages(
     if missing(context, context.root(), &manifest, Need::Development).is_empty() {
         return Ok(());
     }
-    install(context, built, context.root(), Need::Development).await
+    install(context, built, (context.root(), &manifest), Need::Development).await
 }
 
 /// The `package.json` of `folder`; an empty one when there is none.
@@ -107,7 +111,7 @@ fn is_framework(context: Context<'_>, name: &str) -> bool {
 async fn install(
     context: Context<'_>,
     built: &mut Built,
-    folder: &Path,
+    (folder, manifest): (&Path, &Manifest),
     need: Need,
 ) -> Result<(), Diagnostics> {
     let manager = Manager::of(context, folder, need)?;
@@ -116,15 +120,31 @@ async fn install(
         built.warnings.push(warning);
     }
     context.say(&format!("installing Node packages: {}", manager.shown));
-    match manager.invocation(folder, &[]).run(context.tools).await {
-        Ok(_) => Ok(()),
+    if need == Need::Runtime && manager.resolves_anew && apart::is_possible(folder, manifest) {
+        return apart::install(context, folder, &manager).await;
+    }
+    let done = attempt(context, &manager, folder, &[]).await;
+    done.map_err(|error| failed(folder, &error))
+}
+
+/// Runs the package manager in `directory`; npm once more, when packages disagree about their peers.
+async fn attempt(
+    context: Context<'_>,
+    manager: &Manager,
+    directory: &Path,
+    further: &[&'static str],
+) -> Result<(), ToolError> {
+    match manager.invocation(directory, further).run(context.tools).await {
         Err(error) if manager.npm && error.output().contains("ERESOLVE") => {
             context.say("peer dependencies conflict: trying again with --legacy-peer-deps");
-            let again = manager.invocation(folder, &["--legacy-peer-deps"]);
-            let done = again.run(context.tools).await;
-            done.map_or_else(|error| Err(failed(folder, &error)), |_| Ok(()))
+            let further: Vec<&str> = further.iter().copied().chain(["--legacy-peer-deps"]).collect();
+            manager
+                .invocation(directory, &further)
+                .run(context.tools)
+                .await
+                .map(|_| ())
         }
-        Err(error) => Err(failed(folder, &error)),
+        done => done.map(|_| ()),
     }
 }
 
@@ -133,6 +153,8 @@ fn failed(folder: &Path, error: &ToolError) -> Diagnostics {
     let offline = ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT"];
     let hint = if offline.iter().any(|code| output.contains(code)) {
         "the package registry cannot be reached: check the connection, or install the packages by hand"
+    } else if output.contains("ETARGET") || output.contains("E404") {
+        "package.json, or a package it asks for, wants a version that the registry does not have"
     } else if output.contains("in sync") {
         "run `npm install` to bring package-lock.json in line with package.json"
     } else {
@@ -157,82 +179,6 @@ fn confirm(context: Context<'_>, folder: &Path, manifest: &Manifest) -> Result<(
         .at(&Span::start_of(&folder.join("package.json")))
         .hint(hint)
         .into())
-}
-
-/// The command that installs packages in one folder.
-#[derive(Debug)]
-struct Manager {
-    program: PathBuf,
-    shown: String,
-    arguments: Vec<&'static str>,
-    note: Option<String>,
-    npm: bool,
-}
-
-impl Manager {
-    fn of(context: Context<'_>, folder: &Path, need: Need) -> Result<Self, Diagnostics> {
-        let has = |file: &str| folder.join(file).exists();
-        let other = [
-            ("yarn", "yarn.lock"),
-            ("pnpm", "pnpm-lock.yaml"),
-            ("bun", "bun.lock"),
-        ];
-        let locked_by = other.into_iter().find(|(_, lock)| has(lock));
-        if has("package-lock.json") || has("npm-shrinkwrap.json") {
-            return Self::npm(context, folder, need, true);
-        }
-        let Some((name, lock)) = locked_by else {
-            return Self::npm(context, folder, need, false);
-        };
-        let arguments = match name {
-            "yarn" if has(".yarnrc.yml") => vec!["install", "--immutable"],
-            "yarn" => vec!["install", "--frozen-lockfile", "--non-interactive"],
-            "pnpm" => vec!["install", "--frozen-lockfile", "--config.node-linker=hoisted"],
-            _ => vec!["install", "--frozen-lockfile"],
-        };
-        if let Some(program) = context.tools.find(name) {
-            return Ok(Self::new(name, program, arguments, None));
-        }
-        let note = format!("{lock} is there but {name} is not installed: npm chose the versions");
-        let mut manager = Self::npm(context, folder, need, false)?;
-        manager.arguments.push("--no-package-lock");
-        manager.note = Some(note);
-        Ok(manager)
-    }
-
-    fn npm(context: Context<'_>, folder: &Path, need: Need, locked: bool) -> Result<Self, Diagnostics> {
-        let Some(program) = context.tools.find("npm") else {
-            return Err(no_npm(folder));
-        };
-        let fresh = !folder.join("node_modules").exists();
-        let mut arguments = vec![if fresh && locked { "ci" } else { "install" }];
-        match need {
-            Need::Runtime if fresh => arguments.push("--omit=dev"),
-            Need::Runtime => {}
-            Need::Development => arguments.push("--include=dev"),
-        }
-        Ok(Self::new("npm", program, arguments, None))
-    }
-
-    fn new(name: &str, program: PathBuf, arguments: Vec<&'static str>, note: Option<String>) -> Self {
-        Self {
-            program,
-            shown: format!("{name} {}", arguments.join(" ")),
-            arguments,
-            note,
-            npm: name == "npm",
-        }
-    }
-
-    fn invocation(&self, folder: &Path, further: &[&'static str]) -> Invocation {
-        let arguments = self.arguments.iter().chain(further);
-        let invocation = Invocation::new(self.shown.as_str(), &self.program, folder).args(arguments.copied());
-        if self.npm {
-            quiet_npm(invocation)
-        } else {
-            invocation
-        }
-    }
 }
 
 /// npm without what only a person at a terminal wants.
