@@ -11,6 +11,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::runtime::Handle;
 
+use crate::diagnostic::Span;
+
 const LOADER: &str = include_str!("loader.cjs");
 /// How long a file may take to answer or to ask.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,6 +43,8 @@ pub(super) struct Evaluated {
     pub(super) value: Value,
     /// Keys of the address that are left because the value is a text, which may be a variable.
     pub(super) rest: Vec<String>,
+    /// The project's files that were read.
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// Something a file wants to know.
@@ -57,8 +61,12 @@ pub(super) enum Question {
 pub(super) enum EvaluateError {
     #[error("cannot start node: {0}")]
     Start(std::io::Error),
-    #[error("{0}")]
-    Thrown(String),
+    #[error("{message}")]
+    Thrown {
+        message: String,
+        /// The first line of the project that had a part in it.
+        place: Option<Place>,
+    },
     #[error("no answer within {} s", PATIENCE.as_secs())]
     Timeout,
     #[error("node ended without an answer")]
@@ -67,14 +75,50 @@ pub(super) enum EvaluateError {
     NeedsEsbuild,
 }
 
+/// A place in a file that node names.
+#[derive(Debug, Deserialize)]
+pub(super) struct Place {
+    pub(super) file: PathBuf,
+    pub(super) line: u32,
+    pub(super) column: u32,
+}
+
+impl Place {
+    /// The place, naming `file` as the command does when it is that file.
+    pub(super) fn span(&self, file: &Path) -> Span {
+        let same = file
+            .canonicalize()
+            .is_ok_and(|path| self.file.canonicalize().is_ok_and(|other| other == path));
+        let file = if same { file } else { &self.file };
+        Span {
+            file: file.into(),
+            line: self.line,
+            column: self.column,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Message {
-    Value { value: Value, rest: Vec<String> },
-    Variable { variable: String },
-    Property { property: Vec<Value> },
-    Error { error: String },
-    Missing { missing: String },
+    Value {
+        value: Value,
+        rest: Vec<String>,
+        files: Vec<PathBuf>,
+    },
+    Variable {
+        variable: String,
+    },
+    Property {
+        property: Vec<Value>,
+    },
+    Error {
+        error: String,
+        place: Option<Place>,
+    },
+    Missing {
+        missing: String,
+    },
 }
 
 /// Evaluates `script`, putting its questions to `answer`. Blocks; call it outside of async code, on a
@@ -87,8 +131,13 @@ pub(super) fn evaluate(
     let mut process = runtime.block_on(async { Process::start(script) })?;
     loop {
         let question = match runtime.block_on(process.next_message())? {
-            Message::Value { value, rest } => return Ok(Evaluated { value, rest }),
-            Message::Error { error } => return Err(EvaluateError::Thrown(error)),
+            Message::Value { value, rest, files } => return Ok(Evaluated { value, rest, files }),
+            Message::Error { error, place } => {
+                return Err(EvaluateError::Thrown {
+                    message: error,
+                    place,
+                });
+            }
             Message::Missing { missing: _esbuild } => return Err(EvaluateError::NeedsEsbuild),
             Message::Variable { variable } => Question::Variable(variable),
             Message::Property { property } => Question::Property(keys(&property)),

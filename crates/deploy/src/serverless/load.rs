@@ -1,7 +1,7 @@
 //! From a folder to a project: find, parse, resolve, check.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::variables::{self, Context, NOT_SUPPORTED, Resolver};
 use super::{LoadOptions, Project, dotenv, pseudo, read, source};
@@ -27,7 +27,7 @@ pub async fn load(options: &LoadOptions) -> Result<Project, Diagnostics> {
 
 fn load_blocking(options: &LoadOptions) -> Result<Project, Diagnostics> {
     let file = source::locate(options)?;
-    let root = source::read(&file, options)?;
+    let (root, parts) = source::read(&file, options)?;
     let stage = stage_of(&root, options);
     let dotenv = dotenv_variables(&root, &stage, options);
     let mut environment = options.environment.clone();
@@ -51,11 +51,17 @@ fn load_blocking(options: &LoadOptions) -> Result<Project, Diagnostics> {
     let stands = |problem: &Diagnostic| !unresolved || problem.message.ends_with(NOT_SUPPORTED);
     let mut diagnostics = resolution.diagnostics;
     diagnostics.extend(problems.into_iter().filter(stands));
-    project.inputs = std::iter::once(file)
+    let parts = parts.into_iter().filter(|part| !same_file(part, &file));
+    project.inputs = std::iter::once(file.clone())
+        .chain(parts)
         .chain(dotenv.file)
         .chain(resolution.files)
         .collect();
     finish(project, diagnostics)
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    one.canonicalize().ok() == other.canonicalize().ok()
 }
 
 fn finish(mut project: Project, diagnostics: Vec<Diagnostic>) -> Result<Project, Diagnostics> {

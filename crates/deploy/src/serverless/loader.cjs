@@ -32,6 +32,8 @@ const helpers = {
   resolveConfigurationProperty: ask('property'),
 };
 
+const files = new Set();
+
 const compileTypeScript = () => {
   let esbuild;
   try {
@@ -47,8 +49,10 @@ const compileTypeScript = () => {
     format: 'cjs',
     packages: 'external',
     write: false,
+    metafile: true,
     logLevel: 'silent',
   });
+  for (const input of Object.keys(built.metafile.inputs)) files.add(path.resolve(input));
   const module = { exports: {} };
   const compiled = new Function('module', 'exports', 'require', '__filename', '__dirname', built.outputFiles[0].text);
   compiled(module, module.exports, createRequire(file), file, path.dirname(file));
@@ -72,6 +76,21 @@ const settle = async (value) => {
   return settled === undefined ? null : settled;
 };
 
+// The files of the project that were read, for those who watch it.
+const filesRead = () => {
+  const loaded = Object.keys(require.cache).concat([...files]);
+  return loaded.filter((name) => !name.includes(`${path.sep}node_modules${path.sep}`));
+};
+
+// The first place outside of node itself that the stack names.
+const placeOf = (stack) => {
+  for (const line of stack.split('\n')) {
+    const found = /(?:^|[\s(])(?:file:\/\/)?(\/[^():]+):(\d+)(?::(\d+))?\)?$/.exec(line);
+    if (found) return { file: found[1], line: Number(found[2]), column: Number(found[3] || 1) };
+  }
+  return null;
+};
+
 const main = async () => {
   const exported = await read();
   const isModule = exported !== null && typeof exported === 'object' && (exported.__esModule || exported[Symbol.toStringTag] === 'Module');
@@ -80,13 +99,14 @@ const main = async () => {
   while (rest.length > 0 && value !== null && typeof value === 'object') {
     value = await settle(value[rest.shift()]);
   }
-  say({ value, rest: value === null ? [] : rest });
+  say({ value, rest: value === null ? [] : rest, files: filesRead() });
 };
 
 main().then(
   () => process.exit(0),
   (error) => {
-    say({ error: String((error && error.stack) || error) });
+    const stack = String((error && error.stack) || '');
+    say({ error: String(error), place: placeOf(stack) });
     process.exit(0);
   },
 );

@@ -48,16 +48,17 @@ pub(super) fn locate(options: &LoadOptions) -> Result<PathBuf, Diagnostic> {
     })
 }
 
-/// Reads `file` into a mapping whose variables are not resolved yet. Blocks.
-pub(super) fn read(file: &Path, options: &LoadOptions) -> Result<Node, Diagnostic> {
+/// Reads `file` into a mapping whose variables are not resolved yet, and names the files it is made of
+/// besides itself. Blocks.
+pub(super) fn read(file: &Path, options: &LoadOptions) -> Result<(Node, Vec<PathBuf>), Diagnostic> {
     let extension = file.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    let root = match extension {
+    let (root, files) = match extension {
         "js" | "cjs" | "mjs" | "ts" => evaluate(file, options)?,
-        "json" => parse_json(&text(file)?, file)?,
-        _ => parse_yaml(&text(file)?, file)?,
+        "json" => (parse_json(&text(file)?, file)?, Vec::new()),
+        _ => (parse_yaml(&text(file)?, file)?, Vec::new()),
     };
     match root.content {
-        Content::Map(_) => Ok(root),
+        Content::Map(_) => Ok((root, files)),
         Content::Null => Err(Diagnostic::error("the configuration is empty")
             .at(&Span::start_of(file))
             .hint("it needs at least `service`, `provider` and `functions`")),
@@ -75,7 +76,7 @@ fn text(file: &Path) -> Result<String, Diagnostic> {
     String::from_utf8(bytes).map_err(|_bytes| Diagnostic::error("the file is not UTF-8 text").at(&span))
 }
 
-fn evaluate(file: &Path, options: &LoadOptions) -> Result<Node, Diagnostic> {
+fn evaluate(file: &Path, options: &LoadOptions) -> Result<(Node, Vec<PathBuf>), Diagnostic> {
     let span = Span::start_of(file);
     let Some(node) = &options.node else {
         return Err(
@@ -100,19 +101,24 @@ fn evaluate(file: &Path, options: &LoadOptions) -> Result<Node, Diagnostic> {
     let mut refuse =
         |_question| Err("variables cannot be resolved in the configuration file itself".to_owned());
     match javascript::evaluate(&script, &mut refuse) {
-        Ok(evaluated) => Ok(Node::from_json(evaluated.value, &span)),
-        Err(error) => {
-            let problem =
-                Diagnostic::error(format!("the configuration cannot be evaluated: {error}")).at(&span);
-            Err(match error {
-                EvaluateError::NeedsEsbuild => problem.hint(
-                    "run `npm install --save-dev esbuild`, or write the configuration as serverless.yml",
-                ),
-                EvaluateError::Start(_)
-                | EvaluateError::Thrown(_)
-                | EvaluateError::Timeout
-                | EvaluateError::Silent => problem,
-            })
-        }
+        Ok(evaluated) => Ok((Node::from_json(evaluated.value, &span), evaluated.files)),
+        Err(error) => Err(cannot_evaluate(&error, file)),
+    }
+}
+
+fn cannot_evaluate(error: &EvaluateError, file: &Path) -> Diagnostic {
+    let problem = Diagnostic::error(format!("the configuration cannot be evaluated: {error}"));
+    let start = Span::start_of(file);
+    match error {
+        EvaluateError::NeedsEsbuild => problem
+            .at(&start)
+            .hint("run `npm install --save-dev esbuild`, or write the configuration as serverless.yml"),
+        EvaluateError::Thrown {
+            place: Some(place), ..
+        } => problem.at(&place.span(file)),
+        EvaluateError::Start(_)
+        | EvaluateError::Thrown { place: None, .. }
+        | EvaluateError::Timeout
+        | EvaluateError::Silent => problem.at(&start),
     }
 }

@@ -55,7 +55,23 @@ fn merge_resources(builder: &mut Builder<'_>, node: &Node) {
         }
         builder.written(&entry.key, &entry.node);
     }
-    merge_into(&mut builder.resources, &node.to_json());
+    let mut resources = node.to_json();
+    for resource in resources
+        .as_object_mut()
+        .into_iter()
+        .flatten()
+        .map(|(_, resource)| resource)
+    {
+        list_dependencies(resource);
+    }
+    merge_into(&mut builder.resources, &resources);
+}
+
+/// A dependency alone becomes a list of one, as the framework makes it.
+fn list_dependencies(resource: &mut Value) {
+    if let Some(dependency) = resource.get_mut("DependsOn").filter(|value| value.is_string()) {
+        *dependency = Value::Array(vec![dependency.take()]);
+    }
 }
 
 fn merge_into(into: &mut Map<String, Value>, from: &Value) {

@@ -142,6 +142,7 @@ fn evaluated(
     };
     let mut answer = |question| answered(resolver, question, call.place);
     let result = javascript::evaluate(&script, &mut answer).map_err(|error| failed(file, &error, call))?;
+    resolver.read.extend(result.files);
     let tree = Node::from_json(result.value, &Span::start_of(file));
     walk(resolver, &tree, &result.rest, call.place)
 }
@@ -164,8 +165,11 @@ fn failed(file: &Path, error: &EvaluateError, call: &Call<'_>) -> Diagnostic {
         EvaluateError::NeedsEsbuild => call
             .error(message)
             .hint("run `npm install --save-dev esbuild` in the service directory"),
+        EvaluateError::Thrown {
+            place: Some(place), ..
+        } => Diagnostic::error(message).at(&place.span(file)),
         EvaluateError::Start(_)
-        | EvaluateError::Thrown(_)
+        | EvaluateError::Thrown { place: None, .. }
         | EvaluateError::Timeout
         | EvaluateError::Silent => call.error(message),
     }

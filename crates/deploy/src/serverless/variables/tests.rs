@@ -299,5 +299,6 @@ async fn javascript_files_are_evaluated() {
         "b": {"stage": "prod", "n": 3}, "d": true});
     assert_eq!(good.root.to_json(), expected);
     assert!(bad[0].message.contains("no luck"), "{bad:?}");
+    assert!(bad[0].to_string().contains("c.js:1:"), "{bad:?}");
     assert!(without[0].message.contains("needs node"), "{without:?}");
 }
