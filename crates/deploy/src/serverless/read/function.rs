@@ -134,64 +134,83 @@ pub(super) fn read(
     section.refuse(&REFUSED, problems);
     warn_of_roles(&section, key, problems);
     section.ignore(&IGNORED);
-    let events = events::read(section.get("events"), key, problems);
+    let function = settings(&mut section, entry, provider, default_name(key), problems);
     let packaging = Packaging::read(section.get("package"), &section.path_of("package"), problems);
-    let payload = payload(&mut section, problems);
-    let handler = handler(&mut section, entry, problems);
-    let runtime = runtime(&mut section, provider, &entry.key_span, problems);
-    let name = name(&mut section, default_name(key), &entry.key_span, problems);
-    let function = Function {
-        key: key.to_owned(),
-        id: names::normalise(key),
-        memory: limited(
-            &mut section,
-            "memorySize",
-            provider.memory.as_ref(),
-            DEFAULT_MEMORY_MIB,
-            MemoryMib::new,
-            problems,
-        ),
-        timeout: limited(
-            &mut section,
-            "timeout",
-            provider.timeout.as_ref(),
-            DEFAULT_TIMEOUT_SECONDS,
-            TimeoutSeconds::new,
-            problems,
-        ),
+    section.finish(problems);
+    Some(ReadFunction {
+        function: function?,
+        packaging,
+    })
+}
+
+/// Everything but the packaging. All of it is read, so that all problems are found, before what must be
+/// there is asked for.
+fn settings(
+    section: &mut Section<'_>,
+    entry: &Entry,
+    provider: &Provider,
+    default_name: String,
+    problems: &mut Problems,
+) -> Option<Function> {
+    let events = events::read(section.get("events"), &entry.key, problems);
+    let handler = handler(section, entry, problems);
+    let runtime = runtime(section, provider, &entry.key_span, problems);
+    let name = name(section, default_name, &entry.key_span, problems);
+    let kms_key = section.get("kmsKeyArn").map(Node::to_json);
+    let version = section.boolean("versionFunction", problems);
+    let span = handler.as_ref().map(|(_, span)| span.clone());
+    Some(Function {
+        key: entry.key.clone(),
+        id: names::normalise(&entry.key),
+        memory: memory(section, provider, problems),
+        timeout: timeout(section, provider, problems),
         description: section.get("description").map(Node::to_json),
-        environment: environment(&mut section, provider, problems),
-        tags: tags(&mut section, provider, problems),
-        ephemeral_storage: ephemeral_storage(&mut section, problems),
+        environment: environment(section, provider, problems),
+        tags: tags(section, provider, problems),
+        ephemeral_storage: ephemeral_storage(section, problems),
         reserved_concurrency: section.integer("reservedConcurrency", problems),
-        tracing: tracing_mode(&mut section, provider, problems),
-        architecture: architecture(&mut section, provider, problems),
-        kms_key: section
-            .get("kmsKeyArn")
-            .map(Node::to_json)
-            .or_else(|| provider.kms_key.clone()),
+        tracing: tracing_mode(section, provider, problems),
+        architecture: architecture(section, provider, problems),
+        kms_key: kms_key.or_else(|| provider.kms_key.clone()),
         role: section.get("role").and_then(|node| role(node, problems)),
         condition: section.text("condition", problems),
         depends_on: section.texts("dependsOn", problems).unwrap_or_default(),
         logs_disabled: section.boolean("disableLogs", problems).unwrap_or(false),
-        log_retention: log_retention(&mut section, provider, problems),
-        version: section
-            .boolean("versionFunction", problems)
-            .or(provider.version_functions)
-            .unwrap_or(true),
-        payload,
+        log_retention: log_retention(section, provider, problems),
+        version: version.or(provider.version_functions).unwrap_or(true),
+        payload: payload(section, problems),
         http: events.http,
         http_api: events.http_api,
         node: entry.node.clone(),
-        span: handler
-            .as_ref()
-            .map_or_else(|| entry.key_span.clone(), |(_, span)| span.clone()),
+        span: span.unwrap_or_else(|| entry.key_span.clone()),
         name: name?,
         runtime: runtime?,
         handler: handler?.0,
-    };
-    section.finish(problems);
-    Some(ReadFunction { function, packaging })
+    })
+}
+
+fn memory(section: &mut Section<'_>, provider: &Provider, problems: &mut Problems) -> MemoryMib {
+    let inherited = provider.memory.as_ref();
+    limited(
+        section,
+        "memorySize",
+        inherited,
+        DEFAULT_MEMORY_MIB,
+        MemoryMib::new,
+        problems,
+    )
+}
+
+fn timeout(section: &mut Section<'_>, provider: &Provider, problems: &mut Problems) -> TimeoutSeconds {
+    let inherited = provider.timeout.as_ref();
+    limited(
+        section,
+        "timeout",
+        inherited,
+        DEFAULT_TIMEOUT_SECONDS,
+        TimeoutSeconds::new,
+        problems,
+    )
 }
 
 /// Policies of single functions are not applied, as no policy is yet.

@@ -152,24 +152,29 @@ fn service(root: &Node, given: &Given<'_>, problems: &mut Problems) -> Project {
         options,
     };
     project.packages = packages::requests(&project, &read, &shared, problems);
-    project.functions = read
-        .iter()
-        .enumerate()
-        .map(|(index, read)| offered(index, read, &project))
-        .collect();
+    let offered = |(index, read)| offered(index, read, &project);
+    project.functions = read.iter().enumerate().map(offered).collect();
     project.definition = Definition {
         functions: read.into_iter().map(|read| read.function).collect(),
-        bucket: provider.bucket,
-        role: provider.role,
-        rest_api: provider.rest_api,
-        http_api: provider.http_api,
         resources,
         provider: provider_entry.map(|entry| entry.node.clone()),
         span: Some(span),
         publish_versions: options.publish_versions,
-        export_outputs: provider.export_outputs,
+        ..shared_definition(provider)
     };
     project
+}
+
+/// What the provider says of the things all functions share.
+fn shared_definition(provider: Provider) -> Definition {
+    Definition {
+        bucket: provider.bucket,
+        role: provider.role,
+        rest_api: provider.rest_api,
+        http_api: provider.http_api,
+        export_outputs: provider.export_outputs,
+        ..Definition::default()
+    }
 }
 
 fn provider(entry: Option<&Entry>, given: &Given<'_>, problems: &mut Problems) -> Provider {
