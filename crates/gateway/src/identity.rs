@@ -50,8 +50,21 @@ fn caller_trace(headers: &HeaderMap) -> Option<&str> {
 fn fresh_trace(now: Timestamp, request: &uuid::Uuid) -> String {
     static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     let (high, low) = (HASHER.hash_one((0, request)), HASHER.hash_one((1, request)));
-    let seconds = now.as_millis() / 1000;
-    format!("Root=1-{seconds:08x}-{high:016x}{:08x}", low >> 32)
+    let mut text = String::with_capacity(35);
+    text.push_str("Root=1-");
+    push_hex(&mut text, now.as_millis().unsigned_abs() / 1000, 8);
+    text.push('-');
+    push_hex(&mut text, high, 16);
+    push_hex(&mut text, low, 8);
+    text
+}
+
+/// The lowest `digits` hexadecimal digits.
+fn push_hex(text: &mut String, number: u64, digits: u32) {
+    for place in (0..digits).rev() {
+        let digit = (number >> (place * 4)) & 0xf;
+        text.push(char::from(b"0123456789abcdef"[digit as usize]));
+    }
 }
 
 #[cfg(test)]

@@ -3,36 +3,17 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, MAX_FORWARDS, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE,
-};
+use http::header::{COOKIE, HOST};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 
 use super::EventInput;
 use super::json::{Object, array, string};
 use crate::identity::TRACE_HEADER;
 
-/// Headers of the connection, and those the service keeps from functions.
-const DROPPED: [HeaderName; 11] = [
-    CONNECTION,
-    EXPECT,
-    MAX_FORWARDS,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    SERVER,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    WWW_AUTHENTICATE,
-];
-const DROPPED_UNNAMED: [&str; 3] = ["content-md5", "keep-alive", "proxy-connection"];
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_PORT: &str = "x-forwarded-port";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
-const OWN: [&str; 4] = [TRACE_HEADER, FORWARDED_FOR, FORWARDED_PORT, FORWARDED_PROTO];
 
 /// How header names are spelt in an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,46 +27,55 @@ pub(crate) enum Spelling {
     Lower,
 }
 
-/// The headers of one request as functions see them.
+/// The headers of one request as functions see them: names and values, equal names together.
 #[derive(Debug)]
-pub(crate) struct EventHeaders<'a> {
-    client: &'a HeaderMap,
-    own: [(&'static str, Cow<'a, str>); 4],
-    content_length: Option<String>,
-    cookies: bool,
-    spelling: Spelling,
-}
+pub(crate) struct EventHeaders<'a>(Vec<(&'a str, Cow<'a, str>)>);
 
 impl<'a> EventHeaders<'a> {
     pub(crate) fn new(input: &EventInput<'a>, spelling: Spelling) -> Self {
-        let proto = forwarded_proto(input.parts);
-        Self {
-            client: &input.parts.headers,
-            own: [
-                (TRACE_HEADER, Cow::Borrowed(&input.identity.trace)),
-                (FORWARDED_FOR, forwarded_for(input.parts, input.peer)),
-                (FORWARDED_PORT, forwarded_port(input.parts, proto)),
-                (FORWARDED_PROTO, Cow::Borrowed(proto)),
-            ],
-            content_length: (spelling != Spelling::Rest).then(|| input.body.len().to_string()),
-            cookies: spelling != Spelling::Lower,
-            spelling,
+        let client = &input.parts.headers;
+        let mut headers = Vec::with_capacity(client.len() + 5);
+        for (name, value) in client {
+            let name = name.as_str();
+            // Format 2.0 has cookies in a place of their own.
+            if passes(name) && !(spelling == Spelling::Lower && name == COOKIE.as_str()) {
+                headers.push((spelled(name, spelling), text(value)));
+            }
         }
+        let proto = forwarded_proto(input.parts);
+        let own = [
+            (TRACE_HEADER, Cow::Borrowed(input.identity.trace.as_str())),
+            (FORWARDED_FOR, forwarded_for(input.parts, input.peer)),
+            (FORWARDED_PORT, forwarded_port(input.parts, proto)),
+            (FORWARDED_PROTO, Cow::Borrowed(proto)),
+        ];
+        let length = || ("content-length", Cow::Owned(input.body.len().to_string()));
+        let own = own.into_iter().chain((spelling != Spelling::Rest).then(length));
+        headers.extend(own.map(|(name, value)| (spelled(name, spelling), value)));
+        Self(headers)
     }
 
-    /// `headers`, one text a name: of several values `join` makes one.
-    pub(crate) fn write_single(&self, event: &mut Object<'_>, join: impl Fn(&[&HeaderValue]) -> String) {
+    /// `headers` of format 1.0: the last of several values. Names are tokens, so nothing in them
+    /// needs escaping.
+    pub(crate) fn write_last(&self, event: &mut Object<'_>) {
         event.object("headers", |object| {
-            for name in self.client_names() {
-                let values: Vec<&HeaderValue> = self.client.get_all(name).iter().collect();
-                let out = object.escaped(spelled(name.as_str(), self.spelling));
-                match values.as_slice() {
-                    [only] => string(out, &text(only)),
-                    several => string(out, &join(several)),
-                }
+            for (name, same) in self.by_name() {
+                string(object.value(name), same.last().map_or("", |(_, value)| value));
             }
-            for (name, value) in self.own_headers() {
-                string(object.escaped(spelled(name, self.spelling)), value);
+        });
+    }
+
+    /// `headers` of format 2.0: several values joined by commas.
+    pub(crate) fn write_joined(&self, event: &mut Object<'_>) {
+        event.object("headers", |object| {
+            for (name, same) in self.by_name() {
+                match same {
+                    [(_, only)] => string(object.value(name), only),
+                    several => {
+                        let values: Vec<&str> = several.iter().map(|(_, value)| &**value).collect();
+                        string(object.value(name), &values.join(","));
+                    }
+                }
             }
         });
     }
@@ -93,61 +83,45 @@ impl<'a> EventHeaders<'a> {
     /// `multiValueHeaders`
     pub(crate) fn write_multi(&self, event: &mut Object<'_>) {
         event.object("multiValueHeaders", |object| {
-            for name in self.client_names() {
-                let out = object.escaped(spelled(name.as_str(), self.spelling));
-                array(out, self.client.get_all(name).iter().map(text));
-            }
-            for (name, value) in self.own_headers() {
-                array(
-                    object.escaped(spelled(name, self.spelling)),
-                    std::iter::once(value),
-                );
+            for (name, same) in self.by_name() {
+                array(object.value(name), same.iter().map(|(_, value)| value));
             }
         });
     }
 
-    fn client_names(&self) -> impl Iterator<Item = &'a HeaderName> {
-        let cookies = self.cookies;
-        self.client
-            .keys()
-            .filter(move |name| passes(name) && (cookies || *name != COOKIE))
-    }
-
-    fn own_headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let length = self
-            .content_length
-            .as_deref()
-            .map(|length| ("content-length", length));
-        self.own
-            .iter()
-            .map(|(name, value)| (*name, &**value))
-            .chain(length)
+    fn by_name(&self) -> impl Iterator<Item = (&'a str, &[(&'a str, Cow<'a, str>)])> {
+        let same_name = |(a, _): &(&str, _), (b, _): &(&str, _)| a == b;
+        self.0
+            .chunk_by(same_name)
+            .filter_map(|same| Some((same.first()?.0, same)))
     }
 }
 
-fn passes(name: &HeaderName) -> bool {
-    let text = name.as_str();
-    name != CONTENT_LENGTH
-        && !DROPPED.contains(name)
-        && !DROPPED_UNNAMED.contains(&text)
-        && !OWN.contains(&text)
-}
-
-/// Format 1.0 keeps the last of several values.
-pub(crate) fn last_value(values: &[&HeaderValue]) -> String {
-    values
-        .last()
-        .map(|value| text(value).into_owned())
-        .unwrap_or_default()
-}
-
-/// Format 2.0 joins several values by commas.
-pub(crate) fn joined_values(values: &[&HeaderValue]) -> String {
-    values
-        .iter()
-        .map(|value| text(value))
-        .collect::<Vec<_>>()
-        .join(",")
+/// Not the headers of the connection, nor those the service keeps from functions, nor those that
+/// the gateway writes itself.
+fn passes(name: &str) -> bool {
+    !matches!(
+        name,
+        "connection"
+            | "content-length"
+            | "content-md5"
+            | "expect"
+            | "keep-alive"
+            | "max-forwards"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "server"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "www-authenticate"
+            | TRACE_HEADER
+            | FORWARDED_FOR
+            | FORWARDED_PORT
+            | FORWARDED_PROTO
+    )
 }
 
 /// Format 2.0: each cookie of all cookie headers; nothing when there are none.
@@ -198,67 +172,68 @@ fn forwarded_port<'a>(parts: &'a Parts, proto: &str) -> Cow<'a, str> {
 
 /// The name as the event has it; names come in lower case.
 fn spelled(name: &str, spelling: Spelling) -> &str {
-    let known = match spelling {
-        Spelling::Lower => return name,
-        Spelling::HttpV1 => HTTP_V1_SPELLINGS,
-        Spelling::Rest => REST_SPELLINGS,
-    };
-    known
-        .iter()
-        .find(|known| known.eq_ignore_ascii_case(name))
-        .copied()
-        .unwrap_or(name)
+    match spelling {
+        Spelling::Lower => name,
+        Spelling::HttpV1 => spelled_by_http_apis(name),
+        Spelling::Rest => spelled_by_senders(name),
+    }
 }
 
-const HTTP_V1_SPELLINGS: &[&str] = &[
-    "Content-Length",
-    "Content-Type",
-    "Host",
-    "User-Agent",
-    "X-Amzn-Trace-Id",
-    "X-Forwarded-For",
-    "X-Forwarded-Port",
-    "X-Forwarded-Proto",
-];
+fn spelled_by_http_apis(name: &str) -> &str {
+    match name {
+        "content-length" => "Content-Length",
+        "content-type" => "Content-Type",
+        "host" => "Host",
+        "user-agent" => "User-Agent",
+        "x-amzn-trace-id" => "X-Amzn-Trace-Id",
+        "x-forwarded-for" => "X-Forwarded-For",
+        "x-forwarded-port" => "X-Forwarded-Port",
+        "x-forwarded-proto" => "X-Forwarded-Proto",
+        _ => name,
+    }
+}
 
-const REST_SPELLINGS: &[&str] = &[
-    "Accept",
-    "Accept-Encoding",
-    "Accept-Language",
-    "Authorization",
-    "Cache-Control",
-    "Content-Encoding",
-    "Content-Type",
-    "Cookie",
-    "Host",
-    "If-Match",
-    "If-Modified-Since",
-    "If-None-Match",
-    "If-Unmodified-Since",
-    "Origin",
-    "Pragma",
-    "Range",
-    "Referer",
-    "Stripe-Signature",
-    "User-Agent",
-    "Via",
-    "X-Amz-Date",
-    "X-Amz-Security-Token",
-    "X-Amz-User-Agent",
-    "X-Amzn-Trace-Id",
-    "X-Api-Key",
-    "X-Forwarded-For",
-    "X-Forwarded-Host",
-    "X-Forwarded-Port",
-    "X-Forwarded-Proto",
-    "X-GitHub-Delivery",
-    "X-GitHub-Event",
-    "X-Hub-Signature",
-    "X-Hub-Signature-256",
-    "X-Requested-With",
-    "X-Slack-Request-Timestamp",
-    "X-Slack-Signature",
-];
+fn spelled_by_senders(name: &str) -> &str {
+    match name {
+        "accept" => "Accept",
+        "accept-encoding" => "Accept-Encoding",
+        "accept-language" => "Accept-Language",
+        "authorization" => "Authorization",
+        "cache-control" => "Cache-Control",
+        "content-encoding" => "Content-Encoding",
+        "content-type" => "Content-Type",
+        "cookie" => "Cookie",
+        "host" => "Host",
+        "if-match" => "If-Match",
+        "if-modified-since" => "If-Modified-Since",
+        "if-none-match" => "If-None-Match",
+        "if-unmodified-since" => "If-Unmodified-Since",
+        "origin" => "Origin",
+        "pragma" => "Pragma",
+        "range" => "Range",
+        "referer" => "Referer",
+        "stripe-signature" => "Stripe-Signature",
+        "user-agent" => "User-Agent",
+        "via" => "Via",
+        "x-amz-date" => "X-Amz-Date",
+        "x-amz-security-token" => "X-Amz-Security-Token",
+        "x-amz-user-agent" => "X-Amz-User-Agent",
+        "x-amzn-trace-id" => "X-Amzn-Trace-Id",
+        "x-api-key" => "X-Api-Key",
+        "x-forwarded-for" => "X-Forwarded-For",
+        "x-forwarded-host" => "X-Forwarded-Host",
+        "x-forwarded-port" => "X-Forwarded-Port",
+        "x-forwarded-proto" => "X-Forwarded-Proto",
+        "x-github-delivery" => "X-GitHub-Delivery",
+        "x-github-event" => "X-GitHub-Event",
+        "x-hub-signature" => "X-Hub-Signature",
+        "x-hub-signature-256" => "X-Hub-Signature-256",
+        "x-requested-with" => "X-Requested-With",
+        "x-slack-request-timestamp" => "X-Slack-Request-Timestamp",
+        "x-slack-signature" => "X-Slack-Signature",
+        _ => name,
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -288,10 +263,10 @@ mod tests {
             "x-forwarded-for",
             "content-md5",
         ] {
-            assert!(!passes(&name.parse().unwrap()), "{name}");
+            assert!(!passes(name), "{name}");
         }
         for name in ["host", "cookie", "authorization", "x-own", "content-type"] {
-            assert!(passes(&name.parse().unwrap()), "{name}");
+            assert!(passes(name), "{name}");
         }
     }
 

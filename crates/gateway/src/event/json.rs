@@ -1,6 +1,7 @@
 //! Writing JSON objects member by member.
 
-/// An object that is being written. Keys given as `&'static str` are plain and not escaped.
+/// An object that is being written. Keys are plain text and not escaped, but for those of
+/// [`Object::escaped`].
 #[derive(Debug)]
 pub(crate) struct Object<'o> {
     out: &'o mut Vec<u8>,
@@ -21,7 +22,7 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
 
 impl Object<'_> {
     /// Begins the member `key`; its value is written to what this gives.
-    pub(crate) fn value(&mut self, key: &'static str) -> &mut Vec<u8> {
+    pub(crate) fn value(&mut self, key: &str) -> &mut Vec<u8> {
         self.separate();
         self.out.push(b'"');
         self.out.extend_from_slice(key.as_bytes());

@@ -1,7 +1,5 @@
 //! The time of a request in the common log format, `09/Apr/2015:12:34:56 +0000`.
 
-use std::io::Write as _;
-
 use tradewind_model::Timestamp;
 
 const MONTHS: [&str; 12] = [
@@ -12,17 +10,22 @@ const MONTHS: [&str; 12] = [
 pub(crate) fn write_request_time(out: &mut Vec<u8>, time: Timestamp) {
     let time = jiff::tz::Offset::UTC.to_datetime(time.to_jiff());
     let month = usize::from(time.month().unsigned_abs()).saturating_sub(1);
-    let month = MONTHS.get(month).copied().unwrap_or("Jan");
-    write!(
-        out,
-        "\"{:02}/{month}/{:04}:{:02}:{:02}:{:02} +0000\"",
-        time.day(),
-        time.year(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    )
-    .expect("writing to a Vec cannot fail");
+    out.push(b'"');
+    two_digits(out, time.day());
+    out.push(b'/');
+    out.extend_from_slice(MONTHS.get(month).map_or(b"Jan", |month| month.as_bytes()));
+    out.push(b'/');
+    out.extend_from_slice(time.year().to_string().as_bytes());
+    for part in [time.hour(), time.minute(), time.second()] {
+        out.push(b':');
+        two_digits(out, part);
+    }
+    out.extend_from_slice(b" +0000\"");
+}
+
+fn two_digits(out: &mut Vec<u8>, number: i8) {
+    let number = number.unsigned_abs();
+    out.extend_from_slice(&[b'0' + number / 10, b'0' + number % 10]);
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::EventInput;
 use super::body;
-use super::headers::{EventHeaders, Spelling, last_value};
+use super::headers::{EventHeaders, Spelling};
 use super::json::{Object, object, string};
 use super::query::Query;
 use super::time::write_request_time;
@@ -50,7 +50,7 @@ pub(crate) fn write_http(input: &EventInput<'_>, out: &mut Vec<u8>) {
 fn write_request(input: &EventInput<'_>, spelling: Spelling, event: &mut Object<'_>) {
     event.text("httpMethod", input.parts.method.as_str());
     let headers = EventHeaders::new(input, spelling);
-    headers.write_single(event, last_value);
+    headers.write_last(event);
     headers.write_multi(event);
     Query::parse(input.parts.uri.query()).write_v1(event);
 }

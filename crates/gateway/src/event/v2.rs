@@ -3,7 +3,7 @@
 
 use super::EventInput;
 use super::body;
-use super::headers::{EventHeaders, Spelling, joined_values, write_cookies};
+use super::headers::{EventHeaders, Spelling, write_cookies};
 use super::json::{Object, object, string};
 use super::query::Query;
 use super::time::write_request_time;
@@ -19,7 +19,7 @@ pub(crate) fn write(input: &EventInput<'_>, out: &mut Vec<u8>) {
         event.text("rawPath", &path);
         event.text("rawQueryString", raw_query.unwrap_or_default());
         write_cookies(event, &input.parts.headers);
-        EventHeaders::new(input, Spelling::Lower).write_single(event, joined_values);
+        EventHeaders::new(input, Spelling::Lower).write_joined(event);
         Query::parse(raw_query).write_v2(event);
         event.object("requestContext", |context| write_context(input, &path, context));
         write_parameters(input, event);
