@@ -158,11 +158,9 @@ impl<'input> Reader<'input> {
 
     fn syntax_error(&self, error: &ScanError) -> Diagnostic {
         let info = error.info();
-        let diagnostic = Diagnostic::error(format!("not valid YAML: {info}")).at(&self.span(error.marker()));
-        if info.contains("tab") {
-            return diagnostic.hint("indent with spaces");
-        }
-        diagnostic.hint("check indentation, colons and quotes on this line and the one before")
+        Diagnostic::error(format!("not valid YAML: {info}"))
+            .at(&self.span(error.marker()))
+            .hint(advice(info))
     }
 
     fn span(&self, marker: &Marker) -> Span {
@@ -172,6 +170,21 @@ impl<'input> Reader<'input> {
             line: small(marker.line()),
             column: small(marker.col()).saturating_add(1),
         }
+    }
+}
+
+/// What most often causes the parser to say `info`.
+fn advice(info: &str) -> &'static str {
+    if info.contains("tab") {
+        "indent with spaces"
+    } else if info.contains("anchor") {
+        "quote a text that starts with `*` or `&`"
+    } else if info.contains("flow") {
+        "quote a text that contains `{`, `}`, `[`, `]` or `,`, and close what was opened"
+    } else if info.contains("unexpected character") {
+        "quote a text that starts with this character"
+    } else {
+        "check indentation, colons and quotes on this line and the one before"
     }
 }
 
@@ -321,6 +334,11 @@ mod tests {
         assert!(error.to_string().starts_with("s.yml:3:"), "{error}");
         assert!(error.message.starts_with("not valid YAML"));
         assert!(error.hint.is_some());
+        let hint = |text| parse(text).unwrap_err().hint.unwrap();
+        assert!(hint("a:\n\tb: 1\n").contains("spaces"));
+        assert!(hint("a: {path: /x/{id}, b: 1}").contains("quote a text that contains"));
+        assert!(hint("a: *").contains("quote a text that starts with"));
+        assert!(hint("a: @b").contains("starts with this character"));
     }
 
     #[test]

@@ -29,7 +29,7 @@ functions: {a: {handler: a.b, timout: 3, zzzz: 1}}
 async fn what_will_be_missing_is_warned_of() {
     let text = "\
 service: s
-provider: aws
+provider: {name: aws, logs: {lambda: {logFormat: JSON}}}
 plugins: [serverless-webpack, serverless-made-up]
 frameworkVersion: '!!'
 functions:
@@ -41,13 +41,14 @@ functions:
         "4:19: `frameworkVersion: !!` is not a range",
         "patterns of function `a` have no effect",
         "runs under the service's role",
+        "2:50: `logFormat: JSON` has no effect",
     ] {
         assert!(
             warnings.iter().any(|w| w.contains(words)),
             "{words}: {warnings:?}"
         );
     }
-    assert_eq!(warnings.len(), 4);
+    assert_eq!(warnings.len(), 5);
 }
 
 /// What stands below the events of a function, and what is said of it.

@@ -134,6 +134,7 @@ pub(super) fn read(
     section.refuse(&REFUSED, problems);
     warn_of_roles(&section, key, problems);
     section.ignore(&IGNORED);
+    provider::warn_of_log_format(&section, &["logFormat"], problems);
     let function = settings(&mut section, entry, provider, default_name(key), problems);
     let packaging = Packaging::read(section.get("package"), &section.path_of("package"), problems);
     section.finish(problems);

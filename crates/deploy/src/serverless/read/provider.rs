@@ -107,6 +107,7 @@ impl Provider {
         }
         section.refuse(&REFUSED, problems);
         section.ignore(&IGNORED);
+        warn_of_log_format(&section, &["lambda", "logFormat"], problems);
         let tags = texts_of(&mut section, "tags", problems);
         let provider = Self {
             stage: section.text("stage", problems),
@@ -154,6 +155,18 @@ fn other_provider(name: &Node) -> Diagnostic {
     Diagnostic::error(format!("provider `{text}` is not supported"))
         .at(&name.span)
         .hint("the provider that works is `aws`")
+}
+
+/// Logs stay text; `path` leads from `logs` to the format.
+pub(super) fn warn_of_log_format(section: &Section<'_>, path: &[&str], problems: &mut Problems) {
+    let logs = section.given("logs").map(|entry| &entry.node);
+    let format = logs.and_then(|logs| path.iter().try_fold(logs, |node, key| node.child(key)));
+    if let Some(node) = format.filter(|node| node.as_text() == Some("JSON")) {
+        problems.warn(
+            &node.span,
+            "`logFormat: JSON` has no effect: logs are kept as text",
+        );
+    }
 }
 
 /// `environment`: CloudFormation's expressions are kept, scalars become text, null unsets.
