@@ -106,7 +106,7 @@ endpoint, marker, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 source = f'''
 def handler(event, context):
     with open({marker!r}, 'a') as log:
-        log.write(str(event['n']) + '\n')
+        log.write(str(event['n']) + chr(10))
 '''
 buffer = io.BytesIO()
 with zipfile.ZipFile(buffer, 'w') as archive:

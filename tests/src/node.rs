@@ -64,13 +64,9 @@ impl Node {
     #[must_use]
     pub fn up(project: &Path) -> Self {
         let node = Self::start(project, &["up"]);
-        until(&format!("functions of {}", project.display()), || {
+        until(&format!("{} to be deployed", project.display()), || {
             node.assert_alive();
-            let functions = get(&node.url("/_tradewind/functions"))?.json();
-            functions["functions"]
-                .as_array()
-                .is_some_and(|all| !all.is_empty())
-                .then_some(())
+            node.output().contains("ready at ").then_some(())
         });
         node
     }
@@ -138,7 +134,8 @@ impl Node {
         );
     }
 
-    /// The URL of the route that ends in `path`, as `tradewind list --json` would give it.
+    /// The URL of a route, as `tradewind list --json` gives it; the `path` of a REST API's begins
+    /// with its stage.
     #[must_use]
     pub fn route(&self, method: &str, path: &str) -> String {
         let functions = get(&self.url("/_tradewind/functions"))
@@ -147,7 +144,10 @@ impl Node {
         let urls = functions["functions"].as_array().into_iter().flatten();
         let mut urls = urls.flat_map(|function| function["urls"].as_array().into_iter().flatten());
         let found = urls.find(|url| {
-            url["method"] == method && url["url"].as_str().is_some_and(|url| url.ends_with(path))
+            url["method"] == method
+                && url["url"]
+                    .as_str()
+                    .is_some_and(|url| path_in_api(url) == Some(path))
         });
         let found = found.unwrap_or_else(|| panic!("no route {method} {path} in {functions:#}"));
         found["url"].as_str().expect("urls are text").to_owned()
@@ -199,6 +199,12 @@ impl Drop for Node {
             self.child.wait().expect("a child can be waited for");
         }
     }
+}
+
+/// What follows `/_api/{api}` in a URL.
+fn path_in_api(url: &str) -> Option<&str> {
+    let behind = url.split_once("/_api/")?.1;
+    behind.find('/').and_then(|slash| behind.get(slash..))
 }
 
 fn collect(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) -> JoinHandle<()> {

@@ -1,5 +1,6 @@
 //! SQLite behind one writer thread with group commit, and a small pool of readers.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -141,6 +142,7 @@ impl Database {
             path: path.into(),
             source,
         };
+        refuse_other_files(path)?;
         let mut connection = Connection::open(path).map_err(open)?;
         check(&connection, path)?;
         configure(&connection)?;
@@ -274,6 +276,28 @@ fn open_reader(location: &Location) -> Result<Connection, rusqlite::Error> {
             Ok(connection)
         }
     }
+}
+
+/// SQLite takes a file of less than a page for a new database and would write over it. With a
+/// write-ahead log beside it the file's own content does not matter: the log restores it.
+fn refuse_other_files(path: &Path) -> Result<(), DatabaseError> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let has_log = path
+        .with_extension("db-wal")
+        .metadata()
+        .is_ok_and(|log| log.len() > 0);
+    let Ok(mut file) = std::fs::File::open(path) else {
+        return Ok(());
+    };
+    let mut start = Vec::new();
+    let read = std::io::Read::take(&mut file, MAGIC.len() as u64).read_to_end(&mut start);
+    if has_log || read.is_err() || start.is_empty() || start == MAGIC {
+        return Ok(());
+    }
+    Err(DatabaseError::Corrupt {
+        path: path.into(),
+        detail: "it is not an SQLite database".into(),
+    })
 }
 
 /// A damaged file is found when the node starts, not when a row is first missed.
