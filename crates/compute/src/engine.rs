@@ -1,22 +1,50 @@
 //! The door of the crate.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tradewind_model::FunctionArn;
+use tradewind_model::limits::{self, SYNC_PAYLOAD_BYTES};
 
-use crate::{
-    EngineConfig, FunctionSpec, FunctionStatus, InitFailure, InvokeError, InvokeRequest, InvokeResponse,
-    PackageStore, StartEngineError,
-};
+use crate::bootstraps::Bootstraps;
+use crate::config::EngineConfig;
+use crate::error::{InitFailure, InvokeError, StartEngineError, ThrottleReason};
+use crate::host::Host;
+use crate::instance;
+use crate::package::PackageStore;
+use crate::pool::{Account, Backlogs, Closed, Job, MemoryBudget, Pool, Starting};
+use crate::registry::Registry;
+use crate::sandbox::Spawner;
+use crate::spec::{FunctionSpec, FunctionStatus, InvokeRequest, InvokeResponse};
+use crate::supervisor;
 
-/// Runs functions. A cheap handle.
+/// Proved pools that are kept for a deploy which may never come.
+const MAX_PROVED: usize = 8;
+/// How long killed instances have to be gone at shutdown.
+const KILL_GRACE: Duration = Duration::from_secs(2);
+
+/// Runs functions. A cheap handle; when the last one is dropped, all instances are killed.
 #[derive(Clone, Debug)]
 pub struct Engine(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    packages: PackageStore,
+    host: Arc<Host>,
+    registry: Arc<Registry>,
+    /// Pools whose one instance showed that their code works; the newest last.
+    proved: Mutex<VecDeque<Arc<Pool>>>,
+    stopping: AtomicBool,
+    /// Stops the supervisor.
+    stop: CancellationToken,
 }
 
 impl Engine {
@@ -25,60 +53,239 @@ impl Engine {
     /// # Errors
     /// When a folder cannot be made or written, or outside a tokio runtime.
     pub fn start(config: EngineConfig) -> Result<Self, StartEngineError> {
-        let path = config.packages_dir.clone();
-        let packages = PackageStore::open(config.packages_dir)
-            .map_err(|source| StartEngineError::Folder { path, source })?;
-        Ok(Self(Arc::new(Inner { packages })))
+        Self::start_with(config, limits::INIT)
+    }
+
+    /// Like [`start`](Self::start), with another limit for initialisations than Lambda's.
+    pub(crate) fn start_with(config: EngineConfig, init_limit: Duration) -> Result<Self, StartEngineError> {
+        let runtime = Handle::try_current().map_err(|_no_runtime| StartEngineError::NoRuntime)?;
+        let packages = folder(&config.packages_dir, || {
+            PackageStore::open(config.packages_dir.clone())
+        })?;
+        let bootstraps = folder(&config.bootstraps_dir, || {
+            Bootstraps::write(&config.bootstraps_dir)
+        })?;
+        let run_dir = folder(&config.run_dir, || emptied(&config.run_dir))?;
+        let spawner = Spawner::start(runtime).map_err(|source| StartEngineError::Thread { source })?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let host = Arc::new(Host {
+            account: config.account,
+            region: config.region,
+            endpoint_url: config.endpoint_url,
+            run_dir,
+            keep_alive: config.keep_alive,
+            init_limit,
+            clock: config.clock,
+            logs: config.logs,
+            interpreters: config.interpreters,
+            packages,
+            bootstraps,
+            spawner,
+            memory: MemoryBudget::new(config.memory_budget_bytes),
+            start_slots: Arc::new(Semaphore::new(cores)),
+            cores,
+            cores_idle: AtomicBool::new(true),
+            backlogs: Backlogs::default(),
+            memory_wanted: Notify::new(),
+            tasks: TaskTracker::new(),
+            kill: CancellationToken::new(),
+            next_instance: AtomicU64::new(1),
+        });
+        let registry = Arc::new(Registry::new(Account::new(config.account_concurrency)));
+        let stop = CancellationToken::new();
+        host.tasks.spawn(supervisor::run(
+            Arc::clone(&host),
+            Arc::clone(&registry),
+            stop.clone(),
+        ));
+        Ok(Self(Arc::new(Inner {
+            host,
+            registry,
+            proved: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            stop,
+        })))
     }
 
     /// The packages of this node.
     #[must_use]
     pub fn packages(&self) -> &PackageStore {
-        &self.0.packages
+        &self.0.host.packages
     }
 
-    /// Registers a function version, or replaces it.
+    /// Registers a function version, or replaces it: invocations that run finish on the old code,
+    /// those that come or wait run on the new. A spec equal to the one deployed changes nothing; one
+    /// that was [proved](Self::prove) finds its instance warm.
     pub fn deploy(&self, spec: FunctionSpec) {
-        drop(spec);
+        if self.0.stopping.load(Ordering::Acquire) {
+            return;
+        }
+        if self
+            .0
+            .registry
+            .find(&spec.arn)
+            .is_some_and(|(pool, _gate)| pool.spec == spec)
+        {
+            return;
+        }
+        let proved = self.take_proved(&spec);
+        let pool = proved.unwrap_or_else(|| Pool::new(spec, Arc::clone(&self.0.host)));
+        if let Some(old) = self.0.registry.put(Arc::clone(&pool)) {
+            old.close(Closed::Replaced(pool));
+        }
     }
 
-    /// Starts an instance of `spec` and lets it initialise.
+    /// Starts an instance of `spec` and lets it initialise, next to whatever is deployed. On success
+    /// it is kept for a [`deploy`](Self::deploy) of an equal spec.
     ///
     /// # Errors
-    /// When it does not initialise.
+    /// When it does not initialise: with Lambda's error type and message, and what it printed.
+    ///
+    /// # Cancel safety
+    /// The instance starts even if the future is dropped.
     pub async fn prove(&self, spec: FunctionSpec) -> Result<(), InitFailure> {
-        drop(spec);
+        let pool = Pool::new(spec, Arc::clone(&self.0.host));
+        let (proof, proved) = oneshot::channel();
+        instance::start(Starting::unasked(Arc::clone(&pool)), Some(proof));
+        let stopped = |_gone| InitFailure {
+            error_type: "Sandbox.Failure".to_owned(),
+            message: InvokeError::ShuttingDown.to_string(),
+            log: Vec::new(),
+        };
+        proved.await.map_err(stopped)??;
+        self.keep_proved(pool);
         Ok(())
     }
 
-    /// Forgets a function version.
+    /// Forgets a function version: what runs finishes, what waits or comes is told that it does not
+    /// exist. That it is gone already is fine.
     pub fn remove(&self, arn: &FunctionArn) {
-        let _ = arn;
+        if let Some(pool) = self.0.registry.remove(arn) {
+            pool.close(Closed::Removed);
+        }
     }
 
-    /// Runs a function.
+    /// Runs a function and gives its answer, or Lambda's error in its place.
     ///
     /// # Errors
-    /// When it does not reach the function.
+    /// When the invocation does not reach the function. It did not run then, except after
+    /// [`InvokeError::ShuttingDown`], when it may have been cut off.
+    ///
+    /// # Cancel safety
+    /// Once polled, the invocation runs to its end even if the future is dropped.
     pub async fn invoke(
         &self,
         arn: &FunctionArn,
         request: InvokeRequest,
     ) -> Result<InvokeResponse, InvokeError> {
-        drop(request);
-        Err(InvokeError::NotFound {
-            function: arn.to_string(),
+        if self.0.stopping.load(Ordering::Acquire) {
+            return Err(InvokeError::ShuttingDown);
+        }
+        let Some((pool, gate)) = self.0.registry.find(arn) else {
+            return Err(InvokeError::NotFound {
+                function: arn.to_string(),
+            });
+        };
+        let size_bytes = request.payload.len();
+        if size_bytes > SYNC_PAYLOAD_BYTES {
+            return Err(InvokeError::RequestTooLarge {
+                size_bytes,
+                limit_bytes: SYNC_PAYLOAD_BYTES,
+            });
+        }
+        let throttled = |reason: ThrottleReason| InvokeError::Throttled { reason };
+        let permit = gate.enter().map_err(throttled)?;
+        let (job, answer) = Job::new(request, arn.qualifier.is_some(), permit);
+        pool.submit(job);
+        // every job is answered; only a panic of its driver drops one
+        answer.await.unwrap_or_else(|_dropped| {
+            Err(InvokeError::Unavailable {
+                message: "the instance was lost; see the node's log".to_owned(),
+            })
         })
     }
 
-    /// What is registered.
+    /// What is registered, and how it does.
     #[must_use]
     pub fn functions(&self) -> Vec<FunctionStatus> {
-        Vec::new()
+        self.0.registry.all().iter().map(|pool| pool.status()).collect()
     }
 
-    /// Stops.
+    /// Takes no more invocations, gives those that run until `deadline` from now, then kills what is
+    /// left. When it returns, every process, task and temporary folder of the engine is gone.
     pub async fn shutdown(&self, deadline: Duration) {
-        let _ = deadline;
+        let inner = &self.0;
+        inner.stopping.store(true, Ordering::Release);
+        let proved = std::mem::take(&mut *self.proved());
+        for pool in inner.registry.all().into_iter().chain(proved) {
+            pool.close(Closed::Stopping);
+        }
+        inner.stop.cancel();
+        let tasks = &inner.host.tasks;
+        tasks.close();
+        if tokio::time::timeout(deadline, tasks.wait()).await.is_err() {
+            inner.host.kill.cancel();
+            if tokio::time::timeout(KILL_GRACE, tasks.wait()).await.is_err() {
+                tracing::error!(left = tasks.len(), "instances could not be ended");
+            }
+        }
+        inner.host.spawner.stop().await;
     }
+
+    fn take_proved(&self, spec: &FunctionSpec) -> Option<Arc<Pool>> {
+        let mut proved = self.proved();
+        let at = proved.iter().position(|pool| pool.spec == *spec)?;
+        proved.remove(at)
+    }
+
+    /// The newest of the same function counts; what it pushes out stops.
+    fn keep_proved(&self, pool: Arc<Pool>) {
+        let mut outdated = Vec::new();
+        {
+            let mut proved = self.proved();
+            let same = |other: &Arc<Pool>| other.spec.arn == pool.spec.arn;
+            if let Some(at) = proved.iter().position(same) {
+                outdated.extend(proved.remove(at));
+            }
+            proved.push_back(pool);
+            if proved.len() > MAX_PROVED {
+                outdated.extend(proved.pop_front());
+            }
+        }
+        for pool in outdated {
+            pool.close(Closed::Removed);
+        }
+    }
+
+    fn proved(&self) -> MutexGuard<'_, VecDeque<Arc<Pool>>> {
+        self.0.proved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.host.kill.cancel();
+    }
+}
+
+fn folder<T>(path: &Path, prepare: impl FnOnce() -> io::Result<T>) -> Result<T, StartEngineError> {
+    prepare().map_err(|source| StartEngineError::Folder {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The folder without the temporary folders of an earlier process's instances.
+fn emptied(path: &Path) -> io::Result<PathBuf> {
+    fs::create_dir_all(path)?;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let of_an_instance = name.len() == 32 && name.as_encoded_bytes().iter().all(u8::is_ascii_hexdigit);
+        if of_an_instance && entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    fs::canonicalize(path)
 }

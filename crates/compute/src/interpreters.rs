@@ -206,7 +206,7 @@ fn rank(has: (u32, u32), wanted: Option<(u32, Option<u32>)>) -> (bool, u32, bool
 
 fn oldest_supported(language: Language) -> (u32, u32) {
     match language {
-        Language::Node => (16, 0),
+        Language::Node => (14, 0),
         Language::Python => (3, 8),
         Language::Ruby => (2, 7),
         Language::Java | Language::Dotnet | Language::Provided | Language::Go => (0, 0),

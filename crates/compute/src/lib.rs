@@ -22,14 +22,25 @@
 //! `channel` (frames and the Runtime API), `sandbox` (processes; the only unsafe code), `package`
 //! (code on disk), `environment` (what functions see).
 
+mod bootstraps;
+mod channel;
 mod config;
 mod engine;
+mod environment;
 mod error;
+mod failure;
 mod guards;
+mod host;
+mod instance;
 mod interpreters;
 pub mod package;
+mod pool;
+mod registry;
 mod sandbox;
 mod spec;
+mod supervisor;
+#[cfg(test)]
+mod tests;
 
 pub use config::EngineConfig;
 pub use engine::Engine;

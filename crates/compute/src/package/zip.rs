@@ -306,12 +306,11 @@ mod tests {
         let plain = archive(&[Regular("aa/aa/escaped", b"x", 0o644)]);
         for name in [
             "../../escaped",
-            "/a/aa/escaped",
-            "aa/../../scape",
+            "/aa/a/escaped",
+            "aa/../../scap",
             "aa\\aa\\escaped",
         ] {
-            let name = format!("{name:_<13}");
-            let (dir, result) = unpack_new(&renamed(plain.clone(), "aa/aa/escaped", &name));
+            let (dir, result) = unpack_new(&renamed(plain.clone(), "aa/aa/escaped", name));
             assert!(
                 matches!(result, Err(PackageError::UnsafeEntry { .. })),
                 "{name}: {result:?}"

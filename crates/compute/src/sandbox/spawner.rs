@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::runtime::Handle;
@@ -38,9 +38,12 @@ type Request = (SpawnPlan, oneshot::Sender<io::Result<Process>>);
 
 /// The way to the thread.
 #[derive(Debug)]
-pub(crate) struct Spawner {
+pub(crate) struct Spawner(Mutex<Option<Running>>);
+
+#[derive(Debug)]
+struct Running {
     requests: mpsc::Sender<Request>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: JoinHandle<()>,
 }
 
 impl Spawner {
@@ -49,8 +52,8 @@ impl Spawner {
         let (requests, mut waiting) = mpsc::channel::<Request>(QUEUE);
         let run = move || {
             let _reserved = reserve_low_descriptors();
-            let _inside = handle.enter();
             while let Some((plan, reply)) = waiting.blocking_recv() {
+                let _inside = handle.enter();
                 // nobody waits any more: the process, if there is one, is killed by its drop
                 drop(reply.send(start_one(plan)));
             }
@@ -58,25 +61,35 @@ impl Spawner {
         let thread = std::thread::Builder::new()
             .name("tradewind-spawn".into())
             .spawn(run)?;
-        Ok(Self {
-            requests,
-            thread: Mutex::new(Some(thread)),
-        })
+        Ok(Self(Mutex::new(Some(Running { requests, thread }))))
     }
 
     /// Starts a process.
     pub(crate) async fn spawn(&self, plan: SpawnPlan) -> Result<Process, SpawnError> {
+        let requests = self.running().as_ref().map(|running| running.requests.clone());
+        let requests = requests.ok_or(SpawnError::Stopped)?;
         let (reply, started) = oneshot::channel();
-        self.requests
+        requests
             .send((plan, reply))
             .await
             .map_err(|_closed| SpawnError::Stopped)?;
         Ok(started.await.map_err(|_closed| SpawnError::Stopped)??)
     }
 
-    /// The thread, to be waited for once this is dropped.
-    pub(crate) fn thread(&self) -> Option<JoinHandle<()>> {
-        self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Ends the thread, and with it whatever it started. Waits until it has ended.
+    pub(crate) async fn stop(&self) {
+        let Some(running) = self.running().take() else {
+            return;
+        };
+        drop(running.requests);
+        let joined = tokio::task::spawn_blocking(move || running.thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the thread that starts instances panicked");
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

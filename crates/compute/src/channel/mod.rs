@@ -1,0 +1,77 @@
+//! The runtime channel: how an instance is given an event and gives its answer.
+//!
+//! Managed runtimes speak frames over an inherited socket ([`Frames`]); executables that bring their
+//! own runtime, and every official runtime client, speak the Lambda Runtime API ([`RuntimeApi`]).
+//! Both are polled by the instance's driver and by nothing else.
+
+mod decode;
+mod frames;
+mod runtime_api;
+#[cfg(test)]
+mod runtime_api_tests;
+
+pub(crate) use frames::Frames;
+pub(crate) use runtime_api::RuntimeApi;
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use crate::failure::Failure;
+
+/// An event on its way to the function.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery<'a> {
+    pub(crate) request_id: &'a str,
+    /// When the function must have answered, Unix milliseconds.
+    pub(crate) deadline_ms: i64,
+    pub(crate) function_arn: &'a str,
+    pub(crate) trace_id: &'a str,
+    pub(crate) client_context: Option<&'a str>,
+    pub(crate) payload: Bytes,
+}
+
+/// What comes back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ChannelEvent {
+    /// The function has initialised or, on the Runtime API, asks for the next event.
+    Ready,
+    /// It could not initialise, and says why.
+    InitError(Bytes),
+    /// The answer to the delivered event.
+    Answer(Result<Bytes, Failure>),
+    /// The other end is gone. `untouched` when it never read what was sent last.
+    Closed { untouched: bool },
+    /// What came is not the protocol.
+    Broken(&'static str),
+}
+
+/// One of the two channels.
+#[derive(Debug)]
+pub(crate) enum Channel {
+    Frames(Frames),
+    RuntimeApi(RuntimeApi),
+}
+
+impl Channel {
+    /// Hands over an event; it goes out as the channel is polled.
+    pub(crate) fn deliver(&mut self, delivery: &Delivery<'_>) {
+        match self {
+            Self::Frames(frames) => frames.deliver(delivery),
+            Self::RuntimeApi(api) => api.deliver(delivery),
+        }
+    }
+
+    /// What came back next.
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<ChannelEvent> {
+        match self {
+            Self::Frames(frames) => frames.poll_event(cx),
+            Self::RuntimeApi(api) => api.poll_event(cx),
+        }
+    }
+
+    /// Whether the function says itself when it can take the next event, after its answer.
+    pub(crate) fn announces_readiness(&self) -> bool {
+        matches!(self, Self::RuntimeApi(_))
+    }
+}

@@ -1,0 +1,442 @@
+//! The Lambda Runtime API (version 2018-06-01): the channel of executables with a runtime of their own.
+//!
+//! One listener on an ephemeral loopback port for each instance. The instance's driver polls the
+//! listener and owns the connections' tasks; requests change one small state behind a lock.
+//!
+//! ```text
+//! Started ──next──▶ Ready ──event──▶ Running ──response, error──▶ Answering ──▶ ResponseSent
+//!    │            ▲                                                             │
+//!    │            └──────────────────────────── next ───────────────────────────┘
+//!    └─init/error─▶ InitError
+//! ```
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tradewind_model::limits::SYNC_PAYLOAD_BYTES;
+
+use super::{ChannelEvent, Delivery};
+use crate::failure::Failure;
+
+/// Connections one instance may have open; official clients use one or two.
+const MAX_CONNECTIONS: usize = 32;
+/// Events that may wait for the driver; the states allow no more than two.
+const EVENTS: usize = 4;
+/// How much of a response that is too large is read before its connection is closed.
+const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
+const PREFIX: &str = "/2018-06-01";
+const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+const ERROR_BODY: &str = "lambda-runtime-function-error-body";
+
+/// The host's side of one instance's Runtime API.
+#[derive(Debug)]
+pub(crate) struct RuntimeApi {
+    listener: TcpListener,
+    address: SocketAddr,
+    connections: JoinSet<()>,
+    shared: Arc<Shared>,
+    events: mpsc::Receiver<ChannelEvent>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// An event was put into the state for a waiting `/next`.
+    delivered: Notify,
+    events: mpsc::Sender<ChannelEvent>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    phase: Phase,
+    /// The response to the next `/next`, and the id it is about.
+    waiting: Option<(Box<str>, Response<Full<Bytes>>)>,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Started,
+    InitError,
+    Ready,
+    Running(Box<str>),
+    Answering(Box<str>),
+    ResponseSent(Box<str>),
+}
+
+impl Phase {
+    /// The state's name in error messages.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Started => "Started",
+            Self::InitError => "InitError",
+            Self::Ready => "Ready",
+            Self::Running(_) => "Running",
+            Self::Answering(_) => "InvocationResponse",
+            Self::ResponseSent(_) => "ResponseSent",
+        }
+    }
+}
+
+impl RuntimeApi {
+    /// Listens on a free loopback port.
+    pub(crate) async fn bind() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let (sender, events) = mpsc::channel(EVENTS);
+        let shared = Shared {
+            state: Mutex::default(),
+            delivered: Notify::new(),
+            events: sender,
+        };
+        Ok(Self {
+            listener,
+            address,
+            connections: JoinSet::new(),
+            shared: Arc::new(shared),
+            events,
+        })
+    }
+
+    /// `AWS_LAMBDA_RUNTIME_API`: host and port.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// See [`super::Channel::deliver`].
+    pub(super) fn deliver(&mut self, delivery: &Delivery<'_>) {
+        let next = next_response(delivery);
+        self.shared.state().waiting = Some((delivery.request_id.into(), next));
+        self.shared.delivered.notify_one();
+    }
+
+    /// See [`super::Channel::poll_event`].
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<ChannelEvent> {
+        self.poll_accept(cx);
+        while let Poll::Ready(Some(ended)) = self.connections.poll_join_next(cx) {
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                tracing::error!(%error, "a runtime api connection panicked");
+            }
+            self.poll_accept(cx);
+        }
+        match self.events.poll_recv(cx) {
+            Poll::Ready(Some(event)) => Poll::Ready(event),
+            // `shared` holds a sender: the channel cannot be closed
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) {
+        while self.connections.len() < MAX_CONNECTIONS {
+            match self.listener.poll_accept(cx) {
+                Poll::Ready(Ok((stream, _peer))) => {
+                    let shared = Arc::clone(&self.shared);
+                    self.connections.spawn(serve(stream, shared));
+                }
+                // what cannot be accepted (no descriptors left) is the client's to try again
+                Poll::Ready(Err(error)) => {
+                    tracing::debug!(%error, "cannot accept a runtime api connection");
+                    return;
+                }
+                Poll::Pending => return,
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn tell(&self, event: ChannelEvent) {
+        // a driver that is gone has no use for it
+        drop(self.events.send(event).await);
+    }
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .header_read_timeout(None)
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a runtime api connection ended");
+    }
+}
+
+/// The routes of the API.
+async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path().to_owned();
+    let Some(path) = path.strip_prefix(PREFIX) else {
+        return not_found();
+    };
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    match (request.method(), parts.as_slice()) {
+        (&Method::GET, ["runtime", "invocation", "next"]) => next(shared).await,
+        (&Method::POST, ["runtime", "invocation", id, "response"]) => respond(shared, id, request).await,
+        (&Method::POST, ["runtime", "invocation", id, "error"]) => report_error(shared, id, request).await,
+        (&Method::POST, ["runtime", "init", "error"]) => init_error(shared, request).await,
+        (&Method::GET, ["ping"]) => Response::new(Full::new(Bytes::from_static(b"pong"))),
+        (_, ["runtime", "invocation", "next"] | ["runtime", "init", "error"] | ["ping"])
+        | (_, ["runtime", "invocation", _, "response" | "error"]) => {
+            with_status(StatusCode::METHOD_NOT_ALLOWED, Bytes::new())
+        }
+        _ => not_found(),
+    }
+}
+
+/// `GET /runtime/invocation/next`: says that the runtime is ready, and waits for an event.
+async fn next(shared: &Shared) -> Response<Full<Bytes>> {
+    let announce = {
+        let mut state = shared.state();
+        match state.phase {
+            Phase::Started | Phase::ResponseSent(_) => {
+                state.phase = Phase::Ready;
+                true
+            }
+            // a client that lost its connection while it waited comes again
+            Phase::Ready => false,
+            Phase::InitError | Phase::Running(_) | Phase::Answering(_) => {
+                return wrong_state(&state.phase, "Ready");
+            }
+        }
+    };
+    if announce {
+        shared.tell(ChannelEvent::Ready).await;
+    }
+    loop {
+        let delivered = shared.delivered.notified();
+        {
+            let mut state = shared.state();
+            if let Some((id, response)) = state.waiting.take() {
+                state.phase = Phase::Running(id);
+                return response;
+            }
+        }
+        delivered.await;
+    }
+}
+
+/// `POST /runtime/invocation/{id}/response`
+async fn respond(shared: &Shared, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    if let Err(refused) = begin_answer(shared, id, "InvocationResponse") {
+        return *refused;
+    }
+    let (answer, response) = match read(request.into_body()).await {
+        Ok((body, trailers)) => (streamed_error(&trailers).map_or(Ok(body), Err), accepted()),
+        Err(ReadFailure::TooLarge) => (Err(Failure::ResponseTooLarge), too_large()),
+        Err(ReadFailure::Truncated) => (Err(Failure::TruncatedResponse), truncated()),
+    };
+    end_answer(shared, answer).await;
+    response
+}
+
+/// `POST /runtime/invocation/{id}/error`
+async fn report_error(shared: &Shared, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    if let Err(refused) = begin_answer(shared, id, "InvocationErrorResponse") {
+        return *refused;
+    }
+    let error_type = header_text(request.headers(), ERROR_TYPE);
+    let (failure, response) = match read(request.into_body()).await {
+        Ok((body, _trailers)) => (
+            Failure::Reported(or_error_of(body, error_type.as_deref())),
+            accepted(),
+        ),
+        Err(ReadFailure::TooLarge) => (Failure::ResponseTooLarge, too_large()),
+        Err(ReadFailure::Truncated) => (Failure::TruncatedResponse, truncated()),
+    };
+    end_answer(shared, Err(failure)).await;
+    response
+}
+
+/// `POST /runtime/init/error`
+async fn init_error(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    {
+        let mut state = shared.state();
+        if state.phase != Phase::Started {
+            return wrong_state(&state.phase, "InitError");
+        }
+        state.phase = Phase::InitError;
+    }
+    let error_type = header_text(request.headers(), ERROR_TYPE);
+    let body = read(request.into_body())
+        .await
+        .map(|(body, _trailers)| body)
+        .unwrap_or_default();
+    shared
+        .tell(ChannelEvent::InitError(or_error_of(body, error_type.as_deref())))
+        .await;
+    accepted()
+}
+
+/// Takes the right to answer: once, and only for the event that runs.
+fn begin_answer(shared: &Shared, id: &str, to: &str) -> Result<(), Box<Response<Full<Bytes>>>> {
+    let mut state = shared.state();
+    match &state.phase {
+        Phase::Running(current) if **current == *id => {
+            state.phase = Phase::Answering(current.clone());
+            Ok(())
+        }
+        Phase::Answering(current) | Phase::ResponseSent(current) if **current == *id => {
+            Err(wrong_state(&state.phase, to).into())
+        }
+        _ => Err(error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID").into()),
+    }
+}
+
+async fn end_answer(shared: &Shared, answer: Result<Bytes, Failure>) {
+    {
+        let mut state = shared.state();
+        if let Phase::Answering(id) = std::mem::take(&mut state.phase) {
+            state.phase = Phase::ResponseSent(id);
+        }
+    }
+    shared.tell(ChannelEvent::Answer(answer)).await;
+}
+
+enum ReadFailure {
+    TooLarge,
+    Truncated,
+}
+
+/// The body, chunked or not, and what trails it. What is too large is read all the same, and thrown
+/// away: a client that is still writing would not see the answer.
+async fn read(mut body: Incoming) -> Result<(Bytes, HeaderMap), ReadFailure> {
+    let (mut content, mut trailers) = (BytesMut::new(), HeaderMap::new());
+    let mut size = 0;
+    while let Some(frame) = body.frame().await {
+        match frame.map_err(|_broken_off| ReadFailure::Truncated)?.into_data() {
+            Ok(data) => {
+                size += data.len();
+                if size <= SYNC_PAYLOAD_BYTES {
+                    content.extend_from_slice(&data);
+                } else if size > MAX_DISCARDED_BYTES {
+                    break;
+                }
+            }
+            Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
+        }
+    }
+    if size > SYNC_PAYLOAD_BYTES {
+        Err(ReadFailure::TooLarge)
+    } else {
+        Ok((content.freeze(), trailers))
+    }
+}
+
+/// A streamed response may turn out to be an error after its body has begun.
+fn streamed_error(trailers: &HeaderMap) -> Option<Failure> {
+    use base64::Engine as _;
+    let error_type = header_text(trailers, ERROR_TYPE)?;
+    let body = header_text(trailers, ERROR_BODY).unwrap_or_default();
+    let body = base64::engine::general_purpose::STANDARD
+        .decode(body)
+        .unwrap_or_default();
+    Some(Failure::Reported(or_error_of(body.into(), Some(&error_type))))
+}
+
+/// An error without a body is made of the type in its header.
+fn or_error_of(body: Bytes, error_type: Option<&str>) -> Bytes {
+    if !body.is_empty() {
+        return body;
+    }
+    let error_type = error_type.unwrap_or("Function.Unknown");
+    serde_json::json!({ "errorType": error_type, "errorMessage": "" })
+        .to_string()
+        .into()
+}
+
+fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+fn next_response(delivery: &Delivery<'_>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(delivery.payload.clone()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut set = |name: &'static str, value: &str| {
+        // what cannot stand in a header was refused at the edge; here it is left out
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    set("lambda-runtime-aws-request-id", delivery.request_id);
+    set("lambda-runtime-deadline-ms", &delivery.deadline_ms.to_string());
+    set("lambda-runtime-invoked-function-arn", delivery.function_arn);
+    set("lambda-runtime-trace-id", delivery.trace_id);
+    if let Some(context) = delivery.client_context {
+        set("lambda-runtime-client-context", context);
+    }
+    response
+}
+
+fn accepted() -> Response<Full<Bytes>> {
+    json(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n"))
+}
+
+fn too_large() -> Response<Full<Bytes>> {
+    let message = format!("Exceeded maximum allowed payload size ({SYNC_PAYLOAD_BYTES} bytes).");
+    error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
+}
+
+fn truncated() -> Response<Full<Bytes>> {
+    error(
+        StatusCode::BAD_REQUEST,
+        "TruncatedHTTPRequest",
+        "HTTP request detected as truncated",
+    )
+}
+
+fn wrong_state(from: &Phase, to: &str) -> Response<Full<Bytes>> {
+    let from = from.name();
+    let message = format!(
+        "State transition from {from} to {to} failed for runtime. Error: State transition is not allowed"
+    );
+    error(StatusCode::FORBIDDEN, "InvalidStateTransition", &message)
+}
+
+fn error(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {
+    let body = serde_json::json!({ "errorMessage": message, "errorType": error_type });
+    json(status, format!("{body}\n").into())
+}
+
+fn not_found() -> Response<Full<Bytes>> {
+    with_status(StatusCode::NOT_FOUND, Bytes::from_static(b"404 page not found\n"))
+}
+
+fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = with_status(status, body);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn with_status(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,215 @@
+//! What a function sees in its environment: Lambda's variables, the user's, and nothing else.
+//!
+//! Three layers, the later one wins: defaults that Lambda lets users change, the user's own, and
+//! the reserved ones ("Using Lambda environment variables", "Defined runtime environment variables").
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+use tradewind_model::{AccountId, Language, Region};
+
+use crate::spec::FunctionSpec;
+
+/// Where the things are that variables name.
+#[derive(Debug)]
+pub(crate) struct Places<'a> {
+    pub(crate) account: &'a AccountId,
+    pub(crate) region: &'a Region,
+    /// The node's address, for SDKs inside functions.
+    pub(crate) endpoint_url: &'a str,
+    /// The package.
+    pub(crate) task_root: &'a Path,
+    /// The runtime's own files.
+    pub(crate) runtime_dir: &'a Path,
+    /// The instance's own temporary folder.
+    pub(crate) tmp_dir: &'a Path,
+    /// The folder of the interpreter, which Lambda has first in `PATH`.
+    pub(crate) interpreter_dir: Option<&'a Path>,
+    pub(crate) log_stream: &'a str,
+}
+
+/// The whole environment of an instance of `spec`, without what belongs to its channel.
+pub(crate) fn environment(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(OsString, OsString)> {
+    let mut all = BTreeMap::<OsString, OsString>::new();
+    let mut set = |name: &str, value: OsString| drop(all.insert(name.into(), value));
+    for (name, value) in defaults(spec, places) {
+        set(name, value);
+    }
+    for (name, value) in &spec.environment {
+        set(name, value.into());
+    }
+    for (name, value) in reserved(spec, places) {
+        set(name, value);
+    }
+    all.into_iter().collect()
+}
+
+fn defaults(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(&'static str, OsString)> {
+    let mut all = vec![
+        ("TZ", ":UTC".into()),
+        ("LANG", "en_US.UTF-8".into()),
+        ("PATH", path(places.interpreter_dir)),
+        ("LD_LIBRARY_PATH", library_path(places.task_root)),
+        ("TMPDIR", places.tmp_dir.into()),
+        ("AWS_ENDPOINT_URL", places.endpoint_url.into()),
+        ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".into()),
+    ];
+    if spec.runtime.language() == Language::Node {
+        all.push(("NODE_PATH", node_path(places)));
+    }
+    all
+}
+
+fn reserved(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(&'static str, OsString)> {
+    let region = || places.region.as_str().into();
+    let mut all = vec![
+        ("_HANDLER", spec.handler.clone().into()),
+        ("AWS_REGION", region()),
+        ("AWS_DEFAULT_REGION", region()),
+        ("AWS_LAMBDA_FUNCTION_NAME", spec.arn.name.as_str().into()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", spec.memory.to_string().into()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", spec.version().to_string().into()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".into()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", spec.log_group.as_ref().into()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", places.log_stream.into()),
+        // an access key of twelve digits selects the account; the rest is only there to be signed with
+        ("AWS_ACCESS_KEY_ID", places.account.as_str().into()),
+        ("AWS_SECRET_ACCESS_KEY", "tradewind".into()),
+        ("AWS_SESSION_TOKEN", "tradewind".into()),
+        ("LAMBDA_TASK_ROOT", places.task_root.into()),
+        ("LAMBDA_RUNTIME_DIR", places.runtime_dir.into()),
+    ];
+    // Lambda does not set it for runtimes that are the user's own
+    if spec.runtime.language() != Language::Provided {
+        all.push(("AWS_EXECUTION_ENV", format!("AWS_Lambda_{}", spec.runtime).into()));
+    }
+    all
+}
+
+fn path(interpreter_dir: Option<&Path>) -> OsString {
+    let mut path = OsString::new();
+    if let Some(dir) = interpreter_dir {
+        path.push(dir);
+        path.push(":");
+    }
+    path.push("/usr/local/bin:/usr/bin:/bin:/opt/bin");
+    path
+}
+
+fn library_path(task_root: &Path) -> OsString {
+    let mut path = OsString::from(task_root);
+    path.push(":");
+    path.push(task_root.join("lib"));
+    path
+}
+
+fn node_path(places: &Places<'_>) -> OsString {
+    let mut path = OsString::from(places.runtime_dir.join("node_modules"));
+    path.push(":");
+    path.push(places.task_root);
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::package::PackageId;
+
+    fn spec(runtime: &str, user: &[(&str, &str)]) -> FunctionSpec {
+        FunctionSpec {
+            arn: "arn:aws:lambda:eu-west-1:123456789012:function:shop:7"
+                .parse()
+                .unwrap(),
+            runtime: runtime.parse().unwrap(),
+            handler: "src/index.handler".into(),
+            package: PackageId::from_digest(&[7; 32]),
+            memory: Default::default(),
+            timeout: Default::default(),
+            ephemeral_storage: Default::default(),
+            environment: user
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+            log_group: "/aws/lambda/shop".into(),
+            reserved_concurrency: None,
+        }
+    }
+
+    fn seen(spec: &FunctionSpec) -> BTreeMap<String, String> {
+        let (account, region) = (&"123456789012".parse().unwrap(), &"eu-west-1".parse().unwrap());
+        let places = Places {
+            account,
+            region,
+            endpoint_url: "http://127.0.0.1:4566",
+            task_root: Path::new("/p/code"),
+            runtime_dir: Path::new("/r/node"),
+            tmp_dir: Path::new("/t/1"),
+            interpreter_dir: Some(Path::new("/usr/bin")),
+            log_stream: "2026/11/20/[7]ab",
+        };
+        let text = |text: OsString| text.into_string().unwrap();
+        environment(spec, &places)
+            .into_iter()
+            .map(|(k, v)| (text(k), text(v)))
+            .collect()
+    }
+
+    #[test]
+    fn lambdas_variables_are_all_there() {
+        let seen = seen(&spec("nodejs20.x", &[]));
+        for (name, value) in [
+            ("_HANDLER", "src/index.handler"),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_DEFAULT_REGION", "eu-west-1"),
+            ("AWS_EXECUTION_ENV", "AWS_Lambda_nodejs20.x"),
+            ("AWS_LAMBDA_FUNCTION_NAME", "shop"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "7"),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/shop"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/20/[7]ab"),
+            ("AWS_ACCESS_KEY_ID", "123456789012"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
+            ("LAMBDA_TASK_ROOT", "/p/code"),
+            ("LAMBDA_RUNTIME_DIR", "/r/node"),
+            ("TZ", ":UTC"),
+            ("LANG", "en_US.UTF-8"),
+            ("PATH", "/usr/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin"),
+            ("LD_LIBRARY_PATH", "/p/code:/p/code/lib"),
+            ("TMPDIR", "/t/1"),
+        ] {
+            assert_eq!(seen.get(name).map(String::as_str), Some(value), "{name}");
+        }
+        assert!(seen.contains_key("AWS_SECRET_ACCESS_KEY") && seen.contains_key("AWS_SESSION_TOKEN"));
+    }
+
+    #[test]
+    fn users_may_change_what_lambda_lets_them() {
+        let user = [
+            ("TZ", "Europe/Berlin"),
+            ("PATH", "/mine"),
+            ("AWS_REGION", "mars"),
+            ("STAGE", "dev"),
+        ];
+        let seen = seen(&spec("python3.12", &user));
+        assert_eq!(seen["TZ"], "Europe/Berlin");
+        assert_eq!(seen["PATH"], "/mine");
+        assert_eq!(seen["STAGE"], "dev");
+        assert_eq!(seen["AWS_REGION"], "eu-west-1");
+    }
+
+    #[test]
+    fn custom_runtimes_have_no_execution_environment_name() {
+        assert!(!seen(&spec("provided.al2023", &[])).contains_key("AWS_EXECUTION_ENV"));
+        assert_eq!(seen(&spec("go1.x", &[]))["AWS_EXECUTION_ENV"], "AWS_Lambda_go1.x");
+    }
+
+    #[test]
+    fn debug_output_names_variables_but_keeps_their_values() {
+        let text = format!("{:?}", spec("nodejs20.x", &[("API_TOKEN", "s3cret")]));
+        assert!(text.contains("API_TOKEN") && !text.contains("s3cret"), "{text}");
+    }
+}

@@ -1,0 +1,58 @@
+//! What every pool and instance of this node shares.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tradewind_model::{AccountId, Clock, Region};
+use tradewind_observe::LogStore;
+
+use crate::bootstraps::Bootstraps;
+use crate::interpreters::Interpreters;
+use crate::package::PackageStore;
+use crate::pool::{Backlogs, MemoryBudget};
+use crate::sandbox::Spawner;
+
+/// The engine's insides, as instances see them.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) account: AccountId,
+    pub(crate) region: Region,
+    pub(crate) endpoint_url: String,
+    pub(crate) run_dir: PathBuf,
+    pub(crate) keep_alive: Duration,
+    /// How long an instance may initialise before it is tried again under the function's timeout.
+    pub(crate) init_limit: Duration,
+    pub(crate) clock: Clock,
+    pub(crate) logs: LogStore,
+    pub(crate) interpreters: Interpreters,
+    pub(crate) packages: PackageStore,
+    pub(crate) bootstraps: Bootstraps,
+    pub(crate) spawner: Spawner,
+    pub(crate) memory: Arc<MemoryBudget>,
+    /// Starts that may keep a core busy at the same time.
+    pub(crate) start_slots: Arc<Semaphore>,
+    pub(crate) cores: usize,
+    /// Whether processors idle, as the supervisor last saw it.
+    pub(crate) cores_idle: AtomicBool,
+    /// Pools in which invocations wait.
+    pub(crate) backlogs: Backlogs,
+    /// A start waits for memory: the supervisor is to evict an idle instance.
+    pub(crate) memory_wanted: Notify,
+    /// Owns the task of every instance.
+    pub(crate) tasks: TaskTracker,
+    /// Kills every instance.
+    pub(crate) kill: CancellationToken,
+    pub(crate) next_instance: AtomicU64,
+}
+
+impl Host {
+    /// A number no other instance of this engine has.
+    pub(crate) fn instance_number(&self) -> u64 {
+        self.next_instance.fetch_add(1, Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,483 @@
+//! The driver of one instance: the only one who touches its process, channel and output.
+//!
+//! ```text
+//! initialise ──▶ idle ⇄ serve ──▶ end
+//!      └──────────────────────────▲   (failed, crashed, timed out, let go, killed)
+//! ```
+//!
+//! All waiting is in one place, [`Instance::poll_wake`], which polls everything there is and keeps
+//! nothing in futures: no wait can lose an event when another thing comes first.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+use tradewind_observe::LogKind;
+
+use super::alarm::Alarm;
+use super::boot::{Booted, Workspace};
+use super::journal::Journal;
+use super::output::Output;
+use super::report::{Report, end_line, start_line};
+use super::trace::trace_id;
+use crate::channel::{Channel, ChannelEvent, Delivery};
+use crate::error::InvokeError;
+use crate::failure::{ExitReason, Failure};
+use crate::pool::{Job, MemoryMeter, Next, Pool, Starting};
+use crate::sandbox::Process;
+use crate::spec::{FunctionErrorKind, InvokeResponse};
+
+/// How long what a dead process left in its pipes is waited for. It is there already; only the news
+/// of it may be on their way.
+const AFTER_EXIT: Duration = Duration::from_millis(250);
+
+/// One instance.
+#[derive(Debug)]
+pub(super) struct Instance {
+    id: u64,
+    pool: Arc<Pool>,
+    process: Process,
+    channel: Channel,
+    output: Output,
+    workspace: Workspace,
+    journal: Journal,
+    memory: MemoryMeter,
+    alarm: Alarm,
+    /// When the current step must be over.
+    deadline: Option<Instant>,
+    killed: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// How long it took to initialise; told by the first invocation's report.
+    init: Option<Duration>,
+}
+
+/// What ends a wait.
+#[derive(Debug)]
+enum Wake {
+    Channel(ChannelEvent),
+    Exited(ExitStatus),
+    Deadline,
+    Killed,
+}
+
+/// How an invocation ends.
+#[derive(Debug)]
+enum Outcome {
+    Answered(Result<Bytes, Failure>),
+    /// Without an answer, and the instance with it.
+    Ended(Failure),
+    /// The instance died before it read the event.
+    Untouched,
+}
+
+impl Instance {
+    pub(super) fn new(
+        id: u64,
+        pool: Arc<Pool>,
+        booted: Booted,
+        journal: Journal,
+        memory: MemoryMeter,
+    ) -> Self {
+        let killed = Box::pin(pool.host.kill.clone().cancelled_owned());
+        Self {
+            id,
+            pool,
+            process: booted.process,
+            channel: booted.channel,
+            output: booted.output,
+            workspace: booted.workspace,
+            journal,
+            memory,
+            alarm: Alarm::new(),
+            deadline: None,
+            killed,
+            init: None,
+        }
+    }
+
+    /// Waits until the function has initialised, at most until `limit`. `starting` is told when it
+    /// turns out to take long.
+    pub(super) async fn initialise(
+        &mut self,
+        limit: Instant,
+        starting: &mut Starting,
+    ) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let young_until = begun + super::YOUNG;
+        self.deadline = Some(limit.min(young_until));
+        loop {
+            return match self.wake().await {
+                Wake::Channel(ChannelEvent::Ready) => {
+                    self.deadline = None;
+                    self.init = Some(begun.elapsed());
+                    Ok(())
+                }
+                Wake::Deadline if Instant::now() < limit => {
+                    starting.aged();
+                    self.deadline = Some(limit);
+                    continue;
+                }
+                Wake::Deadline => Err(Failure::TimedOut(limit.duration_since(begun))),
+                Wake::Channel(ChannelEvent::InitError(body)) => Err(Failure::Reported(body)),
+                Wake::Channel(ChannelEvent::Answer(_)) => {
+                    Err(Failure::BrokenChannel("the runtime answered before it was asked"))
+                }
+                Wake::Channel(ChannelEvent::Broken(why)) => Err(Failure::BrokenChannel(why)),
+                Wake::Channel(ChannelEvent::Closed { .. }) => Err(self.exit_failure().await),
+                Wake::Exited(status) => Err(self.last_words(status).await),
+                Wake::Killed => Err(Failure::Node(InvokeError::ShuttingDown)),
+            };
+        }
+    }
+
+    /// How long the initialisation took.
+    pub(super) fn init_duration(&self) -> Duration {
+        self.init.unwrap_or_default()
+    }
+
+    /// Nothing of the initialisation is to be reported: it was part of an invocation.
+    pub(super) fn forget_init(&mut self) {
+        self.init = None;
+    }
+
+    /// Runs invocations until there is no more use for the instance, and ends it.
+    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Box<Job>>, first: Next) {
+        let mut next = first;
+        loop {
+            let now = match next {
+                Next::Serve(job) => self.serve(job).await,
+                Next::Idle => self.idle(&mut jobs).await.map(Next::Serve),
+                Next::Stop => None,
+            };
+            let Some(now) = now else { break };
+            next = now;
+        }
+        self.pool.lost(self.id);
+        jobs.close();
+        while let Ok(job) = jobs.try_recv() {
+            self.pool.give_back(job);
+        }
+        self.end().await;
+    }
+
+    /// Ends the process and what it left; gives back the journal for what remains to be said.
+    pub(super) async fn end(mut self) -> Journal {
+        self.process.end().await;
+        self.rest_of_output().await;
+        self.journal.end();
+        self.journal.settle().await;
+        self.workspace.remove(&self.pool.host);
+        self.journal
+    }
+
+    /// One invocation. None when it was the instance's last.
+    async fn serve(&mut self, job: Box<Job>) -> Option<Next> {
+        self.begin(&job);
+        self.invoke(job, Instant::now()).await
+    }
+
+    /// Says that an invocation starts.
+    pub(super) fn begin(&mut self, job: &Job) {
+        begin(&mut self.journal, &self.pool, job);
+    }
+
+    /// The part of an invocation that follows its START, whose time began at `started`.
+    pub(super) async fn invoke(&mut self, job: Box<Job>, started: Instant) -> Option<Next> {
+        let limit = self.pool.spec.timeout.as_duration();
+        self.deadline = Some(started + limit);
+        self.deliver(&job, started + limit);
+        match self.outcome(limit).await {
+            Outcome::Answered(answer) if self.channel.announces_readiness() => {
+                self.answered_until_ready(job, started, answer).await
+            }
+            Outcome::Answered(answer) => Some(self.answered(job, started, answer).await),
+            Outcome::Untouched if job.returned == 0 => {
+                self.journal.forget();
+                self.pool.lost(self.id);
+                self.pool.give_back(job);
+                None
+            }
+            Outcome::Untouched => {
+                let failure = self.exit_failure().await;
+                self.failed(job, started, failure).await;
+                None
+            }
+            Outcome::Ended(failure) => {
+                self.failed(job, started, failure).await;
+                None
+            }
+        }
+    }
+
+    fn deliver(&mut self, job: &Job, deadline: Instant) {
+        let now = self.pool.host.clock.now();
+        let left = deadline.saturating_duration_since(Instant::now());
+        let made_up;
+        let trace_id = match &job.request.trace_id {
+            Some(trace_id) => trace_id,
+            None => {
+                made_up = trace_id(&job.id, now);
+                &made_up
+            }
+        };
+        let [plain, qualified] = &self.pool.arns;
+        self.channel.deliver(&Delivery {
+            request_id: &job.id,
+            deadline_ms: now
+                .plus_millis(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))
+                .as_millis(),
+            function_arn: if job.qualified { qualified } else { plain },
+            trace_id,
+            client_context: job.request.client_context.as_deref(),
+            payload: job.request.payload.clone(),
+        });
+    }
+
+    async fn outcome(&mut self, limit: Duration) -> Outcome {
+        loop {
+            return match self.wake().await {
+                Wake::Channel(ChannelEvent::Answer(answer)) => Outcome::Answered(answer),
+                // asked for more before it answered: the channel refuses that where it can
+                Wake::Channel(ChannelEvent::Ready) => continue,
+                Wake::Channel(ChannelEvent::Closed { untouched: true }) => Outcome::Untouched,
+                Wake::Channel(ChannelEvent::Closed { untouched: false }) => {
+                    Outcome::Ended(self.exit_failure().await)
+                }
+                Wake::Channel(ChannelEvent::Broken(why)) => Outcome::Ended(Failure::BrokenChannel(why)),
+                Wake::Channel(ChannelEvent::InitError(body)) => Outcome::Ended(Failure::Reported(body)),
+                Wake::Exited(status) => self.answer_of_the_dead(status).await,
+                Wake::Deadline => Outcome::Ended(Failure::TimedOut(limit)),
+                Wake::Killed => Outcome::Ended(Failure::Node(InvokeError::ShuttingDown)),
+            };
+        }
+    }
+
+    /// A process may answer with its last breath: what is in the channel counts.
+    async fn answer_of_the_dead(&mut self, status: ExitStatus) -> Outcome {
+        match self.event_after_exit().await {
+            Some(ChannelEvent::Answer(answer)) => Outcome::Answered(answer),
+            Some(ChannelEvent::Closed { untouched: true }) => Outcome::Untouched,
+            _ => Outcome::Ended(Failure::Exited(ExitReason::from(status))),
+        }
+    }
+
+    /// What a process that ended while it initialised had to say.
+    async fn last_words(&mut self, status: ExitStatus) -> Failure {
+        match self.event_after_exit().await {
+            Some(ChannelEvent::InitError(body)) => Failure::Reported(body),
+            _ => Failure::Exited(ExitReason::from(status)),
+        }
+    }
+
+    async fn event_after_exit(&mut self) -> Option<ChannelEvent> {
+        let next = poll_fn(|cx| self.channel.poll_event(cx));
+        tokio::time::timeout(AFTER_EXIT, next).await.ok()
+    }
+
+    /// The channel is closed: the process ends now, by itself or by force.
+    async fn exit_failure(&mut self) -> Failure {
+        let exit = poll_fn(|cx| self.process.poll_exit(cx));
+        let status = match tokio::time::timeout(AFTER_EXIT, exit).await {
+            Ok(status) => status,
+            Err(_still_running) => self.process.end().await,
+        };
+        Failure::Exited(ExitReason::from(status))
+    }
+
+    /// The warm path's end: the instance is free before its caller hears the answer, and the log is
+    /// written after.
+    async fn answered(&mut self, job: Box<Job>, started: Instant, answer: Result<Bytes, Failure>) -> Next {
+        let duration = started.elapsed();
+        self.deadline = None;
+        self.output.drain_into(&mut self.journal).await;
+        let tail = if job.request.log_tail {
+            self.conclude(&job.id, duration, None)
+        } else {
+            None
+        };
+        let concluded = job.request.log_tail;
+        let id = Arc::clone(&job.id);
+        let next = self.pool.release(self.id, duration);
+        reply(&self.pool, *job, answer, tail);
+        if !concluded {
+            self.conclude(&id, duration, None);
+        }
+        self.journal.end();
+        self.journal.flush();
+        next
+    }
+
+    /// On the Runtime API the instance is free only when it asks for the next event; the answer does
+    /// not wait for that, unless the caller wants the log, which is complete only then.
+    async fn answered_until_ready(
+        &mut self,
+        job: Box<Job>,
+        started: Instant,
+        answer: Result<Bytes, Failure>,
+    ) -> Option<Next> {
+        let id = Arc::clone(&job.id);
+        let mut waiting = Some((job, answer));
+        if let Some((job, answer)) = waiting.take_if(|(job, _answer)| !job.request.log_tail) {
+            reply(&self.pool, *job, answer, None);
+        }
+        let ready = self.ready_again().await;
+        let duration = started.elapsed();
+        self.deadline = None;
+        self.output.drain_into(&mut self.journal).await;
+        let tail = self.conclude(&id, duration, None);
+        let next = ready.then(|| self.pool.release(self.id, duration));
+        if let Some((job, answer)) = waiting {
+            reply(&self.pool, *job, answer, tail);
+        }
+        self.journal.end();
+        self.journal.flush();
+        next
+    }
+
+    async fn ready_again(&mut self) -> bool {
+        loop {
+            match self.wake().await {
+                Wake::Channel(ChannelEvent::Ready) => return true,
+                Wake::Channel(ChannelEvent::Answer(_)) => {}
+                Wake::Channel(_) | Wake::Exited(_) | Wake::Deadline | Wake::Killed => return false,
+            }
+        }
+    }
+
+    /// The instance ends with this invocation.
+    pub(super) async fn failed(&mut self, job: Box<Job>, started: Instant, failure: Failure) {
+        let duration = match &failure {
+            Failure::TimedOut(limit) => *limit,
+            _ => started.elapsed(),
+        };
+        self.memory.measure(self.process.id(), Instant::now());
+        self.process.end().await;
+        self.rest_of_output().await;
+        if let Some(line) = failure.log_line(&job.id, &self.journal.now()) {
+            self.journal.end_line();
+            self.journal.say(LogKind::Platform, line);
+        }
+        let tail = self.conclude(&job.id, duration, failure.report_status());
+        self.pool.lost(self.id);
+        reply(&self.pool, *job, Err(failure), tail);
+    }
+
+    /// END and REPORT, after the last line.
+    fn conclude(&mut self, id: &str, duration: Duration, status: Option<String>) -> Option<Vec<u8>> {
+        if self.memory.measure(self.process.id(), Instant::now()) {
+            self.pool.learn_memory(self.memory.peak_bytes());
+        }
+        let report = Report {
+            request_id: id,
+            duration,
+            memory_mib: self.pool.spec.memory.get(),
+            peak_bytes: self.memory.peak_bytes(),
+            init: self.init.take(),
+            status,
+        };
+        conclude(&mut self.journal, &report);
+        self.journal.take_tail()
+    }
+
+    /// Waits for a job. None when the pool has let the instance go, or it is gone.
+    async fn idle(&mut self, jobs: &mut mpsc::Receiver<Box<Job>>) -> Option<Box<Job>> {
+        self.deadline = None;
+        poll_fn(|cx| {
+            if let Poll::Ready(job) = jobs.poll_recv(cx) {
+                return Poll::Ready(job);
+            }
+            match self.poll_wake(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(wake) => {
+                    self.note_idle_end(&wake);
+                    Poll::Ready(None)
+                }
+            }
+        })
+        .await
+    }
+
+    /// An idle instance that ends, or says what nobody asked, is not fit for the next event.
+    fn note_idle_end(&mut self, wake: &Wake) {
+        self.journal.end_line();
+        if let Wake::Exited(status) = wake {
+            let sentence = ExitReason::from(*status).sentence();
+            self.journal
+                .say(LogKind::Platform, format!("{sentence} (between invocations)"));
+        }
+    }
+
+    async fn rest_of_output(&mut self) {
+        let rest = poll_fn(|cx| self.output.poll_into(&mut self.journal, cx));
+        // a child that left the group may hold the pipe for ever
+        if tokio::time::timeout(AFTER_EXIT, rest).await.is_err() {
+            tracing::debug!(function = %self.pool.spec.arn, "an instance's output stays open after its end");
+        }
+    }
+
+    async fn wake(&mut self) -> Wake {
+        poll_fn(|cx| self.poll_wake(cx)).await
+    }
+
+    /// Everything that can happen to an instance. The channel comes first: an answer counts even if
+    /// the process is gone or its time is up in the same moment.
+    fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
+        loop {
+            if let Poll::Ready(event) = self.channel.poll_event(cx) {
+                return Poll::Ready(Wake::Channel(event));
+            }
+            // pending or ended: its end alone means nothing
+            let (Poll::Ready(()) | Poll::Pending) = self.output.poll_into(&mut self.journal, cx);
+            if let Poll::Ready(status) = self.process.poll_exit(cx) {
+                return Poll::Ready(Wake::Exited(status));
+            }
+            if self.killed.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Wake::Killed);
+            }
+            let flush_at = self.journal.flush_at();
+            let next = [self.deadline, flush_at].into_iter().flatten().min();
+            if self.alarm.poll(next, cx).is_pending() {
+                return Poll::Pending;
+            }
+            if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Poll::Ready(Wake::Deadline);
+            }
+            self.journal.flush();
+        }
+    }
+}
+
+/// START.
+pub(super) fn begin(journal: &mut Journal, pool: &Pool, job: &Job) {
+    journal.begin(&job.id, job.request.log_tail);
+    journal.say(LogKind::Start, start_line(&job.id, &pool.version));
+}
+
+/// END and REPORT.
+pub(super) fn conclude(journal: &mut Journal, report: &Report<'_>) {
+    journal.end_line();
+    journal.say(LogKind::End, end_line(report.request_id));
+    journal.say(LogKind::Report, report.line());
+}
+
+/// Answers a job in Lambda's terms.
+pub(super) fn reply(pool: &Pool, job: Job, answer: Result<Bytes, Failure>, log_tail: Option<Vec<u8>>) {
+    let (payload, error) = match answer {
+        Ok(payload) => (payload, None),
+        Err(Failure::Node(error)) => return job.answer(Err(error)),
+        Err(failure) => (failure.body(&job.id), Some(FunctionErrorKind::Unhandled)),
+    };
+    let executed_version = pool.spec.version();
+    job.answer(Ok(InvokeResponse {
+        payload,
+        error,
+        log_tail,
+        executed_version,
+    }));
+}

@@ -1,0 +1,181 @@
+//! Instances: one process each, from its start to its end, owned by one task.
+//!
+//! [`start`] waits for memory and a core, boots the process, lets it initialise, and hands over to
+//! the [driver](driver). What cannot start fails the invocations that wait for it.
+
+mod alarm;
+mod boot;
+mod driver;
+mod journal;
+mod lines;
+mod output;
+mod report;
+mod trace;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tradewind_observe::LogKind;
+
+use crate::error::InitFailure;
+use crate::failure::Failure;
+use crate::pool::{Job, MemoryMeter, Pool, Starting};
+use driver::Instance;
+use journal::Journal;
+use report::{Report, init_timeout_line};
+
+pub(crate) use crate::pool::YOUNG;
+
+/// Who wants to know whether the function initialises.
+pub(crate) type Proof = oneshot::Sender<Result<(), InitFailure>>;
+
+/// Starts an instance in a task of its own, which lives as long as the instance.
+pub(crate) fn start(starting: Starting, proof: Option<Proof>) {
+    let host = Arc::clone(&starting.pool().host);
+    host.tasks.spawn(life(starting, proof));
+}
+
+async fn life(mut starting: Starting, proof: Option<Proof>) {
+    let pool = Arc::clone(starting.pool());
+    let admitted = tokio::select! {
+        admitted = starting.admit(proof.is_none()) => admitted,
+        () = pool.host.kill.cancelled() => None,
+    };
+    let Some(claim) = admitted else { return };
+    let id = pool.host.instance_number();
+    let journal = new_journal(&pool);
+    let booted = match boot::boot(&pool, journal.stream()).await {
+        Ok(booted) => booted,
+        Err(failure) => return start_failed(starting, journal, failure, proof).await,
+    };
+    let mut instance = Instance::new(id, Arc::clone(&pool), booted, journal, MemoryMeter::new(claim));
+    match instance
+        .initialise(Instant::now() + pool.host.init_limit, &mut starting)
+        .await
+    {
+        Ok(()) => {
+            let (sender, jobs) = mpsc::channel(1);
+            let next = pool.joined(id, sender, instance.init_duration());
+            drop(starting);
+            prove(proof, Ok(()));
+            instance.run(jobs, next).await;
+        }
+        Err(Failure::TimedOut(limit)) => {
+            let mut journal = instance.end().await;
+            journal.say(LogKind::Platform, init_timeout_line(limit));
+            match proof {
+                Some(proof) => start_failed(starting, journal, Failure::TimedOut(limit), Some(proof)).await,
+                None => second_try(starting, journal).await,
+            }
+        }
+        Err(failure) => {
+            let journal = instance.end().await;
+            start_failed(starting, journal, failure, proof).await;
+        }
+    }
+}
+
+/// Lambda gives up on an initialisation after ten seconds and repeats it as part of the first
+/// invocation, under the function's own timeout.
+async fn second_try(mut starting: Starting, mut journal: Journal) {
+    let pool = Arc::clone(starting.pool());
+    let claim = pool.host.memory.claim(None);
+    let (Some(claim), Some(job)) = (claim, pool.take_job()) else {
+        return journal.settle().await;
+    };
+    let (id, started) = (pool.host.instance_number(), Instant::now());
+    let timeout = pool.spec.timeout.as_duration();
+    driver::begin(&mut journal, &pool, &job);
+    let booted = match boot::boot(&pool, journal.stream()).await {
+        Ok(booted) => booted,
+        Err(failure) => return fail_job(&pool, &mut journal, *job, &failure, started.elapsed()),
+    };
+    let mut instance = Instance::new(id, Arc::clone(&pool), booted, journal, MemoryMeter::new(claim));
+    let initialised = instance.initialise(started + timeout, &mut starting).await;
+    instance.forget_init();
+    drop(starting);
+    match initialised {
+        Ok(()) => {
+            let (sender, jobs) = mpsc::channel(1);
+            pool.joined_busy(id, sender);
+            match instance.invoke(job, started).await {
+                Some(next) => instance.run(jobs, next).await,
+                None => drop(instance.end().await),
+            }
+        }
+        Err(failure) => {
+            let failure = match failure {
+                Failure::TimedOut(_) => Failure::TimedOut(timeout),
+                other => other,
+            };
+            instance.failed(job, started, failure).await;
+            drop(instance.end().await);
+        }
+    }
+}
+
+/// Tells those who waited for this start.
+async fn start_failed(starting: Starting, mut journal: Journal, failure: Failure, proof: Option<Proof>) {
+    let pool = Arc::clone(starting.pool());
+    match proof {
+        Some(proof) => {
+            let log = journal.take_init_lines();
+            prove(Some(proof), Err(failure.into_init_failure(log)));
+        }
+        None => {
+            for job in pool.start_failed(&failure) {
+                driver::begin(&mut journal, &pool, &job);
+                fail_job(&pool, &mut journal, *job, &failure, Duration::ZERO);
+            }
+        }
+    }
+    drop(starting);
+    journal.settle().await;
+}
+
+/// The lines and the answer of an invocation that found no instance to run in.
+fn fail_job(pool: &Pool, journal: &mut Journal, job: Job, failure: &Failure, duration: Duration) {
+    if let Some(line) = failure.log_line(&job.id, &journal.now()) {
+        journal.say(LogKind::Platform, line);
+    }
+    let report = Report {
+        request_id: &job.id,
+        duration,
+        memory_mib: pool.spec.memory.get(),
+        peak_bytes: 0,
+        init: None,
+        status: failure.report_status(),
+    };
+    driver::conclude(journal, &report);
+    let tail = journal.take_tail();
+    driver::reply(pool, job, Err(failure.clone()), tail);
+    journal.end();
+}
+
+fn prove(proof: Option<Proof>, result: Result<(), InitFailure>) {
+    if let Some(proof) = proof {
+        // whoever asked may have gone away; the instance is there for a deploy all the same
+        drop(proof.send(result));
+    }
+}
+
+fn new_journal(pool: &Pool) -> Journal {
+    let host = &pool.host;
+    let date = host
+        .clock
+        .now()
+        .to_rfc3339()
+        .chars()
+        .take(10)
+        .collect::<String>()
+        .replace('-', "/");
+    let stream = format!("{date}/[{}]{}", pool.version, uuid::Uuid::new_v4().simple());
+    Journal::new(
+        host.logs.clone(),
+        host.clock.clone(),
+        Arc::clone(&pool.spec.log_group),
+        stream.into(),
+    )
+}

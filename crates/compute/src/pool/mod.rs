@@ -1,0 +1,427 @@
+//! A pool: the instances of one function version on this node, and the queue in front of them.
+//!
+//! An invocation takes the instance that was used last (its caches are warm, and the others can be
+//! let go). When none is idle it waits in the queue, where a freed instance and a starting one race
+//! for it; [`scaling`] says when a start is worth it. An instance that is freed takes the next
+//! invocation itself, without going through the idle list.
+//!
+//! A pool is closed when its function is replaced, removed, or the engine stops. What runs then
+//! finishes; what waits goes to the successor.
+//!
+//! # Invariants
+//! - Every job is answered exactly once.
+//! - An instance is in one place: idle, busy (its driver holds a job), or starting.
+//! - The lock is held for a few lines and never while calling out.
+
+mod backlog;
+mod gate;
+mod job;
+mod memory;
+mod scaling;
+mod start;
+
+pub(crate) use backlog::Backlogs;
+pub(crate) use gate::{Account, Gate};
+pub(crate) use job::Job;
+pub(crate) use memory::{MemoryBudget, MemoryClaim, MemoryMeter};
+pub(crate) use start::{Starting, YOUNG};
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::error::{InvokeError, ThrottleReason};
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::instance;
+use crate::spec::{FunctionSpec, FunctionStatus};
+use scaling::{Estimate, Load};
+
+/// How long an invocation waits at most for an instance.
+const QUEUE_LIMIT: Duration = Duration::from_secs(60);
+/// A start is taken to cost so much before one was seen.
+const UNKNOWN_COLD_START: Duration = Duration::from_millis(100);
+/// So many starts that fail one after the other fail for all who wait.
+const FAILS_FOR_ALL: u32 = 3;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) spec: FunctionSpec,
+    pub(crate) host: Arc<Host>,
+    /// The function's ARN without and with its version.
+    pub(crate) arns: [Box<str>; 2],
+    /// Its version, as log lines print it.
+    pub(crate) version: Box<str>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    instances: HashMap<u64, Member>,
+    /// Least recently used first.
+    idle: Vec<(u64, Instant)>,
+    queue: VecDeque<Box<Job>>,
+    starting: usize,
+    young_starts: usize,
+    service_time: Estimate,
+    cold_start: Estimate,
+    /// Since when the queue has not been empty.
+    backlog_since: Option<Instant>,
+    /// Whether the supervisor looks after the queue.
+    watched: bool,
+    measured_bytes: Option<u64>,
+    failed_starts: u32,
+    failed_at: Option<Instant>,
+    last_failure: Option<String>,
+    closed: Option<Closed>,
+}
+
+/// An instance as its pool sees it. Without this its driver stops once it is idle.
+#[derive(Debug)]
+struct Member {
+    jobs: mpsc::Sender<Box<Job>>,
+    busy_since: Option<Instant>,
+}
+
+/// Why a pool takes no more.
+#[derive(Clone, Debug)]
+pub(crate) enum Closed {
+    /// Another has taken its place.
+    Replaced(Arc<Pool>),
+    /// The function is gone.
+    Removed,
+    /// The engine stops.
+    Stopping,
+}
+
+/// What an instance does next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// It runs this.
+    Serve(Box<Job>),
+    /// It waits.
+    Idle,
+    /// It ends.
+    Stop,
+}
+
+impl Pool {
+    pub(crate) fn new(spec: FunctionSpec, host: Arc<Host>) -> Arc<Self> {
+        let arns = [spec.arn.unqualified(), spec.arn.qualified(spec.version())];
+        let arns = arns.map(|arn| arn.to_string().into());
+        let version = spec.version().to_string().into();
+        Arc::new(Self {
+            spec,
+            host,
+            arns,
+            version,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Takes an invocation. It is answered, whatever happens.
+    pub(crate) fn submit(self: &Arc<Self>, job: Box<Job>) {
+        let mut pool = Arc::clone(self);
+        let mut waiting = job;
+        while let Err((job, closed)) = pool.accept(waiting) {
+            match closed {
+                Closed::Replaced(successor) => {
+                    pool = successor;
+                    waiting = job;
+                }
+                Closed::Removed | Closed::Stopping => return job.answer(Err(pool.refusal(&closed))),
+            }
+        }
+    }
+
+    /// A job that its instance did not get to see.
+    pub(crate) fn give_back(self: &Arc<Self>, mut job: Box<Job>) {
+        job.returned += 1;
+        self.submit(job);
+    }
+
+    /// What the instance does after it has initialised.
+    pub(crate) fn joined(&self, id: u64, jobs: mpsc::Sender<Box<Job>>, cold_start: Duration) -> Next {
+        let mut state = self.state();
+        state.cold_start.learn(cold_start);
+        state.failed_starts = 0;
+        state.last_failure = None;
+        state.instances.insert(
+            id,
+            Member {
+                jobs,
+                busy_since: None,
+            },
+        );
+        state.next_for(id)
+    }
+
+    /// An instance that initialised as part of an invocation, which it runs now.
+    pub(crate) fn joined_busy(&self, id: u64, jobs: mpsc::Sender<Box<Job>>) {
+        let member = Member {
+            jobs,
+            busy_since: Some(Instant::now()),
+        };
+        self.state().instances.insert(id, member);
+    }
+
+    /// What the instance does after an invocation that took `service_time`.
+    pub(crate) fn release(&self, id: u64, service_time: Duration) -> Next {
+        let mut state = self.state();
+        state.service_time.learn(service_time);
+        state.next_for(id)
+    }
+
+    /// The instance is gone. Nothing is sent to it after this.
+    pub(crate) fn lost(self: &Arc<Self>, id: u64) {
+        {
+            let mut state = self.state();
+            state.instances.remove(&id);
+            state.idle.retain(|(idle, _since)| *idle != id);
+        }
+        self.scale();
+    }
+
+    /// A start failed: those whose fault it is now. When starts keep failing that is all who wait.
+    pub(crate) fn start_failed(&self, failure: &Failure) -> VecDeque<Box<Job>> {
+        let mut state = self.state();
+        state.failed_starts = state.failed_starts.saturating_add(1);
+        state.failed_at = Some(Instant::now());
+        let error = failure.clone().into_init_failure(Vec::new());
+        state.last_failure = Some(error.to_string());
+        let hopeless = state.failed_starts >= FAILS_FOR_ALL && state.instances.is_empty();
+        let count = if hopeless { state.queue.len() } else { 1 };
+        let failed = (0..count).filter_map(|_| state.queue.pop_front()).collect();
+        state.mark_backlog();
+        failed
+    }
+
+    /// The next job, for a start that goes on under that job's own timeout.
+    pub(crate) fn take_job(&self) -> Option<Box<Job>> {
+        let mut state = self.state();
+        let job = state.queue.pop_front();
+        state.mark_backlog();
+        job
+    }
+
+    /// Learns what an instance uses.
+    pub(crate) fn learn_memory(&self, bytes: u64) {
+        let mut state = self.state();
+        state.measured_bytes = Some(state.measured_bytes.unwrap_or_default().max(bytes));
+    }
+
+    /// Takes no more, stops what is idle, and sends on what waits. What runs finishes.
+    pub(crate) fn close(self: &Arc<Self>, reason: Closed) {
+        let waiting = {
+            let mut state = self.state();
+            state.closed = Some(reason);
+            for (id, _since) in std::mem::take(&mut state.idle) {
+                state.instances.remove(&id);
+            }
+            state.backlog_since = None;
+            std::mem::take(&mut state.queue)
+        };
+        for job in waiting {
+            self.submit(job);
+        }
+    }
+
+    /// Starts instances if that pays.
+    pub(crate) fn scale(self: &Arc<Self>) {
+        let starts = {
+            let mut state = self.state();
+            if state.queue.is_empty() || state.closed.is_some() {
+                return;
+            }
+            let starts = self.load(&state).starts_wanted();
+            state.starting += starts;
+            state.young_starts += starts;
+            starts
+        };
+        for _ in 0..starts {
+            instance::start(Starting::counted(Arc::clone(self)), None);
+        }
+    }
+
+    /// The supervisor's look at a pool with a backlog. False when there is none any more.
+    pub(crate) fn tick(self: &Arc<Self>, now: Instant) -> bool {
+        let (expired, watched) = {
+            let mut state = self.state();
+            let expired = state.take_expired(now);
+            state.watched = !state.queue.is_empty();
+            (expired, state.watched)
+        };
+        for job in expired {
+            job.answer(Err(InvokeError::Throttled {
+                reason: ThrottleReason::NodeCapacity,
+            }));
+        }
+        self.scale();
+        watched
+    }
+
+    /// Lets go what has been idle since before `before`.
+    pub(crate) fn reap(&self, before: Instant) {
+        let mut state = self.state();
+        let old = state
+            .idle
+            .iter()
+            .take_while(|(_id, since)| *since < before)
+            .count();
+        for (id, _since) in state.idle.drain(..old).collect::<Vec<_>>() {
+            state.instances.remove(&id);
+        }
+    }
+
+    /// Since when its least recently used instance has been idle.
+    pub(crate) fn oldest_idle(&self) -> Option<Instant> {
+        self.state().idle.first().map(|(_id, since)| *since)
+    }
+
+    /// Lets its least recently used idle instance go.
+    pub(crate) fn evict(&self) {
+        let mut state = self.state();
+        if !state.idle.is_empty() {
+            let (id, _since) = state.idle.remove(0);
+            state.instances.remove(&id);
+        }
+    }
+
+    pub(crate) fn status(&self) -> FunctionStatus {
+        let state = self.state();
+        FunctionStatus {
+            arn: self.spec.arn.clone(),
+            runtime: self.spec.runtime.clone(),
+            idle: state.idle.len(),
+            busy: state.instances.len() - state.idle.len(),
+            starting: state.starting,
+            queued: state.queue.len(),
+            failed_starts: state.failed_starts,
+            last_failure: state.last_failure.clone(),
+        }
+    }
+
+    /// Dispatches or queues a job, unless the pool is closed.
+    fn accept(self: &Arc<Self>, job: Box<Job>) -> Result<(), (Box<Job>, Closed)> {
+        let (first, watch) = {
+            let mut state = self.state();
+            if let Some(closed) = &state.closed {
+                return Err((job, closed.clone()));
+            }
+            let Some(job) = state.dispatch(job) else {
+                return Ok(());
+            };
+            state.queue.push_back(job);
+            state.mark_backlog();
+            let watch = !std::mem::replace(&mut state.watched, true);
+            (state.queue.len() == 1, watch)
+        };
+        if first {
+            self.scale();
+        }
+        if watch {
+            self.host.backlogs.watch(Arc::clone(self));
+        }
+        Ok(())
+    }
+
+    fn load(&self, state: &State) -> Load {
+        let now = Instant::now();
+        let age = |member: &Member| Some(now.duration_since(member.busy_since?));
+        Load {
+            queued: state.queue.len(),
+            running: state.instances.values().filter_map(age).collect(),
+            starting: state.starting,
+            young_starts: state.young_starts,
+            service_time: state.service_time.get(),
+            cold_start: state.cold_start.get().unwrap_or(UNKNOWN_COLD_START),
+            backlog: state
+                .backlog_since
+                .map(|since| now.duration_since(since))
+                .unwrap_or_default(),
+            cores: self.host.cores,
+            cores_idle: self.host.cores_idle.load(Ordering::Relaxed),
+        }
+    }
+
+    fn refusal(&self, closed: &Closed) -> InvokeError {
+        match closed {
+            Closed::Stopping => InvokeError::ShuttingDown,
+            Closed::Removed | Closed::Replaced(_) => InvokeError::NotFound {
+                function: self.spec.arn.to_string(),
+            },
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Gives the job to the instance that was used last, or back.
+    fn dispatch(&mut self, mut job: Box<Job>) -> Option<Box<Job>> {
+        while let Some((id, _since)) = self.idle.pop() {
+            let Some(member) = self.instances.get_mut(&id) else {
+                continue;
+            };
+            let since = job.submitted;
+            match member.jobs.try_send(job) {
+                Ok(()) => {
+                    member.busy_since = Some(since);
+                    return None;
+                }
+                // its driver has just ended, and is about to say so
+                Err(mpsc::error::TrySendError::Closed(back) | mpsc::error::TrySendError::Full(back)) => {
+                    job = back
+                }
+            }
+        }
+        Some(job)
+    }
+
+    fn next_for(&mut self, id: u64) -> Next {
+        if self.closed.is_some() {
+            self.instances.remove(&id);
+            return Next::Stop;
+        }
+        let job = self.queue.pop_front();
+        self.mark_backlog();
+        let now = Instant::now();
+        let Some(member) = self.instances.get_mut(&id) else {
+            return Next::Stop;
+        };
+        match job {
+            Some(job) => {
+                member.busy_since = Some(now);
+                Next::Serve(job)
+            }
+            None => {
+                member.busy_since = None;
+                self.idle.push((id, now));
+                Next::Idle
+            }
+        }
+    }
+
+    fn mark_backlog(&mut self) {
+        if self.queue.is_empty() {
+            self.backlog_since = None;
+        } else if self.backlog_since.is_none() {
+            self.backlog_since = Some(Instant::now());
+        }
+    }
+
+    fn take_expired(&mut self, now: Instant) -> VecDeque<Box<Job>> {
+        let expired = |job: &Job| now.duration_since(job.submitted) > QUEUE_LIMIT;
+        let count = self.queue.iter().take_while(|job| expired(job)).count();
+        let jobs = self.queue.drain(..count).collect();
+        self.mark_backlog();
+        jobs
+    }
+}

@@ -1,0 +1,142 @@
+//! Which functions there are: name → versions → pools.
+//!
+//! Lookup borrows the ARN it is given: the warm path allocates nothing for it. A function's versions
+//! are a short list, searched in order.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tradewind_model::{AccountId, FunctionArn, FunctionName, Qualifier, Region};
+
+use crate::pool::{Account, Gate, Pool};
+
+/// All deployed function versions.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    account: Arc<Account>,
+    functions: RwLock<HashMap<FunctionName, Vec<Function>>>,
+}
+
+/// One function; the same name may be in other regions and accounts, too.
+#[derive(Debug)]
+struct Function {
+    region: Region,
+    account: AccountId,
+    gate: Arc<Gate>,
+    versions: Vec<Arc<Pool>>,
+}
+
+impl Function {
+    fn is(&self, arn: &FunctionArn) -> bool {
+        self.region == arn.region && self.account == arn.account
+    }
+
+    fn position(&self, arn: &FunctionArn) -> Option<usize> {
+        self.versions
+            .iter()
+            .position(|pool| same_version(&pool.spec.arn, arn))
+    }
+}
+
+/// No qualifier means `$LATEST`.
+fn same_version(one: &FunctionArn, other: &FunctionArn) -> bool {
+    version(one) == version(other)
+}
+
+fn version(arn: &FunctionArn) -> Option<&Qualifier> {
+    arn.qualifier
+        .as_ref()
+        .filter(|qualifier| **qualifier != Qualifier::Latest)
+}
+
+impl Registry {
+    pub(crate) fn new(account: Arc<Account>) -> Self {
+        Self {
+            account,
+            functions: RwLock::default(),
+        }
+    }
+
+    /// The pool of a version, and the gate of its function.
+    pub(crate) fn find(&self, arn: &FunctionArn) -> Option<(Arc<Pool>, Arc<Gate>)> {
+        let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);
+        let function = functions
+            .get(&arn.name)?
+            .iter()
+            .find(|function| function.is(arn))?;
+        let pool = function.versions.get(function.position(arn)?)?;
+        Some((Arc::clone(pool), Arc::clone(&function.gate)))
+    }
+
+    /// Puts a pool in place of the one for the same version, which is returned.
+    pub(crate) fn put(&self, pool: Arc<Pool>) -> Option<Arc<Pool>> {
+        let mut functions = self.functions.write().unwrap_or_else(PoisonError::into_inner);
+        let arn = &pool.spec.arn;
+        let of_name = functions.entry(arn.name.clone()).or_default();
+        let index = match of_name.iter().position(|function| function.is(arn)) {
+            Some(index) => index,
+            None => {
+                of_name.push(Function {
+                    region: arn.region.clone(),
+                    account: arn.account.clone(),
+                    gate: Gate::new(Arc::clone(&self.account)),
+                    versions: Vec::new(),
+                });
+                of_name.len() - 1
+            }
+        };
+        let function = of_name.get_mut(index)?;
+        function.gate.reserve(pool.spec.reserved_concurrency);
+        match function
+            .position(arn)
+            .and_then(|at| function.versions.get_mut(at))
+        {
+            Some(place) => Some(std::mem::replace(place, pool)),
+            None => {
+                function.versions.push(pool);
+                None
+            }
+        }
+    }
+
+    /// Takes a version out.
+    pub(crate) fn remove(&self, arn: &FunctionArn) -> Option<Arc<Pool>> {
+        let mut functions = self.functions.write().unwrap_or_else(PoisonError::into_inner);
+        let of_name = functions.get_mut(&arn.name)?;
+        let function = of_name.iter_mut().find(|function| function.is(arn))?;
+        let removed = function.versions.remove(function.position(arn)?);
+        of_name.retain(|function| !function.versions.is_empty());
+        if of_name.is_empty() {
+            functions.remove(&arn.name);
+        }
+        Some(removed)
+    }
+
+    /// Every pool.
+    pub(crate) fn all(&self) -> Vec<Arc<Pool>> {
+        let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);
+        functions
+            .values()
+            .flatten()
+            .flat_map(|function| function.versions.iter().cloned())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_qualifier_means_latest() {
+        let arn = |text: &str| text.parse::<FunctionArn>().unwrap();
+        let plain = arn("arn:aws:lambda:us-east-1:000000000000:function:f");
+        let latest = plain.qualified(Qualifier::Latest);
+        assert!(same_version(&plain, &latest) && same_version(&latest, &plain));
+        assert!(!same_version(&plain, &plain.qualified(Qualifier::Version(1))));
+        assert!(!same_version(
+            &plain,
+            &plain.qualified(Qualifier::Alias("live".into()))
+        ));
+    }
+}

@@ -1,0 +1,8 @@
+//! The engine with real processes: what functions do, good and bad, and what their callers see.
+
+mod custom_runtimes;
+mod faults;
+mod lifecycle;
+mod node;
+mod scaling;
+mod semantics;
