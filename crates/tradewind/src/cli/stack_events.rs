@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anstream::adapter::strip_str;
 use serde::Deserialize;
 use tradewind_deploy::diagnostic::{Diagnostic, Diagnostics};
 use tradewind_deploy::serverless::{Project, Template};
@@ -163,12 +164,16 @@ impl StackHistory {
 fn diagnose(event: &ResourceEvent, origin: Option<Origin<'_>>) -> Diagnostic {
     let reason = event.reason.as_deref().unwrap_or("the node gives no reason");
     let mut lines = reason.lines();
-    let first = shorten_paths(lines.next().unwrap_or_default());
-    // What follows is the log of an instance that did not come up.
-    let rest: String = lines
-        .map(|line| format!("\n  {}", tidy(line.strip_prefix("  ").unwrap_or(line))))
-        .collect();
-    locate(&event.logical_id, &[], &format!("{first}{rest}"), origin)
+    let mut message = shorten_paths(lines.next().unwrap_or_default());
+    // What follows is the log of an instance that did not come up; it often repeats its error.
+    for line in lines {
+        let line = tidy(line.strip_prefix("  ").unwrap_or(line));
+        let text = strip_str(&line).to_string();
+        if !message.contains(text.trim_start_matches("error ")) {
+            message += &format!("\n  {line}");
+        }
+    }
+    locate(&event.logical_id, &[], &message, origin)
 }
 
 /// What is wrong with a template, at its places in the project.
@@ -252,8 +257,6 @@ pub(crate) async fn follow(
 
 #[cfg(test)]
 mod tests {
-    use anstream::adapter::strip_str;
-
     use super::*;
 
     fn event(logical_id: &str, status: &str, reason: Option<&str>) -> ResourceEvent {
@@ -301,6 +304,17 @@ mod tests {
         let text = strip_str(&failure.render()).to_string();
         assert_eq!(text, "error: `CartLambdaFunction`: SyntaxError: no");
         assert_eq!(failure.exit_code(), 1);
+    }
+
+    #[test]
+    fn the_log_of_a_failed_start_is_shown_without_repetition() {
+        let reason = "does not initialise: SyntaxError: no\n  \
+                      2026-11-21T00:32:29.158Z\tundefined\tERROR\tSyntaxError: no\n  File \"a.py\"\n    x = (";
+        let text = diagnose(&event("F", "UPDATE_FAILED", Some(reason)), None).to_string();
+        assert_eq!(
+            text,
+            "`F`: does not initialise: SyntaxError: no\n  File \"a.py\"\n    x = ("
+        );
     }
 
     #[test]

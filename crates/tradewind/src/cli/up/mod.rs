@@ -96,6 +96,7 @@ async fn live(
     let mut tail = node.logs().subscribe();
     // Watching begins before the first deployment, so that no save falls between the two.
     let mut watch = Watch::start(workspace.dir(), data_dir)?;
+    output::progress(&format!("deploying {} ...", workspace.dir().display()));
     let mut applied = apply(node, workspace).await?;
     project::warn_once(&applied.warnings, told);
     watch.refresh(&applied.watched);
@@ -109,6 +110,7 @@ async fn live(
             item = tail.next() => screen.log(item)?,
             first = watch.changed(), if reload.is_none() => {
                 saved_at = first;
+                tracing::debug!("something was saved, looking what it changes");
                 watch.refresh(&applied.watched);
                 reload = Some(Box::pin(apply(node, workspace)));
             }
@@ -139,6 +141,8 @@ async fn poll(reload: &mut Option<Reload<'_>>) -> Result<Applied, Failure> {
 struct Screen {
     functions: Vec<Function>,
     format: LogFormat,
+    /// The last save did not work.
+    broken: bool,
 }
 
 impl Screen {
@@ -146,6 +150,7 @@ impl Screen {
         let mut screen = Self {
             functions: Vec::new(),
             format: LogFormat::new(TimeZone::system()),
+            broken: false,
         };
         screen.update(node, applied).await?;
         Ok(screen)
@@ -201,13 +206,17 @@ impl Screen {
 
     async fn reloaded(&mut self, node: &Node, applied: &Applied, took: Duration) -> Result<(), Failure> {
         let others = self.update(node, applied).await?;
-        if let Some(summary) = applied.summary() {
-            output::note(&format!("{GOOD}{summary}{GOOD:#} in {} ms", took.as_millis()));
+        let was_broken = std::mem::take(&mut self.broken);
+        match applied.summary() {
+            Some(summary) => output::note(&format!("{GOOD}{summary}{GOOD:#} in {} ms", took.as_millis())),
+            None if was_broken => output::note(&format!("{GOOD}repaired{GOOD:#}: this is what runs")),
+            None => {}
         }
         if others { self.print_functions() } else { Ok(()) }
     }
 
-    fn broken(&self, failure: &Failure) {
+    fn broken(&mut self, failure: &Failure) {
+        self.broken = true;
         output::failure(failure);
         output::note(&format!(
             "{STRONG}the last version that worked goes on running{STRONG:#}"
