@@ -155,12 +155,13 @@ impl<'a> Context<'a> {
     /// Makes the build directory, which git need not know about.
     pub(crate) fn build_dir(&self) -> Result<PathBuf, Diagnostics> {
         let folder = stamp::build_dir(self.root());
-        let made =
-            std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(folder.join(".gitignore"), "*\n"));
-        match made {
-            Ok(()) => Ok(folder),
-            Err(cause) => Err(cannot_write(&folder, &cause)),
+        let ignored = folder.join(".gitignore");
+        if !ignored.is_file() {
+            std::fs::create_dir_all(&folder)
+                .and_then(|()| std::fs::write(&ignored, "*\n"))
+                .map_err(|cause| cannot_write(&folder, &cause))?;
         }
+        Ok(folder)
     }
 }
 

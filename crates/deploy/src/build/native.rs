@@ -100,7 +100,8 @@ async fn cargo(
     folder: &Path,
 ) -> Result<(), Diagnostics> {
     let root = context.root();
-    let sources = sources(folder)?;
+    let sources = list_sources(folder)?;
+    let locked = folder.join("Cargo.lock").is_file();
     built.watched.extend(sources.iter().cloned());
     built.watched.extend(
         sources
@@ -111,16 +112,18 @@ async fn cargo(
     let name = format!("rust-{}", context.slug());
     let output = context.build_dir()?.join(&name).join("bootstrap");
     let stamp = Stamp::of(root, &name);
-    let fingerprint = sources
-        .iter()
-        .fold(Fingerprint::default(), |all, source| all.file(source))
-        .finish();
-    if !(stamp.is(&fingerprint) && output.is_file()) {
+    if !(stamp.is(&fingerprint(&sources)) && output.is_file()) {
         let executables = compile(context, folder).await?;
         let binary = choose(function, &executables).map_err(|problem| Diagnostics::from(*problem))?;
         let written = |cause| cannot_write(&output, &cause);
         place(binary, &output).map_err(written)?;
-        stamp.write(&fingerprint).map_err(written)?;
+        // The first build writes a lock file, which is one of the inputs from then on.
+        let now = if folder.join("Cargo.lock").is_file() == locked {
+            sources
+        } else {
+            list_sources(folder)?
+        };
+        stamp.write(&fingerprint(&now)).map_err(written)?;
     }
     built.made.push(PreparedFile {
         path_in_package: "bootstrap".to_owned(),
@@ -130,7 +133,14 @@ async fn cargo(
     Ok(())
 }
 
-fn sources(folder: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
+fn fingerprint(sources: &[PathBuf]) -> String {
+    let inputs = sources.iter();
+    inputs
+        .fold(Fingerprint::default(), |all, source| all.file(source))
+        .finish()
+}
+
+fn list_sources(folder: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
     let mut rules = Rules::with_defaults();
     for left_out in ["**/target/**", "**/node_modules/**"] {
         rules.exclude_always(left_out);
@@ -214,7 +224,7 @@ mod tests {
 
     /// A cargo that "builds" two binaries and says so.
     const CARGO: &str = r#"
-        echo run >> ../cargo.log; mkdir -p target/release
+        echo run >> ../cargo.log; mkdir -p target/release; touch Cargo.lock
         for name in api worker; do
           echo $name > target/release/$name
           echo "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"$name\"},\"executable\":\"$PWD/target/release/$name\"}"

@@ -141,7 +141,10 @@ async fn is_in_interpreter(context: Context<'_>, function: &ProjectFunction, mod
 fn about_module(function: &ProjectFunction, module: &MissingModule, in_interpreter: bool) -> Diagnostic {
     let MissingModule { name, importer, .. } = module;
     let what = format!("`{name}`, which is not in the package");
-    let advice = python_modules::advice(name, function.runtime.as_str());
+    let advice = match &module.beside {
+        Some(statement) => format!("modules are looked for from the top of the package: write `{statement}`"),
+        None => python_modules::advice(name, function.runtime.as_str()),
+    };
     let diagnostic = if in_interpreter {
         Diagnostic::warning(format!(
             "`{importer}` imports {what} but installed on this machine"

@@ -8,6 +8,8 @@ use super::python_modules::is_standard;
 use crate::diagnostic::Span;
 use crate::package::PreparedFile;
 
+/// What a plugin adds to packages it has zipped twice; ours are not, and handlers do without it.
+const UNZIPPER: &str = "unzip_requirements";
 /// More files than these are not looked into.
 const MAX_FILES: usize = 2_000;
 
@@ -22,6 +24,8 @@ pub(super) struct MissingModule {
     pub(super) span: Span,
     /// Whether loading the handler certainly runs the import.
     pub(super) certain: bool,
+    /// The statement that would find a module of that name beside the importing file.
+    pub(super) beside: Option<String>,
 }
 
 /// The missing modules, each once.
@@ -63,6 +67,9 @@ impl<'a> Search<'a> {
             let Some(base) = base(&file.path_in_package, &import) else {
                 continue;
             };
+            if import.top() == UNZIPPER {
+                continue;
+            }
             if !self.exists(&import, &base) {
                 self.report(file, &import, certain);
             } else if import.level > 0 || !self.vendored {
@@ -114,12 +121,23 @@ impl<'a> Search<'a> {
         paths.into_iter().filter_map(move |path| files.get(&path))
     }
 
+    /// Python looks from the top of the package, not from the folder of the importing file.
+    fn beside(&self, file: &PreparedFile, import: &Import) -> Option<String> {
+        let (folder, _) = file.path_in_package.rsplit_once('/')?;
+        let top = import.top();
+        let path = format!("{folder}/{top}");
+        let is_there = self.files.has_folder(&path) || self.files.get(&format!("{path}.py")).is_some();
+        let package = folder.replace('/', ".");
+        (is_there && import.level == 0).then(|| format!("from {package} import {top}"))
+    }
+
     fn report(&mut self, file: &PreparedFile, import: &Import, certain: bool) {
         let name = if import.level == 0 {
             import.top().to_owned()
         } else {
             format!("{}{}", ".".repeat(import.level), import.module)
         };
+        let beside = self.beside(file, import);
         let known = self.found.iter_mut().find(|known| known.name == name);
         match known {
             Some(known) => known.certain |= certain,
@@ -132,6 +150,7 @@ impl<'a> Search<'a> {
                     column: import.column,
                 },
                 certain,
+                beside,
             }),
         }
     }

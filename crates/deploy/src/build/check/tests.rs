@@ -190,6 +190,18 @@ fn missing_python_modules_are_found_through_the_projects_files() {
 }
 
 #[tokio::test]
+async fn a_module_beside_the_handler_needs_its_package() {
+    let workspace = Workspace::new(
+        &[("src/app.py", "import util\ndef h(): pass"), ("src/util.py", "")],
+        vec![function("x", "python3.12", "src/app.h")],
+    );
+    let mut findings = findings(&workspace);
+    python_modules(workspace.context(), &mut findings).await;
+    let hint = findings.diagnostics[0].hint.as_deref().unwrap();
+    assert!(hint.ends_with("write `from src import util`"), "{hint}");
+}
+
+#[tokio::test]
 async fn the_interpreter_is_asked_for_what_is_missing() {
     let workspace = Workspace::new(
         &[("app.py", "import here, gone\ndef h(): pass")],
