@@ -16,6 +16,7 @@ pub struct Tools {
     path: OsString,
     cache_dir: PathBuf,
     interpreters: BTreeMap<Box<str>, PathBuf>,
+    left_out: Vec<PathBuf>,
     known: Arc<std::sync::Mutex<Known>>,
     lock: Arc<Mutex<()>>,
 }
@@ -37,6 +38,7 @@ impl Tools {
             path: path.into(),
             cache_dir: cache_dir.into(),
             interpreters: BTreeMap::new(),
+            left_out: Vec::new(),
             known: Arc::default(),
             lock: Arc::new(Mutex::new(())),
         }
@@ -47,6 +49,20 @@ impl Tools {
     pub fn with_interpreter(mut self, runtime: &Runtime, program: impl Into<PathBuf>) -> Self {
         self.interpreters.insert(runtime.as_str().into(), program.into());
         self
+    }
+
+    /// Names a folder that never goes into a package although it may lie in the project: a node's data. The
+    /// cache and `.tradewind` never do either.
+    #[must_use]
+    pub fn leaving_out(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.left_out.push(folder.into());
+        self
+    }
+
+    /// The folders that never go into a package.
+    pub(crate) fn left_out(&self) -> impl Iterator<Item = &Path> {
+        let named = self.left_out.iter().map(PathBuf::as_path);
+        named.chain([self.cache_dir()])
     }
 
     /// The search path programs are found on.

@@ -200,15 +200,13 @@ fn rules(context: Context<'_>, built: &Built) -> Rules {
         rules.exclude(pattern);
     }
     rules.exclude_always(".tradewind/**");
-    let data = context
-        .tools
-        .cache_dir()
-        .parent()
-        .unwrap_or(context.tools.cache_dir());
-    if let Ok(inside) = data.strip_prefix(context.root())
-        && !inside.as_os_str().is_empty()
-    {
-        rules.exclude_always(&format!("{}/**", glob::escaped(&inside.display().to_string())));
+    for folder in context.tools.left_out() {
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        if let Ok(inside) = folder.strip_prefix(context.root())
+            && !inside.as_os_str().is_empty()
+        {
+            rules.exclude_always(&format!("{}/**", glob::escaped(&inside.display().to_string())));
+        }
     }
     rules
 }

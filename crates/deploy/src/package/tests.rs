@@ -48,7 +48,9 @@ async fn patterns_that_leave_nothing_are_an_error() {
 #[tokio::test]
 async fn no_pattern_brings_our_own_state_back() {
     let mut workspace = node(&[(".tradewind/data/db", "")]);
-    workspace.tools = Tools::new("", workspace.root().canonicalize().unwrap().join("state/tools"));
+    let (cache, state) = (workspace.root().join("cache"), workspace.root().join("state"));
+    workspace.tools = Tools::new("", cache).leaving_out(state);
+    workspace.write("cache/tool", "");
     workspace.write("state/db", "");
     workspace.request().patterns = vec!["**".to_owned()];
     assert_eq!(paths(&prepared(&workspace).await.unwrap()), ["x.js"]);
