@@ -28,7 +28,7 @@ struct Shared {
     thread: Option<JoinHandle<()>>,
     path: Location,
     idle_readers: Mutex<Vec<Connection>>,
-    reader_slots: Semaphore,
+    reader_slots: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
@@ -178,7 +178,7 @@ impl Database {
             thread: Some(thread),
             path,
             idle_readers: Mutex::default(),
-            reader_slots: Semaphore::new(READERS),
+            reader_slots: Arc::new(Semaphore::new(READERS)),
         };
         Self {
             shared: Arc::new(shared),
@@ -206,15 +206,18 @@ impl Database {
     ///
     /// # Errors
     /// When the query fails.
+    ///
+    /// # Cancel safety
+    /// A query that has begun runs to its end, and holds its reader until then, even if this future
+    /// is dropped.
     pub async fn read(&self, sql: &'static str, params: Vec<SqlValue>) -> Result<Vec<Row>, DatabaseError> {
-        let _slot = self
-            .shared
-            .reader_slots
-            .acquire()
+        let slot = Arc::clone(&self.shared.reader_slots)
+            .acquire_owned()
             .await
             .map_err(|_closed| DatabaseError::Closed)?;
         let shared = Arc::clone(&self.shared);
         let query = move || {
+            let _slot = slot;
             let connection = shared.reader()?;
             let rows = query(&connection, sql, &params)?;
             shared

@@ -82,6 +82,20 @@ async fn failing_batches_leave_their_neighbours_alone() {
 }
 
 #[tokio::test]
+async fn a_query_nobody_waits_for_holds_its_reader() {
+    let database = Database::in_memory_for_tests(&[SCHEMA]);
+    let no_reader_yet = database.shared.idle_readers.lock().unwrap();
+    {
+        let mut reading = std::pin::pin!(database.read(COUNT, vec![]));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(reading.as_mut().poll(&mut context).is_pending());
+    }
+    assert_eq!(database.shared.reader_slots.available_permits(), READERS - 1);
+    drop(no_reader_yet);
+    assert_eq!(count(&database).await, 0);
+}
+
+#[tokio::test]
 async fn parameters_are_bound_by_number() {
     let database = Database::in_memory_for_tests(&[SCHEMA]);
     database.write(insert("mug")).await.unwrap();
