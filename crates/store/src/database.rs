@@ -346,17 +346,23 @@ fn write_loop(mut connection: Connection, mut jobs: mpsc::Receiver<Job>) {
 
 type Outcomes = Vec<Result<Vec<u64>, DatabaseError>>;
 
-fn commit_together(connection: &mut Connection, jobs: &[Job]) -> Result<Outcomes, rusqlite::Error> {
-    let mut transaction = connection.transaction()?;
+fn commit_together(connection: &mut Connection, jobs: &[Job]) -> Result<Outcomes, DatabaseError> {
+    let mut transaction = connection.transaction().map_err(classify)?;
     let mut outcomes = Vec::with_capacity(jobs.len());
     for job in jobs {
-        outcomes.push(run_batch(&mut transaction, &job.batch));
+        let outcome = run_batch(&mut transaction, &job.batch);
+        // A full disk or an I/O error makes SQLite undo the whole transaction, not this batch alone:
+        // what ran before is gone, and what ran after would commit outside of it.
+        if transaction.is_autocommit() {
+            return Err(outcome.err().unwrap_or(DatabaseError::Closed));
+        }
+        outcomes.push(outcome);
     }
-    transaction.commit()?;
+    transaction.commit().map_err(classify)?;
     Ok(outcomes)
 }
 
-fn answer(jobs: std::vec::Drain<'_, Job>, outcome: Result<Outcomes, rusqlite::Error>) {
+fn answer(jobs: std::vec::Drain<'_, Job>, outcome: Result<Outcomes, DatabaseError>) {
     match outcome {
         Ok(outcomes) => {
             for (job, outcome) in jobs.zip(outcomes) {
@@ -378,10 +384,11 @@ fn reply(job: Job, outcome: Result<Vec<u64>, DatabaseError>) {
 }
 
 /// The commit failed for everyone who shared it.
-fn failure_again(error: &rusqlite::Error) -> DatabaseError {
+fn failure_again(error: &DatabaseError) -> DatabaseError {
     match error {
-        rusqlite::Error::SqliteFailure(code, text) => {
-            classify(rusqlite::Error::SqliteFailure(*code, text.clone()))
+        DatabaseError::DiskFull => DatabaseError::DiskFull,
+        DatabaseError::Sqlite(rusqlite::Error::SqliteFailure(code, text)) => {
+            DatabaseError::Sqlite(rusqlite::Error::SqliteFailure(*code, text.clone()))
         }
         other => DatabaseError::Sqlite(rusqlite::Error::ToSqlConversionFailure(other.to_string().into())),
     }

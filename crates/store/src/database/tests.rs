@@ -81,6 +81,25 @@ async fn failing_batches_leave_their_neighbours_alone() {
     assert_eq!(count(&database).await, 161);
 }
 
+#[test]
+fn what_a_full_disk_undoes_is_acknowledged_to_nobody() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection, &[SCHEMA]).unwrap();
+    connection.pragma_update(None, "max_page_count", 8).unwrap();
+    let huge = "x".repeat(64 * 1024);
+    let job = |name: &str| Job {
+        batch: insert(name),
+        done: oneshot::channel().0,
+    };
+    let jobs = [job("before"), job(&huge), job("after")];
+    let error = commit_together(&mut connection, &jobs).unwrap_err();
+    assert!(matches!(error, DatabaseError::DiskFull), "{error}");
+    let left: i64 = connection.query_row(COUNT, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0, "what was refused must not be there");
+    let small = commit_together(&mut connection, &[job("later")]).unwrap();
+    assert!(small[0].is_ok());
+}
+
 #[tokio::test]
 async fn a_query_nobody_waits_for_holds_its_reader() {
     let database = Database::in_memory_for_tests(&[SCHEMA]);
