@@ -20,7 +20,9 @@ mod tables;
 mod template;
 
 pub use engine::{ApplyError, ApplyRequest, RemoveError, StackEngine};
-pub use model::{InvalidStackName, ResourceDescription, StackDescription, StackEvent, StackName, StackOutcome, StackStatus};
+pub use model::{
+    InvalidStackName, ResourceDescription, StackDescription, StackEvent, StackName, StackOutcome, StackStatus,
+};
 pub use tables::MIGRATIONS;
 pub use template::TemplateProblem;
 

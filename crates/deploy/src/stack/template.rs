@@ -293,9 +293,9 @@ fn check_parameter(name: &str, declaration: &Value, kind: &str, text: &str) -> R
         return Err(format!("parameter `{name}`: `{text}` is not a number"));
     }
     let allowed = declaration.get("AllowedValues").and_then(Value::as_array);
-    let matches = |value: &Value| match value {
-        Value::String(allowed) => allowed == text,
-        other => *text == other.to_string(),
+    let matches = |value: &Value| {
+        let printed = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        printed == text
     };
     if allowed.is_some_and(|values| !values.iter().any(matches)) {
         return Err(format!(

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::arguments::Endpoint;
 use super::failure::Failure;
+use super::stack_events::{Origin, template_problems};
 
 const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 /// The longest line of a stream and the longest document we take: log messages are 256 KiB at
@@ -84,12 +85,26 @@ impl NodeClient {
     /// A call that is answered by one JSON document a line.
     pub(crate) async fn stream(&self, method: Method, path: &str, body: Bytes) -> Result<Lines, Failure> {
         let response = self.call(self.request(method, path), body).await?;
-        Ok(Lines {
+        Ok(self.lines(response))
+    }
+
+    /// Applies a template; what the node refuses of it is told at its places in the project.
+    pub(crate) async fn apply(&self, path: &str, body: Bytes, origin: Origin<'_>) -> Result<Lines, Failure> {
+        let response = self.send(self.request(Method::POST, path), body).await?;
+        if response.status().is_success() {
+            Ok(self.lines(response))
+        } else {
+            Err(self.refused(response, Some(origin)).await)
+        }
+    }
+
+    fn lines(&self, response: Response<Incoming>) -> Lines {
+        Lines {
             body: response.into_body(),
             buffer: Vec::new(),
             ended: false,
             from: self.endpoint.to_string(),
-        })
+        }
     }
 
     /// The beginning of a request to `path`.
@@ -127,7 +142,7 @@ impl NodeClient {
         if response.status().is_success() {
             Ok(response)
         } else {
-            Err(self.refused(response).await)
+            Err(self.refused(response, None).await)
         }
     }
 
@@ -157,13 +172,13 @@ impl NodeClient {
     }
 
     /// What the node says it cannot do, in its own words.
-    async fn refused(&self, response: Response<Incoming>) -> Failure {
+    async fn refused(&self, response: Response<Incoming>, origin: Option<Origin<'_>>) -> Failure {
         let status = response.status();
         let body = match self.read(response).await {
             Ok(body) => body,
             Err(failure) => return failure,
         };
-        if let Some(failure) = super::stack_events::template_problems(&body) {
+        if let Some(failure) = template_problems(&body, origin) {
             return failure;
         }
         match serde_json::from_slice::<Message>(&body) {

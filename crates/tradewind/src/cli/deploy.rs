@@ -54,11 +54,9 @@ pub(crate) async fn run(arguments: &Deploy, surroundings: &Surroundings) -> Resu
     };
     let artifacts = upload(&client, zipped).await?;
     output::progress(&format!("applying {}", project.stack_name));
-    let request = json!({"template": template.body, "parameters": {}, "artifacts": artifacts});
+    let request = json!({"template": template.body, "parameters": project.stack_parameters, "artifacts": artifacts});
     let path = format!("/_tradewind/stacks/{}", encode(&project.stack_name));
-    let lines = client
-        .stream(Method::POST, &path, request.to_string().into())
-        .await?;
+    let lines = client.apply(&path, request.to_string().into(), origin).await?;
     let history = stack_events::follow(lines, Some(origin), arguments.json).await?;
     if arguments.json {
         return Ok(());

@@ -198,9 +198,9 @@ fn locate(logical_id: &str, path: &[String], message: &str, origin: Option<Origi
 }
 
 /// The problems in a node's refusal, if it is one of a template.
-pub(crate) fn template_problems(body: &[u8]) -> Option<Failure> {
+pub(crate) fn template_problems(body: &[u8], origin: Option<Origin<'_>>) -> Option<Failure> {
     let refusal: Refusal = serde_json::from_slice(body).ok()?;
-    (!refusal.problems.is_empty()).then(|| refusal.into_failure(None))
+    (!refusal.problems.is_empty()).then(|| refusal.into_failure(origin))
 }
 
 impl Refusal {
@@ -330,8 +330,8 @@ mod tests {
     #[test]
     fn a_refused_template_is_told_from_other_refusals() {
         let body = br#"{"problems":[{"logicalId":"A","path":["Code"],"message":"is missing"}]}"#;
-        let text = template_problems(body).unwrap().render();
+        let text = template_problems(body, None).unwrap().render();
         assert!(text.contains("`A`: is missing"), "{text}");
-        assert!(template_problems(br#"{"message":"busy"}"#).is_none());
+        assert!(template_problems(br#"{"message":"busy"}"#, None).is_none());
     }
 }

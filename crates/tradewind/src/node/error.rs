@@ -8,7 +8,7 @@ use tradewind_store::{DatabaseError, MigrateError, OpenDataFolderError};
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartNodeError {
+pub(crate) enum StartNodeError {
     /// The address is taken or not ours.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -44,7 +44,7 @@ impl StartNodeError {
 
     /// What to type next, where that is known.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Listen { address, source } if source.kind() == std::io::ErrorKind::AddrInUse => {
                 Some(format!(

@@ -26,6 +26,7 @@ use tradewind_iam::IamService;
 use tradewind_lambda::{LambdaConfig, LambdaService};
 use tradewind_logs::LogsService;
 use tradewind_model::limits::ACCOUNT_CONCURRENCY;
+use tradewind_model::resource::ResourceType;
 use tradewind_model::{AccountId, Clock, Region};
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_s3::S3Service;
@@ -33,26 +34,26 @@ use tradewind_store::{DataFolder, Database, Migration};
 
 #[cfg(test)]
 pub(crate) use dispatch::{Present, present};
-pub use error::StartNodeError;
+pub(crate) use error::StartNodeError;
 
 /// What a node is told when it starts.
 #[derive(Clone, Debug)]
-pub struct NodeConfig {
+pub(crate) struct NodeConfig {
     /// Where it listens; port 0 takes a free one.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// The folder that holds all its state.
-    pub data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     /// The account of unsigned requests and of stacks.
-    pub account: AccountId,
+    pub(crate) account: AccountId,
     /// The region of unsigned requests and of stacks.
-    pub region: Region,
+    pub(crate) region: Region,
     /// `$PATH`, where interpreters are looked for.
-    pub path: OsString,
+    pub(crate) path: OsString,
 }
 
 /// A running node.
 #[derive(Debug)]
-pub struct Node {
+pub(crate) struct Node {
     state: Arc<State>,
     address: SocketAddr,
     accepting: CancellationToken,
@@ -94,7 +95,7 @@ impl Node {
     ///
     /// # Errors
     /// When the address is taken or the data folder cannot be used; nothing is left running.
-    pub async fn start(config: NodeConfig) -> Result<Self, StartNodeError> {
+    pub(crate) async fn start(config: NodeConfig) -> Result<Self, StartNodeError> {
         error::refuse_beyond_loopback(config.listen)?;
         let (listener, address) = bind(config.listen).await?;
         let folder = DataFolder::open(&config.data_dir)?;
@@ -129,48 +130,45 @@ impl Node {
 
     /// The address it listens on.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Its functions.
     #[must_use]
-    pub fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         &self.state.engine
     }
 
     /// Its logs.
     #[must_use]
-    pub fn logs(&self) -> &LogStore {
+    pub(crate) fn logs(&self) -> &LogStore {
         &self.state.logs
     }
 
-    /// Its stacks.
-    #[must_use]
-    pub fn stacks(&self) -> &StackEngine {
-        &self.state.stacks
-    }
-
-    /// Applies a template in a task of its own: a caller that leaves does not interrupt it.
+    /// Applies a template in a task of its own: a caller that leaves does not interrupt it. What it
+    /// replaced of the code kept on disk goes.
     ///
     /// # Errors
     /// See [`StackEngine::apply`].
-    pub async fn apply(
+    pub(crate) async fn apply(
         &self,
         request: ApplyRequest,
         events: mpsc::Sender<StackEvent>,
     ) -> Result<StackOutcome, ApplyError> {
-        self.state.apply(request, events).await
+        let outcome = self.state.apply(request, events).await;
+        collect_packages(&self.state.engine, &self.state.lambda).await;
+        outcome
     }
 
     /// The functions and URLs it serves, as `GET /_tradewind/functions` gives them.
-    pub fn functions(&self) -> serde_json::Value {
+    pub(crate) fn functions(&self) -> serde_json::Value {
         manage::functions(&self.state)
     }
 
     /// Stops: no new connections, running requests end, then workers, functions and logs. What is
     /// not finished at `deadline` is ended.
-    pub async fn stop(self, deadline: Duration) {
+    pub(crate) async fn stop(self, deadline: Duration) {
         let end = tokio::time::Instant::now() + deadline;
         self.accepting.cancel();
         self.state.stopping.cancel();
@@ -181,6 +179,7 @@ impl Node {
         self.background.cancel();
         self.workers.close();
         wait_until(end, self.workers.wait()).await;
+        wait_until(end, self.state.lambda.shutdown()).await;
         let left = end
             .saturating_duration_since(tokio::time::Instant::now())
             .max(Duration::from_millis(200));
@@ -213,30 +212,23 @@ async fn compose(
     stopping: CancellationToken,
 ) -> Result<State, StartNodeError> {
     let clock = Clock::system();
-    let (account, region) = (config.account.clone(), config.region.clone());
-    let url = format!("http://{address}");
+    let base_url = format!("http://{address}");
     let logs = LogStore::open(folder.path().join("logs"), clock.clone(), LogOptions::default())?;
     let interpreters = Interpreters::discover(&config.path);
-    let engine = Engine::start(EngineConfig {
-        account: account.clone(),
-        region: region.clone(),
-        endpoint_url: url.clone(),
-        clock: clock.clone(),
-        logs: logs.clone(),
-        interpreters: interpreters.clone(),
-        packages_dir: folder.path().join("packages"),
-        run_dir: folder.path().join("run"),
-        bootstraps_dir: folder.path().join("bootstraps"),
-        account_concurrency: ACCOUNT_CONCURRENCY,
-        memory_budget_bytes: None,
-        keep_alive: EngineConfig::KEEP_ALIVE,
-    })?;
+    let engine = Engine::start(engine_config(
+        config,
+        folder,
+        &base_url,
+        &clock,
+        &logs,
+        &interpreters,
+    ))?;
     let gateway = Gateway::new(
         engine.clone(),
         GatewayConfig {
             base_domain: format!("localhost:{}", address.port()),
-            region: region.clone(),
-            account: account.clone(),
+            region: config.region.clone(),
+            account: config.account.clone(),
             clock: clock.clone(),
         },
     );
@@ -245,27 +237,18 @@ async fn compose(
         engine: engine.clone(),
         interpreters,
         clock: clock.clone(),
-        base_url: url.clone(),
-    })
-    .await
-    .map_err(StartNodeError::service)?;
-    let api_gateway = ApiGatewayService::open(database.clone(), gateway.clone())
-        .await
-        .map_err(StartNodeError::service)?;
+        base_url: base_url.clone(),
+    });
+    let lambda = lambda.await.map_err(StartNodeError::service)?;
+    let api_gateway = ApiGatewayService::open(database.clone(), gateway.clone());
+    let api_gateway = api_gateway.await.map_err(StartNodeError::service)?;
     let iam = IamService::open(database.clone());
-    let log_groups = LogsService::open(database.clone(), logs.clone())
-        .await
-        .map_err(StartNodeError::service)?;
-    let s3 = S3Service::open(database.clone());
-    let mut types = lambda.resource_types();
-    types.extend(api_gateway.resource_types());
-    types.extend(iam.resource_types());
-    types.extend(log_groups.resource_types());
-    types.extend(s3.resource_types());
-    let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock.clone());
+    let types = resource_types(&database, &logs, &lambda, &api_gateway, &iam).await?;
+    let (account, region) = (config.account.clone(), config.region.clone());
+    let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock);
     stacks.recover().await?;
+    collect_packages(&engine, &lambda).await;
     let detached = TaskTracker::new();
-    let base_url = url;
     Ok(State {
         account,
         region,
@@ -280,6 +263,56 @@ async fn compose(
         detached,
         stopping,
     })
+}
+
+fn engine_config(
+    config: &NodeConfig,
+    folder: &DataFolder,
+    base_url: &str,
+    clock: &Clock,
+    logs: &LogStore,
+    interpreters: &Interpreters,
+) -> EngineConfig {
+    EngineConfig {
+        account: config.account.clone(),
+        region: config.region.clone(),
+        endpoint_url: base_url.to_owned(),
+        clock: clock.clone(),
+        logs: logs.clone(),
+        interpreters: interpreters.clone(),
+        packages_dir: folder.path().join("packages"),
+        run_dir: folder.path().join("run"),
+        bootstraps_dir: folder.path().join("bootstraps"),
+        account_concurrency: ACCOUNT_CONCURRENCY,
+        memory_budget_bytes: None,
+        keep_alive: EngineConfig::KEEP_ALIVE,
+    }
+}
+
+/// Every resource type of every service.
+async fn resource_types(
+    database: &Database,
+    logs: &LogStore,
+    lambda: &LambdaService,
+    api_gateway: &ApiGatewayService,
+    iam: &IamService,
+) -> Result<Vec<Arc<dyn ResourceType>>, StartNodeError> {
+    let log_groups = LogsService::open(database.clone(), logs.clone());
+    let log_groups = log_groups.await.map_err(StartNodeError::service)?;
+    let mut types = lambda.resource_types();
+    types.extend(api_gateway.resource_types());
+    types.extend(iam.resource_types());
+    types.extend(log_groups.resource_types());
+    types.extend(S3Service::open(database.clone()).resource_types());
+    Ok(types)
+}
+
+/// Deletes packages that no function uses. A package that was uploaded and not yet deployed is one
+/// of them, so this is done when no client can have uploaded any: at start, and in `up`.
+async fn collect_packages(engine: &Engine, lambda: &LambdaService) {
+    if let Err(error) = engine.packages().retain(&lambda.packages_in_use()).await {
+        tracing::warn!(%error, "cannot delete packages that are not used any more");
+    }
 }
 
 impl State {

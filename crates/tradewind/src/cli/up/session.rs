@@ -49,7 +49,7 @@ pub(crate) async fn apply(node: &Node, workspace: &Workspace) -> Result<Applied,
     let request = ApplyRequest {
         stack: project::stack_name(&project)?,
         template: template.body.clone(),
-        parameters: BTreeMap::new(),
+        parameters: project.stack_parameters.clone(),
         artifacts: artifacts.packages,
         prove_updates: true,
     };

@@ -163,6 +163,21 @@ impl Watch {
     }
 }
 
+/// True for the file that this process prints to: `tradewind up > log.txt` in the project must not
+/// reload on what it says itself.
+#[cfg(unix)]
+fn is_own_output(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino())).ok();
+    let own = [Path::new("/dev/stdout"), Path::new("/dev/stderr")].map(identity);
+    identity(path).is_some_and(|file| own.contains(&Some(file)))
+}
+
+#[cfg(not(unix))]
+fn is_own_output(_path: &Path) -> bool {
+    false
+}
+
 impl Burst {
     fn prolonged(self) -> Self {
         let quiet_at = (Instant::now() + QUIET).min(self.first + LONGEST_BURST);
@@ -186,7 +201,11 @@ impl Sources {
             | EventKind::Remove(_)
             | EventKind::Other => true,
         };
-        changed && event.paths.iter().any(|path| self.contain(path))
+        changed
+            && event
+                .paths
+                .iter()
+                .any(|path| self.contain(path) && !is_own_output(path))
     }
 
     fn contain(&self, path: &Path) -> bool {
