@@ -125,17 +125,23 @@ impl Queue {
     }
 
     /// Leases what is due, at most `room` rows; they count as running until they are settled.
-    pub(crate) async fn lease(&self, room: usize) -> Result<Vec<Leased>, LambdaError> {
+    ///
+    /// A function whose rows cannot be read or marked does not hold up the others: what was leased
+    /// comes back beside the first failure.
+    pub(crate) async fn lease(&self, room: usize) -> (Vec<Leased>, Result<(), LambdaError>) {
         let now = self.clock.now();
-        let mut leased = Vec::new();
+        let (mut leased, mut result) = (Vec::new(), Ok(()));
         for (arn, free) in self.due_functions(now) {
             let limit = free.min(room - leased.len());
             if limit == 0 {
                 break;
             }
-            leased.extend(self.lease_of(&arn, limit, now).await?);
+            match self.lease_of(&arn, limit, now).await {
+                Ok(rows) => leased.extend(rows),
+                Err(error) => result = result.and(Err(error)),
+            }
         }
-        Ok(leased)
+        (leased, result)
     }
 
     /// When the next row is due that may run then; none if nothing waits but for running ones.

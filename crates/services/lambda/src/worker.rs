@@ -44,18 +44,14 @@ impl LambdaService {
     /// Starts what is due; false if the database failed.
     pub(crate) async fn start_due(&self, running: &mut JoinSet<()>) -> bool {
         let room = RUNNING - running.len();
-        match self.queue().lease(room).await {
-            Ok(leased) => {
-                for invocation in leased {
-                    running.spawn(run_once(self.clone(), invocation));
-                }
-                true
-            }
-            Err(error) => {
-                tracing::error!(?error, "asynchronous invocations cannot be read; trying again");
-                false
-            }
+        let (leased, result) = self.queue().lease(room).await;
+        for invocation in leased {
+            running.spawn(run_once(self.clone(), invocation));
         }
+        if let Err(error) = &result {
+            tracing::error!(?error, "asynchronous invocations cannot be read; trying again");
+        }
+        result.is_ok()
     }
 
     fn sleep(&self, healthy: bool) -> Duration {

@@ -29,6 +29,12 @@ async fn queue() -> (Queue, Database, Clock) {
     )
 }
 
+async fn lease(queue: &Queue, room: usize) -> Vec<Leased> {
+    let (leased, result) = queue.lease(room).await;
+    result.unwrap();
+    leased
+}
+
 fn ids(leased: &[Leased]) -> Vec<RequestId> {
     leased.iter().map(|l| l.request_id.clone()).collect()
 }
@@ -38,7 +44,7 @@ async fn what_was_accepted_is_leased_once() {
     let (queue, _database, _clock) = queue().await;
     let accepted = event("f");
     queue.accept(accepted.clone()).await.unwrap();
-    let leased = queue.lease(10).await.unwrap();
+    let leased = lease(&queue, 10).await;
     assert_eq!(ids(&leased), [accepted.request_id]);
     assert_eq!(
         (leased[0].payload.as_ref(), leased[0].trace_id.as_deref()),
@@ -52,7 +58,7 @@ async fn what_was_accepted_is_leased_once() {
             system_errors: 0
         }
     );
-    assert!(queue.lease(10).await.unwrap().is_empty());
+    assert!(lease(&queue, 10).await.is_empty());
     assert_eq!(queue.next_due(), None);
     queue.finish(&leased[0]).await.unwrap();
     assert!(queue.agenda().is_empty());
@@ -62,7 +68,7 @@ async fn what_was_accepted_is_leased_once() {
 async fn what_is_put_off_waits_for_its_time() {
     let (queue, _database, clock) = queue().await;
     queue.accept(event("f")).await.unwrap();
-    let leased = queue.lease(10).await.unwrap();
+    let leased = lease(&queue, 10).await;
     let attempts = Attempts {
         function_errors: 1,
         ..leased[0].attempts
@@ -73,9 +79,9 @@ async fn what_is_put_off_waits_for_its_time() {
         .unwrap();
     assert_eq!(queue.next_due(), Some(START.plus_millis(60_000)));
     clock.advance_millis(59_999);
-    assert!(queue.lease(10).await.unwrap().is_empty());
+    assert!(lease(&queue, 10).await.is_empty());
     clock.advance_millis(1);
-    assert_eq!(queue.lease(10).await.unwrap()[0].attempts, attempts);
+    assert_eq!(lease(&queue, 10).await[0].attempts, attempts);
 }
 
 #[tokio::test]
@@ -84,9 +90,9 @@ async fn leases_of_a_dead_process_are_released() {
     for name in ["f", "f", "g"] {
         queue.accept(event(name)).await.unwrap();
     }
-    assert_eq!(queue.lease(2).await.unwrap().len(), 2);
+    assert_eq!(lease(&queue, 2).await.len(), 2);
     let reopened = Queue::open(database, clock).await.unwrap();
-    assert_eq!(reopened.lease(10).await.unwrap().len(), 3);
+    assert_eq!(lease(&reopened, 10).await.len(), 3);
 }
 
 #[tokio::test]
@@ -97,7 +103,7 @@ async fn a_busy_function_leaves_room_for_others() {
     }
     clock.advance_millis(1);
     queue.accept(event("quick")).await.unwrap();
-    let leased = queue.lease(1_000).await.unwrap();
+    let leased = lease(&queue, 1_000).await;
     let slow = leased.iter().filter(|l| l.arn == arn("slow")).count();
     assert_eq!((slow, leased.len() - slow), (RUNNING_PER_FUNCTION, 1));
     assert_eq!(
@@ -106,7 +112,7 @@ async fn a_busy_function_leaves_room_for_others() {
         "the last one waits for room, not for time"
     );
     queue.finish(&leased[0]).await.unwrap();
-    assert_eq!(queue.lease(1_000).await.unwrap().len(), 1);
+    assert_eq!(lease(&queue, 1_000).await.len(), 1);
 }
 
 #[tokio::test]
@@ -115,8 +121,8 @@ async fn room_goes_to_who_waited_longest() {
     queue.accept(event("zebra")).await.unwrap();
     clock.advance_millis(1);
     queue.accept(event("ant")).await.unwrap();
-    assert_eq!(queue.lease(1).await.unwrap()[0].arn, arn("zebra"));
-    assert_eq!(queue.lease(1).await.unwrap()[0].arn, arn("ant"));
+    assert_eq!(lease(&queue, 1).await[0].arn, arn("zebra"));
+    assert_eq!(lease(&queue, 1).await[0].arn, arn("ant"));
 }
 
 #[tokio::test]
@@ -124,18 +130,34 @@ async fn a_deleted_function_takes_its_rows_along() {
     let (queue, database, _clock) = queue().await;
     queue.accept(event("f")).await.unwrap();
     queue.accept(event("f")).await.unwrap();
-    let running = queue.lease(1).await.unwrap();
+    let running = lease(&queue, 1).await;
     database
         .write(Batch::new().run("DELETE FROM lambda_async_invocations", vec![]))
         .await
         .unwrap();
     queue.forget(&arn("f"));
-    assert!(queue.lease(10).await.unwrap().is_empty());
+    assert!(lease(&queue, 10).await.is_empty());
     queue
         .put_off(&running[0], running[0].attempts, START)
         .await
         .unwrap();
     assert!(queue.agenda().is_empty());
+}
+
+#[tokio::test]
+async fn rows_that_cannot_be_read_hold_up_no_other_function() {
+    let (queue, database, clock) = queue().await;
+    for name in ["ant", "bee", "cow"] {
+        queue.accept(event(name)).await.unwrap();
+    }
+    let damage = "UPDATE lambda_async_invocations SET payload = 7 WHERE name = $1";
+    let damaged = database.write(Batch::new().require(damage, vec!["bee".into()], 1));
+    damaged.await.unwrap();
+    let (leased, result) = queue.lease(10).await;
+    assert!(result.is_err());
+    let names: Vec<_> = leased.iter().map(|l| l.arn.name.as_str()).collect();
+    assert_eq!(names, ["ant", "cow"], "what is leased is given to run");
+    assert_eq!(queue.next_due(), Some(clock.now()), "the others are tried again");
 }
 
 #[tokio::test]
@@ -232,7 +254,7 @@ async fn follow(steps: Vec<Step>) {
 }
 
 async fn lease_and_compare(queue: &Queue, model: &mut Model, room: usize, now: Timestamp) {
-    let leased = queue.lease(room).await.unwrap();
+    let leased = lease(queue, room).await;
     assert_eq!(leased.len(), room.min(model.due(now)));
     for row in leased {
         let due = model.waiting.remove(row.request_id.as_str());
