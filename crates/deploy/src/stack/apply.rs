@@ -28,7 +28,8 @@ pub(crate) struct Apply<'e> {
     pub(crate) events: mpsc::Sender<StackEvent>,
     template: ParsedTemplate,
     stack: StackRow,
-    first: bool,
+    /// True when nothing is there yet: a failure then leaves nothing but the record.
+    pub(crate) first: bool,
     /// What was there before, by logical id.
     existing: BTreeMap<String, ResourceRow>,
     exports: BTreeMap<String, String>,

@@ -17,7 +17,7 @@ pub(crate) async fn undo(
     mut stack: StackRow,
     reason: String,
 ) -> Result<StackOutcome, DatabaseError> {
-    let first = stack.status == StackStatus::CreateInProgress;
+    let first = apply.first;
     stack.status = if first {
         StackStatus::RollbackInProgress
     } else {

@@ -260,6 +260,8 @@ async fn a_failed_first_apply_leaves_nothing() {
     assert_eq!(outcome.status, StackStatus::RollbackComplete);
     assert_eq!(outcome.reason.as_deref(), Some("B: `bad` is cursed"));
     assert!(bench.labels().is_empty());
+    let failed_again = bench.apply(json!({"B": thing("bad")})).await.unwrap();
+    assert_eq!(failed_again.status, StackStatus::RollbackComplete);
     let again = bench.apply(json!({"A": thing("a")})).await.unwrap();
     assert_eq!(again.status, StackStatus::CreateComplete);
 }
