@@ -180,27 +180,32 @@ impl<'e> Apply<'e> {
         place: i64,
     ) -> Result<(), Failure> {
         let row = self.new_row(declaration, properties, place);
-        let row = self.make(resource_type, row).await?;
+        let row = self.make_new(resource_type, row).await?;
         self.done.push(Done::Created { row });
         Ok(())
     }
 
-    /// A crash interrupted the creation: the same name makes the same resource.
+    /// A crash interrupted the creation: the same name makes the same resource. If it cannot be
+    /// made as declared now, undoing removes what may be there.
     async fn create_again(
         &mut self,
         declaration: &ResourceDeclaration,
         resource_type: &Arc<dyn ResourceType>,
         properties: Properties,
-        row: ResourceRow,
+        left: ResourceRow,
     ) -> Result<(), Failure> {
-        let fresh = self.new_row(declaration, properties, row.position);
+        let fresh = self.new_row(declaration, properties, left.position);
         let row = ResourceRow {
-            generated_name: row.generated_name,
+            generated_name: left.generated_name.clone(),
             ..fresh
         };
-        let row = self.make(resource_type, row).await?;
+        let made = self.make(resource_type, row).await;
+        if let Err(Failure::Resource { .. }) = &made {
+            self.store(&left).await?;
+        }
+        let row = made.as_ref().map_or(left, ResourceRow::clone);
         self.done.push(Done::Created { row });
-        Ok(())
+        made.map(|_row| ())
     }
 
     async fn replace(
@@ -211,7 +216,7 @@ impl<'e> Apply<'e> {
         old: ResourceRow,
     ) -> Result<(), Failure> {
         let row = self.new_row(declaration, properties, old.position);
-        let new = self.make(resource_type, row).await?;
+        let new = self.make_new(resource_type, row).await?;
         self.done.push(Done::Replaced { old, new });
         Ok(())
     }
@@ -251,6 +256,21 @@ impl<'e> Apply<'e> {
         }
     }
 
+    /// [`Self::make`] of a resource that was never tried: refused, it leaves no row.
+    async fn make_new(
+        &mut self,
+        resource_type: &Arc<dyn ResourceType>,
+        row: ResourceRow,
+    ) -> Result<ResourceRow, Failure> {
+        let unmade = row.clone();
+        let made = self.make(resource_type, row).await;
+        if let Err(Failure::Resource { .. }) = &made {
+            let forget = tables::delete_resource(Batch::new(), &self.request.stack, &unmade);
+            self.engine.database.write(forget).await?;
+        }
+        made
+    }
+
     /// Stores the row, makes the resource, stores what it is. It stays `CREATE_IN_PROGRESS` in the
     /// record until the apply commits.
     async fn make(
@@ -277,14 +297,7 @@ impl<'e> Apply<'e> {
                 self.states.insert(row.logical_id.clone(), row.state.clone());
                 Ok(row)
             }
-            Err(error) => {
-                let failure = self.refused(&mut row, StackStatus::CreateFailed, &error);
-                self.engine
-                    .database
-                    .write(tables::delete_resource(Batch::new(), &self.request.stack, &row))
-                    .await?;
-                Err(failure)
-            }
+            Err(error) => Err(self.refused(&mut row, StackStatus::CreateFailed, &error)),
         }
     }
 

@@ -384,6 +384,20 @@ async fn an_apply_interrupted_anywhere_is_finished_by_the_next() {
     }
 }
 
+/// What a crash left half made was made once; a declaration that then fails must not hide it.
+#[tokio::test]
+async fn what_a_crash_left_is_removed_when_it_cannot_be_made_again() {
+    for steps in 0..20 {
+        let bench = Bench::new();
+        interrupt_after(steps, bench.apply(json!({"A": thing("a")}))).await;
+        bench.curse("bad");
+        bench.apply(json!({"A": thing("bad")})).await.unwrap();
+        let outcome = bench.apply(json!({"A": thing("b")})).await.unwrap();
+        assert!(outcome.reason.is_none());
+        assert_eq!(bench.labels(), ["b"], "interrupted after {steps} polls");
+    }
+}
+
 /// Polls the future at most `polls` times, then drops it.
 async fn interrupt_after<F: Future>(polls: usize, future: F) {
     let mut future = std::pin::pin!(future);
