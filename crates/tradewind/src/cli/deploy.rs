@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 use tradewind_model::AccountId;
@@ -54,7 +53,8 @@ pub(crate) async fn run(arguments: &Deploy, surroundings: &Surroundings) -> Resu
     };
     let artifacts = upload(&client, zipped).await?;
     output::progress(&format!("applying {}", project.stack_name));
-    let request = json!({"template": template.body, "parameters": project.stack_parameters, "artifacts": artifacts});
+    let request =
+        json!({"template": template.body, "parameters": project.stack_parameters, "artifacts": artifacts});
     let path = format!("/_tradewind/stacks/{}", encode(&project.stack_name));
     let lines = client.apply(&path, request.to_string().into(), origin).await?;
     let history = stack_events::follow(lines, Some(origin), arguments.json).await?;

@@ -146,6 +146,12 @@ impl Node {
         &self.state.logs
     }
 
+    /// Its stacks.
+    #[cfg(test)]
+    pub(crate) fn stacks(&self) -> &StackEngine {
+        &self.state.stacks
+    }
+
     /// Applies a template in a task of its own: a caller that leaves does not interrupt it. What it
     /// replaced of the code kept on disk goes.
     ///

@@ -1,6 +1,5 @@
 //! One way from the files to running functions.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tokio::sync::mpsc;
