@@ -28,7 +28,7 @@ pub(crate) async fn dispatch(
         let request = Request::from_parts(parts, body);
         return state.gateway.handle(target, request, peer).await;
     }
-    if let Some(refusal) = refuse_foreign_origin(&parts) {
+    if let Some(refusal) = refuse_foreign_origin(&parts).or_else(|| refuse_foreign_host(&parts)) {
         return refusal;
     }
     let state = Arc::clone(state);
@@ -133,15 +133,56 @@ fn is_local_origin(origin: &HeaderValue) -> bool {
     else {
         return false;
     };
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
+    let host = host_of(authority);
     let named = host == "localhost" || host.ends_with(".localhost");
     named
         || host
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+/// The owner of a domain can point a name of it at this machine; to a browser its pages and the
+/// node are then one origin, and their reads bring no `Origin`. So a name has to be one that nobody
+/// elsewhere can point.
+fn refuse_foreign_host(parts: &Parts) -> Option<Response<Body>> {
+    let host = match parts.uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => parts.headers.get(http::header::HOST)?.to_str().unwrap_or("?"),
+    };
+    if is_trusted_host(host_of(host)) {
+        return None;
+    }
+    let message =
+        format!("requests to the host `{host}` are refused; call the node by its address or `localhost`");
+    Some(manage::error(StatusCode::FORBIDDEN, &message))
+}
+
+fn is_trusted_host(host: &str) -> bool {
+    /// What local AWS tooling calls a node by; a proxy may bring requests for AWS itself.
+    const TRUSTED: &[&str] = &[
+        "localhost",
+        "localhost.localstack.cloud",
+        "amazonaws.com",
+        "internal",
+    ];
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let below = |domain: &&str| {
+        host.strip_suffix(domain)
+            .is_some_and(|name| name.is_empty() || name.ends_with('.'))
+    };
+    let named_here = !host.is_empty()
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    named_here || host.parse::<std::net::IpAddr>().is_ok() || TRUSTED.iter().any(below)
+}
+
+/// The host of `host:port`; an IPv6 address without its brackets.
+fn host_of(authority: &str) -> &str {
+    match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]
@@ -165,6 +206,34 @@ mod tests {
             "http://10.0.0.1",
         ] {
             assert!(!is_local_origin(&HeaderValue::from_static(origin)), "{origin}");
+        }
+    }
+
+    #[test]
+    fn names_that_others_can_point_here_are_refused() {
+        for host in [
+            "127.0.0.1:4566",
+            "[::1]:4566",
+            "localhost:4566",
+            "LOCALHOST.",
+            "bucket.s3.localhost:4566",
+            "s3.localhost.localstack.cloud:4566",
+            "lambda.us-east-1.amazonaws.com",
+            "host.docker.internal:4566",
+            "tradewind:4566",
+        ] {
+            assert!(is_trusted_host(host_of(host)), "{host}");
+        }
+        for host in [
+            "evil.example:4566",
+            "localhost.evil.example",
+            "evillocalhost.example",
+            "notamazonaws.com",
+            "127.0.0.1.evil.example",
+            "",
+            "?",
+        ] {
+            assert!(!is_trusted_host(host_of(host)), "{host}");
         }
     }
 }
