@@ -17,7 +17,10 @@ const MAX_LIMIT: usize = 10_000;
 
 /// What the client asked for.
 struct Request {
+    /// The groups of the functions there are.
     groups: Vec<String>,
+    /// No function was named: what is followed includes functions that are yet to come.
+    every: bool,
     since: Option<Timestamp>,
     contains: Option<String>,
     limit: usize,
@@ -38,7 +41,12 @@ pub(crate) async fn read(state: &Arc<State>, parts: &Parts) -> Response<Body> {
         limit: request.limit,
         ..LogQuery::default()
     };
-    let events = match state.logs.read(query).await {
+    // No groups would mean all there ever were.
+    let read = match request.groups.as_slice() {
+        [] => Ok(Vec::new()),
+        _ => state.logs.read(query).await,
+    };
+    let events = match read {
         Ok(events) => events,
         Err(failure) => return error(StatusCode::INTERNAL_SERVER_ERROR, &failure.to_string()),
     };
@@ -62,6 +70,7 @@ fn parse(state: &State, parts: &Parts) -> Result<Request, String> {
     };
     Ok(Request {
         groups: groups(state, &params)?,
+        every: params.get("function").is_none(),
         since: number(&params, "since")?.map(Timestamp::from_millis),
         contains: params.get("contains").map(str::to_owned),
         limit,
@@ -117,7 +126,7 @@ async fn send_all(sender: &BodySender, request: &Request, events: Vec<LogEvent>,
 fn wanted(request: &Request, event: &LogEvent, sent: &[LogEvent]) -> bool {
     let last = sent.last().map(|event| event.timestamp);
     let repeated = last.is_some_and(|last| event.timestamp <= last) && sent.iter().rev().any(|s| s == event);
-    let group = request.groups.iter().any(|group| **group == *event.group);
+    let group = request.every || request.groups.iter().any(|group| **group == *event.group);
     let text = request
         .contains
         .as_ref()
@@ -144,5 +153,47 @@ fn kind(kind: LogKind) -> &'static str {
         LogKind::End => "end",
         LogKind::Report => "report",
         LogKind::Platform => "platform",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(group: &str, message: &str) -> LogEvent {
+        LogEvent {
+            group: group.into(),
+            stream: "s".into(),
+            timestamp: Timestamp::from_millis(5),
+            request_id: None,
+            kind: LogKind::Line,
+            message: message.into(),
+        }
+    }
+
+    fn request(groups: &[&str], every: bool) -> Request {
+        Request {
+            groups: groups.iter().map(|&group| group.to_owned()).collect(),
+            every,
+            since: None,
+            contains: Some("a".to_owned()),
+            limit: 10,
+            follow: true,
+        }
+    }
+
+    #[test]
+    fn a_function_that_comes_later_is_followed_unless_another_was_named() {
+        let later = event("/aws/lambda/later", "a");
+        assert!(wanted(&request(&["/aws/lambda/f"], true), &later, &[]));
+        assert!(!wanted(&request(&["/aws/lambda/f"], false), &later, &[]));
+    }
+
+    #[test]
+    fn what_was_sent_or_not_asked_for_is_left_out() {
+        let asked = request(&["g"], false);
+        assert!(!wanted(&asked, &event("g", "b"), &[]));
+        assert!(!wanted(&asked, &event("g", "a"), &[event("g", "a")]));
+        assert!(wanted(&asked, &event("g", "aa"), &[event("g", "a")]));
     }
 }
