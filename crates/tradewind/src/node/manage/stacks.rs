@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tradewind_deploy::stack::{ApplyError, ApplyRequest, RemoveError, StackEvent, StackName, StackOutcome};
-use tradewind_wire::{Body, BodySender, read_body};
+use tradewind_wire::{Body, BodySender, ReadBodyError, read_body};
 
 use super::{error, json_response, line, lines};
 use crate::node::State;
@@ -79,9 +79,13 @@ async fn read_request(name: &str, body: Incoming) -> Result<ApplyRequest, Box<Re
     let stack = name
         .parse::<StackName>()
         .map_err(|invalid| refuse(StatusCode::BAD_REQUEST, invalid.to_string()))?;
-    let body = read_body(body, MAX_REQUEST_BYTES)
-        .await
-        .map_err(|failure| refuse(StatusCode::PAYLOAD_TOO_LARGE, failure.to_string()))?;
+    let body = read_body(body, MAX_REQUEST_BYTES).await.map_err(|failure| {
+        let status = match failure {
+            ReadBodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            ReadBodyError::Interrupted { .. } => StatusCode::BAD_REQUEST,
+        };
+        refuse(status, failure.to_string())
+    })?;
     let apply: Apply = serde_json::from_slice(&body).map_err(|failure| {
         refuse(
             StatusCode::BAD_REQUEST,
