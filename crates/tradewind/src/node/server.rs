@@ -30,15 +30,12 @@ pub(crate) async fn accept(
 ) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return;
-        };
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept_one(&listener, &slots) => accepted,
             () = stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, _peer)) => {
+            Ok((stream, slot)) => {
                 connections.spawn(connection(stream, Arc::clone(&state), stop.clone(), slot));
             }
             Err(error) => {
@@ -48,6 +45,17 @@ pub(crate) async fn accept(
             }
         }
     }
+}
+
+/// Waits for a free slot, then for a connection.
+async fn accept_one(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await;
+    let slot = slot.map_err(std::io::Error::other)?;
+    let (stream, _peer) = listener.accept().await?;
+    Ok((stream, slot))
 }
 
 async fn connection(
