@@ -1,11 +1,10 @@
 //! The door of the crate.
 
-use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -23,12 +22,10 @@ use crate::instance;
 use crate::package::PackageStore;
 use crate::pool::{Account, Backlogs, Closed, Job, MemoryBudget, Pool, Starting};
 use crate::registry::Registry;
-use crate::sandbox::Spawner;
+use crate::sandbox::{Spawner, raise_open_files};
 use crate::spec::{FunctionSpec, FunctionStatus, InvokeRequest, InvokeResponse};
 use crate::supervisor;
 
-/// Proved pools that are kept for a deploy which may never come.
-const MAX_PROVED: usize = 8;
 /// How long killed instances have to be gone at shutdown.
 const KILL_GRACE: Duration = Duration::from_secs(2);
 
@@ -40,8 +37,6 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     host: Arc<Host>,
     registry: Arc<Registry>,
-    /// Pools whose one instance showed that their code works; the newest last.
-    proved: Mutex<VecDeque<Arc<Pool>>>,
     stopping: AtomicBool,
     /// Stops the supervisor.
     stop: CancellationToken,
@@ -66,6 +61,9 @@ impl Engine {
             Bootstraps::write(&config.bootstraps_dir)
         })?;
         let run_dir = folder(&config.run_dir, || emptied(&config.run_dir))?;
+        if let Err(error) = raise_open_files() {
+            tracing::warn!(%error, "cannot raise the limit of open files; it bounds the number of instances");
+        }
         let spawner = Spawner::start(runtime).map_err(|source| StartEngineError::Thread { source })?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let host = Arc::new(Host {
@@ -101,7 +99,6 @@ impl Engine {
         Ok(Self(Arc::new(Inner {
             host,
             registry,
-            proved: Mutex::default(),
             stopping: AtomicBool::new(false),
             stop,
         })))
@@ -114,21 +111,18 @@ impl Engine {
     }
 
     /// Registers a function version, or replaces it: invocations that run finish on the old code,
-    /// those that come or wait run on the new. A spec equal to the one deployed changes nothing; one
-    /// that was [proved](Self::prove) finds its instance warm.
+    /// those that come or wait run on the new. A spec that differs in nothing but its reserved concurrency
+    /// keeps its instances; one that was [proved](Self::prove) finds its instance warm.
     pub fn deploy(&self, spec: FunctionSpec) {
         if self.0.stopping.load(Ordering::Acquire) {
             return;
         }
-        if self
-            .0
-            .registry
-            .find(&spec.arn)
-            .is_some_and(|(pool, _gate)| pool.spec == spec)
+        if let Some((pool, gate)) = self.0.registry.find(&spec.arn)
+            && pool.spec.runs_like(&spec)
         {
-            return;
+            return gate.reserve(spec.reserved_concurrency);
         }
-        let proved = self.take_proved(&spec);
+        let proved = self.0.registry.take_proved(&spec);
         let pool = proved.unwrap_or_else(|| Pool::new(spec, Arc::clone(&self.0.host)));
         if let Some(old) = self.0.registry.put(Arc::clone(&pool)) {
             old.close(Closed::Replaced(pool));
@@ -153,7 +147,7 @@ impl Engine {
             log: Vec::new(),
         };
         proved.await.map_err(stopped)??;
-        self.keep_proved(pool);
+        self.0.registry.keep_proved(pool);
         Ok(())
     }
 
@@ -205,10 +199,18 @@ impl Engine {
         })
     }
 
-    /// What is registered, and how it does.
+    /// What is registered, and how it does, sorted by ARN.
     #[must_use]
     pub fn functions(&self) -> Vec<FunctionStatus> {
-        self.0.registry.all().iter().map(|pool| pool.status()).collect()
+        let mut all: Vec<_> = self
+            .0
+            .registry
+            .deployed()
+            .iter()
+            .map(|pool| pool.status())
+            .collect();
+        all.sort_by(|a, b| a.arn.cmp(&b.arn));
+        all
     }
 
     /// Takes no more invocations, gives those that run until `deadline` from now, then kills what is
@@ -216,8 +218,7 @@ impl Engine {
     pub async fn shutdown(&self, deadline: Duration) {
         let inner = &self.0;
         inner.stopping.store(true, Ordering::Release);
-        let proved = std::mem::take(&mut *self.proved());
-        for pool in inner.registry.all().into_iter().chain(proved) {
+        for pool in inner.registry.all() {
             pool.close(Closed::Stopping);
         }
         inner.stop.cancel();
@@ -230,35 +231,6 @@ impl Engine {
             }
         }
         inner.host.spawner.stop().await;
-    }
-
-    fn take_proved(&self, spec: &FunctionSpec) -> Option<Arc<Pool>> {
-        let mut proved = self.proved();
-        let at = proved.iter().position(|pool| pool.spec == *spec)?;
-        proved.remove(at)
-    }
-
-    /// The newest of the same function counts; what it pushes out stops.
-    fn keep_proved(&self, pool: Arc<Pool>) {
-        let mut outdated = Vec::new();
-        {
-            let mut proved = self.proved();
-            let same = |other: &Arc<Pool>| other.spec.arn == pool.spec.arn;
-            if let Some(at) = proved.iter().position(same) {
-                outdated.extend(proved.remove(at));
-            }
-            proved.push_back(pool);
-            if proved.len() > MAX_PROVED {
-                outdated.extend(proved.pop_front());
-            }
-        }
-        for pool in outdated {
-            pool.close(Closed::Removed);
-        }
-    }
-
-    fn proved(&self) -> MutexGuard<'_, VecDeque<Arc<Pool>>> {
-        self.0.proved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

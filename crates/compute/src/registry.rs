@@ -3,18 +3,24 @@
 //! Lookup borrows the ARN it is given: the warm path allocates nothing for it. A function's versions
 //! are a short list, searched in order.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tradewind_model::{AccountId, FunctionArn, FunctionName, Qualifier, Region};
 
-use crate::pool::{Account, Gate, Pool};
+use crate::pool::{Account, Closed, Gate, Pool};
+use crate::spec::FunctionSpec;
+
+/// Proved pools that are kept for a deploy which may never come.
+const MAX_PROVED: usize = 8;
 
 /// All deployed function versions.
 #[derive(Debug)]
 pub(crate) struct Registry {
     account: Arc<Account>,
     functions: RwLock<HashMap<FunctionName, Vec<Function>>>,
+    /// Pools whose one instance showed that their code works; the newest last.
+    proved: Mutex<VecDeque<Arc<Pool>>>,
 }
 
 /// One function; the same name may be in other regions and accounts, too.
@@ -54,6 +60,7 @@ impl Registry {
         Self {
             account,
             functions: RwLock::default(),
+            proved: Mutex::default(),
         }
     }
 
@@ -112,14 +119,50 @@ impl Registry {
         Some(removed)
     }
 
-    /// Every pool.
-    pub(crate) fn all(&self) -> Vec<Arc<Pool>> {
+    /// Every deployed pool.
+    pub(crate) fn deployed(&self) -> Vec<Arc<Pool>> {
         let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);
         functions
             .values()
             .flatten()
             .flat_map(|function| function.versions.iter().cloned())
             .collect()
+    }
+
+    /// Every pool, deployed or only proved.
+    pub(crate) fn all(&self) -> Vec<Arc<Pool>> {
+        let mut all = self.deployed();
+        all.extend(self.proved().iter().cloned());
+        all
+    }
+
+    /// Keeps a proved pool for its deploy. An older one of the same version, and what is too many, stops.
+    pub(crate) fn keep_proved(&self, pool: Arc<Pool>) {
+        let mut outdated = Vec::new();
+        {
+            let mut proved = self.proved();
+            if let Some(at) = proved.iter().position(|other| other.spec.arn == pool.spec.arn) {
+                outdated.extend(proved.remove(at));
+            }
+            proved.push_back(pool);
+            if proved.len() > MAX_PROVED {
+                outdated.extend(proved.pop_front());
+            }
+        }
+        for pool in outdated {
+            pool.close(Closed::Removed);
+        }
+    }
+
+    /// The pool that proved `spec`.
+    pub(crate) fn take_proved(&self, spec: &FunctionSpec) -> Option<Arc<Pool>> {
+        let mut proved = self.proved();
+        let at = proved.iter().position(|pool| pool.spec == *spec)?;
+        proved.remove(at)
+    }
+
+    fn proved(&self) -> MutexGuard<'_, VecDeque<Arc<Pool>>> {
+        self.proved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

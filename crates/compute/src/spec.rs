@@ -42,6 +42,16 @@ impl FunctionSpec {
     pub fn version(&self) -> Qualifier {
         self.arn.qualifier.clone().unwrap_or_default()
     }
+
+    /// Whether an instance of the one serves the other: all but the reserved concurrency is equal.
+    pub(crate) fn runs_like(&self, other: &Self) -> bool {
+        let reserved_concurrency = other.reserved_concurrency;
+        *other
+            == Self {
+                reserved_concurrency,
+                ..self.clone()
+            }
+    }
 }
 
 impl fmt::Debug for FunctionSpec {

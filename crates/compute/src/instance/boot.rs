@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use tradewind_model::Language;
 
 use super::output::Output;
@@ -30,6 +31,8 @@ pub(super) struct Booted {
     pub(super) channel: Channel,
     pub(super) output: Output,
     pub(super) workspace: Workspace,
+    /// When its start began.
+    pub(super) begun: Instant,
 }
 
 /// What an instance has on disk: its package, kept, and its temporary folder, its own.
@@ -94,6 +97,7 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>) -> Result<Booted, Fa
         channel: None,
         output: output_fd,
     };
+    let begun = Instant::now();
     let channel = open_channel(&mut plan, program.own.is_some())
         .await
         .map_err(|error| unavailable(&error))?;
@@ -106,6 +110,7 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>) -> Result<Booted, Fa
         process,
         channel,
         output,
+        begun,
         workspace: Workspace {
             tmp_dir,
             _package: package,

@@ -53,6 +53,7 @@ pub(super) struct Instance {
     /// When the current step must be over.
     deadline: Option<Instant>,
     killed: Pin<Box<WaitForCancellationFutureOwned>>,
+    begun: Instant,
     /// How long it took to initialise; told by the first invocation's report.
     init: Option<Duration>,
 }
@@ -96,6 +97,7 @@ impl Instance {
             memory,
             alarm: Alarm::new(),
             deadline: None,
+            begun: booted.begun,
             killed,
             init: None,
         }
@@ -108,14 +110,13 @@ impl Instance {
         limit: Instant,
         starting: &mut Starting,
     ) -> Result<(), Failure> {
-        let begun = Instant::now();
-        let young_until = begun + super::YOUNG;
+        let young_until = self.begun + super::YOUNG;
         self.deadline = Some(limit.min(young_until));
         loop {
             return match self.wake().await {
                 Wake::Channel(ChannelEvent::Ready) => {
                     self.deadline = None;
-                    self.init = Some(begun.elapsed());
+                    self.init = Some(self.begun.elapsed());
                     Ok(())
                 }
                 Wake::Deadline if Instant::now() < limit => {
@@ -123,7 +124,7 @@ impl Instance {
                     self.deadline = Some(limit);
                     continue;
                 }
-                Wake::Deadline => Err(Failure::TimedOut(limit.duration_since(begun))),
+                Wake::Deadline => Err(Failure::TimedOut(limit.duration_since(self.begun))),
                 Wake::Channel(ChannelEvent::InitError(body)) => Err(Failure::Reported(body)),
                 Wake::Channel(ChannelEvent::Answer(_)) => {
                     Err(Failure::BrokenChannel("the runtime answered before it was asked"))
@@ -134,6 +135,11 @@ impl Instance {
                 Wake::Killed => Err(Failure::Node(InvokeError::ShuttingDown)),
             };
         }
+    }
+
+    /// When its start began.
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// How long the initialisation took.

@@ -51,10 +51,8 @@ async fn life(mut starting: Starting, proof: Option<Proof>) {
         Err(failure) => return start_failed(starting, journal, failure, proof).await,
     };
     let mut instance = Instance::new(id, Arc::clone(&pool), booted, journal, MemoryMeter::new(claim));
-    match instance
-        .initialise(Instant::now() + pool.host.init_limit, &mut starting)
-        .await
-    {
+    let limit = instance.begun() + pool.host.init_limit;
+    match instance.initialise(limit, &mut starting).await {
         Ok(()) => {
             let (sender, jobs) = mpsc::channel(1);
             let next = pool.joined(id, sender, instance.init_duration());
@@ -124,15 +122,24 @@ async fn start_failed(starting: Starting, mut journal: Journal, failure: Failure
             let log = journal.take_init_lines();
             prove(Some(proof), Err(failure.into_init_failure(log)));
         }
-        None => {
-            for job in pool.start_failed(&failure) {
-                driver::begin(&mut journal, &pool, &job);
-                fail_job(&pool, &mut journal, *job, &failure, Duration::ZERO);
-            }
-        }
+        None => fail_waiting(&pool, &mut journal, &failure),
     }
     drop(starting);
     journal.settle().await;
+}
+
+fn fail_waiting(pool: &Pool, journal: &mut Journal, failure: &Failure) {
+    let failed = pool.start_failed(failure);
+    if let Failure::Node(error) = failure {
+        // it never came to the function: its log has no invocation of it
+        journal.say(LogKind::Platform, error.to_string());
+        failed.into_iter().for_each(|job| job.answer(Err(error.clone())));
+        return;
+    }
+    for job in failed {
+        driver::begin(journal, pool, &job);
+        fail_job(pool, journal, *job, failure, Duration::ZERO);
+    }
 }
 
 /// The lines and the answer of an invocation that found no instance to run in.

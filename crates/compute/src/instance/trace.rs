@@ -5,14 +5,12 @@ use tradewind_model::Timestamp;
 /// `Root=1-<8 hex: seconds>-<24 hex>;Parent=<16 hex>;Sampled=0`, from the request's own id, so that
 /// the two can be told to belong together.
 pub(crate) fn trace_id(request_id: &str, now: Timestamp) -> String {
-    let mut digits: String = request_id
-        .chars()
-        .filter(char::is_ascii_hexdigit)
-        .take(32)
-        .collect();
-    while digits.len() < 32 {
-        digits.push('0');
+    let mut digits = [b'0'; 32];
+    let given = request_id.bytes().filter(u8::is_ascii_hexdigit);
+    for (place, digit) in digits.iter_mut().zip(given) {
+        *place = digit;
     }
+    let digits = str::from_utf8(&digits).expect("invariant: hexadecimal digits are ASCII");
     let (root, _) = digits.split_at(24);
     let (_, parent) = digits.split_at(16);
     format!(

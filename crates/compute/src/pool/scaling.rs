@@ -32,6 +32,8 @@ pub(crate) struct Load {
 
 /// An invocation that takes so many times longer than usual will not free its instance soon.
 const STUCK: u32 = 4;
+/// A start is never taken to cost less: it takes processor time from the invocations it is to help.
+const CHEAPEST_START: Duration = Duration::from_millis(10);
 /// A backlog shorter than this proves nothing.
 const SHORTEST_BACKLOG: Duration = Duration::from_millis(50);
 
@@ -41,7 +43,10 @@ impl Load {
         let uncovered = self.queued.saturating_sub(self.starting);
         let room = self.cores.max(1).saturating_sub(self.young_starts);
         let most = uncovered.min(room);
-        if most == 0 || self.running.is_empty() || self.expected_wait(uncovered) > self.cold_start {
+        if most == 0
+            || self.running.is_empty()
+            || self.expected_wait(uncovered) > self.cold_start.max(CHEAPEST_START)
+        {
             return most;
         }
         usize::from(self.backlog_lasts() && (self.running.len() < self.cores || self.cores_idle))
@@ -168,6 +173,18 @@ mod tests {
         };
         assert_eq!(unknown(ms(1)).starts_wanted(), 0);
         assert_eq!(unknown(ms(10)).starts_wanted(), 2);
+    }
+
+    #[test]
+    fn a_cheap_start_is_still_not_free() {
+        let cheap = Load {
+            queued: 15,
+            running: vec![Duration::from_micros(50)],
+            service_time: Some(Duration::from_micros(200)),
+            cold_start: Duration::from_micros(300),
+            ..load()
+        };
+        assert_eq!(cheap.starts_wanted(), 0);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 mod process;
 mod spawner;
 
-pub(crate) use process::Process;
+pub(crate) use process::{Process, raise_open_files};
 pub(crate) use spawner::{SpawnError, Spawner};
 
 use std::ffi::OsString;

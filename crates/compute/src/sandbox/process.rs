@@ -137,26 +137,49 @@ fn die_with_parent(_parent: libc::pid_t) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 type Resource = libc::__rlimit_resource_t;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 type Resource = libc::c_int;
 
 /// Sets a limit, or keeps the lower one that already holds.
 fn limit(resource: Resource, most: u64) -> io::Result<()> {
-    let mut current = libc::rlimit {
+    let most = most.min(limits_of(resource)?.rlim_max);
+    set_limits(
+        resource,
+        libc::rlimit {
+            rlim_cur: most,
+            rlim_max: most,
+        },
+    )
+}
+
+/// Lets this process have as many open files as it is allowed to ask for: each instance takes three
+/// or more of the node's.
+pub(crate) fn raise_open_files() -> io::Result<()> {
+    let limits = limits_of(libc::RLIMIT_NOFILE)?;
+    set_limits(
+        libc::RLIMIT_NOFILE,
+        libc::rlimit {
+            rlim_cur: limits.rlim_max,
+            ..limits
+        },
+    )
+}
+
+fn limits_of(resource: Resource) -> io::Result<libc::rlimit> {
+    let mut limits = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: `current` is a valid rlimit to write to.
-    checked(unsafe { libc::getrlimit(resource, &raw mut current) })?;
-    let most = most.min(current.rlim_max);
-    let wanted = libc::rlimit {
-        rlim_cur: most,
-        rlim_max: most,
-    };
-    // SAFETY: `wanted` is a valid rlimit to read from.
-    checked(unsafe { libc::setrlimit(resource, &raw const wanted) })
+    // SAFETY: `limits` is a valid rlimit to write to.
+    checked(unsafe { libc::getrlimit(resource, &raw mut limits) })?;
+    Ok(limits)
+}
+
+fn set_limits(resource: Resource, limits: libc::rlimit) -> io::Result<()> {
+    // SAFETY: `limits` is a valid rlimit to read from.
+    checked(unsafe { libc::setrlimit(resource, &raw const limits) })
 }
 
 /// Whatever descriptors the node itself was started with are not for functions. An old kernel

@@ -126,6 +126,7 @@ async fn reserved_concurrency_throttles_and_zero_turns_off() {
     }
     spec.reserved_concurrency = Some(0);
     node.deploy(spec);
+    assert_eq!(node.engine.functions()[0].idle, 1);
     assert_eq!(
         node.try_invoke(&function, "null").await.unwrap_err(),
         InvokeError::Throttled { reason }
