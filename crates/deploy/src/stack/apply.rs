@@ -217,6 +217,8 @@ impl<'e> Apply<'e> {
     ) -> Result<(), Failure> {
         let row = self.new_row(declaration, properties, old.position);
         let new = self.make_new(resource_type, row).await?;
+        let retain = declaration.update_replace_policy == DeletionPolicy::Retain;
+        let old = ResourceRow { retain, ..old };
         self.done.push(Done::Replaced { old, new });
         Ok(())
     }

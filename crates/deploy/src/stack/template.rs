@@ -67,6 +67,8 @@ pub(crate) struct ResourceDeclaration {
     pub(crate) depends_on: Vec<String>,
     pub(crate) condition: Option<String>,
     pub(crate) deletion_policy: DeletionPolicy,
+    /// The same for one that is replaced.
+    pub(crate) update_replace_policy: DeletionPolicy,
 }
 
 /// A parsed template.
@@ -192,6 +194,8 @@ fn declaration(logical_id: &str, body: &Value) -> Result<ResourceDeclaration, Te
         condition: body.get("Condition").and_then(Value::as_str).map(str::to_owned),
         deletion_policy: DeletionPolicy::parse(body.get("DeletionPolicy"))
             .map_err(|m| problem(&["DeletionPolicy"], m))?,
+        update_replace_policy: DeletionPolicy::parse(body.get("UpdateReplacePolicy"))
+            .map_err(|m| problem(&["UpdateReplacePolicy"], m))?,
     })
 }
 
@@ -211,9 +215,7 @@ fn refuse_attributes(logical_id: &str, body: &Map<String, Value>) -> Result<(), 
             return Err(TemplateProblem::of_resource(logical_id, &[name], message));
         }
     }
-    DeletionPolicy::parse(body.get("UpdateReplacePolicy"))
-        .map(|_checked| ())
-        .map_err(|message| TemplateProblem::of_resource(logical_id, &["UpdateReplacePolicy"], message))
+    Ok(())
 }
 
 fn depends_on(value: Option<&Value>) -> Result<Vec<String>, String> {

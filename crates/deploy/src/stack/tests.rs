@@ -360,6 +360,23 @@ async fn a_retained_resource_is_left_and_forgotten() {
     assert_eq!(bench.labels(), ["a", "kept"]);
 }
 
+#[tokio::test]
+async fn a_replaced_resource_stays_if_its_policy_says_so() {
+    let named = |label: &str, policy: &str| {
+        let properties = json!({"Label": label, "Name": label});
+        json!({"A": {"Type": "Test::Thing", policy: "Retain", "Properties": properties}})
+    };
+    for (policy, left) in [
+        ("UpdateReplacePolicy", &["new", "old"][..]),
+        ("DeletionPolicy", &["new"]),
+    ] {
+        let bench = Bench::new();
+        bench.apply(named("old", policy)).await.unwrap();
+        bench.apply(named("new", policy)).await.unwrap();
+        assert_eq!(bench.labels(), left, "{policy}");
+    }
+}
+
 /// A task that is dropped at any point leaves what a crash leaves; the next apply must converge.
 #[tokio::test]
 async fn an_apply_interrupted_anywhere_is_finished_by_the_next() {
