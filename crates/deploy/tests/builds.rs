@@ -1,6 +1,8 @@
 //! Builds with the real tools: `cargo test -p tradewind-deploy --test builds -- --ignored` needs npm, node,
 //! python3 with pip, and their registries.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 use std::path::Path;
 use std::process::Command;
 
