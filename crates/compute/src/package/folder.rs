@@ -88,6 +88,18 @@ pub(super) fn stage(
     Ok(staged)
 }
 
+/// What staging `files` would give, if all of them are known and unchanged.
+pub(super) fn foresee(files: &[PackageFile], known: &KnownFiles) -> Option<Vec<StagedFile>> {
+    let mut staged = Vec::with_capacity(files.len());
+    for file in files {
+        let stamp = Stamp::of(&fs::metadata(&file.source).ok()?);
+        let known = known.unchanged(file, stamp)?;
+        staged.push(self::staged(file, stamp, known.sha256.clone(), true));
+    }
+    staged.sort_by(|a, b| a.path.cmp(&b.path));
+    Some(staged)
+}
+
 /// The id of what was staged: paths, modes and contents, nothing of where or when.
 pub(super) fn id_of(files: &[StagedFile]) -> PackageId {
     let mut hash = Sha256::new();

@@ -67,7 +67,7 @@ pub enum PackageError {
     #[error("the package unpacks to more than {MAX_RATIO} times its size; it looks like a zip bomb")]
     ZipBomb,
     /// No such package.
-    #[error("package `{package}` does not exist")]
+    #[error("package `{package}` does not exist; deploy the function again")]
     NotFound {
         /// Its id.
         package: String,

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -13,6 +14,8 @@ use super::folder::{self, KnownFiles, PackageFile};
 use super::{PackageError, PackageId, manifest, zip};
 
 const STAGING: &str = ".staging-";
+/// Between the upload of a package and the function that names it passes less than this.
+const UNCLAIMED: Duration = Duration::from_secs(15 * 60);
 
 /// All packages of a node. A cheap handle.
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ struct Shared {
     state: Mutex<State>,
     /// Held while files are staged: what is linked from must not be deleted meanwhile.
     staging: Mutex<()>,
+    /// How long a package that nothing names yet is kept.
+    unclaimed: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +37,14 @@ struct State {
     known: Option<KnownFiles>,
     /// How many instances run each package.
     leases: HashMap<PackageId, usize>,
+    /// When this process was last given each package.
+    added: HashMap<PackageId, Instant>,
+}
+
+impl State {
+    fn is_younger(&self, id: &PackageId, age: Duration) -> bool {
+        self.added.get(id).is_some_and(|added| added.elapsed() < age)
+    }
 }
 
 /// While it lives, the package's files stay.
@@ -47,6 +60,11 @@ impl PackageStore {
     /// # Errors
     /// When it cannot be made or read.
     pub fn open(dir: PathBuf) -> io::Result<Self> {
+        Self::keeping(dir, UNCLAIMED)
+    }
+
+    /// Opens the folder; packages that nothing names are kept for `unclaimed`.
+    fn keeping(dir: PathBuf, unclaimed: Duration) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
         for entry in fs::read_dir(&dir)? {
             let entry = entry?;
@@ -59,6 +77,7 @@ impl PackageStore {
             dir,
             state: Mutex::default(),
             staging: Mutex::default(),
+            unclaimed,
         })))
     }
 
@@ -120,7 +139,8 @@ impl PackageStore {
             .map_err(|_missing| not_found(id))
     }
 
-    /// Deletes every package that is neither in `keep` nor run by an instance.
+    /// Deletes every package that is neither in `keep`, nor run by an instance, nor added within the
+    /// last quarter of an hour: its function may be on the way.
     ///
     /// # Errors
     /// When the folder cannot be read or a package cannot be deleted.
@@ -156,6 +176,7 @@ impl PackageStore {
 
     fn add_zip_now(&self, archive: &[u8]) -> Result<PackageId, PackageError> {
         let id = PackageId::from_digest(&Sha256::digest(archive));
+        self.note(&id);
         if self.contains(&id) {
             return Ok(id);
         }
@@ -186,9 +207,17 @@ impl PackageStore {
         files: &[PackageFile],
         known: &KnownFiles,
     ) -> Result<(PackageId, Vec<manifest::StagedFile>), PackageError> {
+        if let Some(foreseen) = folder::foresee(files, known) {
+            let id = folder::id_of(&foreseen);
+            self.note(&id);
+            if self.contains(&id) {
+                return Ok((id, foreseen));
+            }
+        }
         let staging = Staging::new(&self.0.dir)?;
         let staged = folder::stage(files, &staging.code(), known)?;
         let id = folder::id_of(&staged);
+        self.note(&id);
         let list = staging.path.join("manifest");
         manifest::write(&list, &staged).map_err(PackageError::io("write", &list))?;
         let kept = self.manifest_path(&id);
@@ -253,9 +282,10 @@ impl PackageStore {
         let path = self.path_of(id);
         {
             let mut state = self.state();
-            if state.leases.contains_key(id) {
+            if state.leases.contains_key(id) || state.is_younger(id, self.0.unclaimed) {
                 return Ok(());
             }
+            state.added.remove(id);
             if let Some(known) = &mut state.known {
                 known.forget(&path);
             }
@@ -265,6 +295,12 @@ impl PackageStore {
             remove(&file).map_err(PackageError::io("delete", &file))?;
         }
         Ok(())
+    }
+
+    /// Remembers that the package was given now, before it is looked for: [`Self::delete`] looks at
+    /// this under the same lock.
+    fn note(&self, id: &PackageId) {
+        self.state().added.insert(id.clone(), Instant::now());
     }
 
     fn ids(&self) -> io::Result<Vec<PackageId>> {

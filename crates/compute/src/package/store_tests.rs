@@ -38,7 +38,7 @@ impl Project {
 
 fn open() -> (tempfile::TempDir, PackageStore) {
     let dir = tempfile::tempdir().unwrap();
-    let store = PackageStore::open(dir.path().join("packages")).unwrap();
+    let store = PackageStore::keeping(dir.path().join("packages"), Duration::ZERO).unwrap();
     (dir, store)
 }
 
@@ -218,6 +218,18 @@ async fn deleting_a_package_does_not_break_the_next_staging() {
     store.retain(&HashSet::new()).await.unwrap();
     assert_eq!(store.add_folder(&files).await.unwrap(), id);
     assert_eq!(fs::read(store.path_of(&id).join("a.js")).unwrap(), b"x");
+}
+
+#[tokio::test]
+async fn a_package_whose_function_is_on_its_way_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = PackageStore::open(dir.path().to_owned()).unwrap();
+    let uploaded = store.add_zip(zip_with("a.js", "x")).await.unwrap();
+    store.retain(&HashSet::new()).await.unwrap();
+    assert!(store.contains(&uploaded));
+    let after_restart = PackageStore::open(dir.path().to_owned()).unwrap();
+    after_restart.retain(&HashSet::new()).await.unwrap();
+    assert!(!after_restart.contains(&uploaded));
 }
 
 #[test]

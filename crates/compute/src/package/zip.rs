@@ -168,7 +168,7 @@ fn link_target<R: Read>(entry: &mut ZipFile<'_, R>) -> Result<PathBuf, PackageEr
 /// once: where they lead, other links included, must be inside.
 fn make_links(root: &Path, links: &[(PathBuf, PathBuf)]) -> Result<(), PackageError> {
     for (path, target) in links {
-        if !stays_inside(path, target) {
+        if !stays_inside(path, target) || lies_behind_link(root, path) {
             return Err(link_refused(path));
         }
         if let Some(parent) = path.parent() {
@@ -186,6 +186,16 @@ fn make_links(root: &Path, links: &[(PathBuf, PathBuf)]) -> Result<(), PackageEr
         }
     }
     Ok(())
+}
+
+/// True when a folder on the way to `path` is itself a link: what is made there would be made
+/// wherever that link leads.
+fn lies_behind_link(root: &Path, path: &Path) -> bool {
+    let folders = path
+        .ancestors()
+        .skip(1)
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folders.into_iter().any(|folder| root.join(folder).is_symlink())
 }
 
 /// By the letters alone: from the link's own folder, `target` never climbs above the package.
@@ -356,6 +366,26 @@ mod tests {
             assert!(!dir.path().join("root/inside/planted").exists());
         }
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn no_link_is_made_behind_another() {
+        let (dir, result) = unpack_new(&archive(&[
+            Regular("x/file", b"", 0o644),
+            Link("x/y", ".."),
+            Link("x/y/z", "../.."),
+            Link("z/evil", "x"),
+        ]));
+        assert!(
+            matches!(result, Err(PackageError::UnsafeEntry { .. })),
+            "{result:?}"
+        );
+        let beside: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        assert_eq!(beside, ["root"]);
+        assert!(!dir.path().join("root/z").exists());
     }
 
     #[test]

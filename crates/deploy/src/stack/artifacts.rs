@@ -22,6 +22,12 @@ pub(crate) fn substitute(properties: &mut Map<String, Value>, artifacts: &BTreeM
     }
 }
 
+/// The package that a resource's stored properties name.
+pub(crate) fn package_of(properties: &Map<String, Value>) -> Option<String> {
+    let package = properties.get("Code")?.get(PACKAGE_ID)?;
+    package.as_str().map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -10,6 +10,7 @@ use tradewind_model::{AccountId, Clock, Region};
 use tradewind_store::{Batch, Database, DatabaseError};
 
 use super::apply::Apply;
+use super::artifacts;
 use super::graph::{creation_order, dependencies};
 use super::model::{ResourceDescription, StackDescription, StackEvent, StackName, StackOutcome, StackStatus};
 use super::tables::{self, ResourceRow, StackRow};
@@ -230,6 +231,25 @@ impl StackEngine {
             stacks.push(describe(row, resources));
         }
         Ok(stacks)
+    }
+
+    /// The packages that stored resources name, also those an interrupted change has yet to undo.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub async fn packages_in_use(&self) -> Result<BTreeSet<String>, DatabaseError> {
+        let mut packages = BTreeSet::new();
+        for stack in tables::stacks(&self.shared.database).await? {
+            let Ok(name) = stack.name.parse::<StackName>() else {
+                continue;
+            };
+            let rows = tables::resources(&self.shared.database, &name).await?;
+            packages.extend(
+                rows.iter()
+                    .filter_map(|row| artifacts::package_of(&row.properties)),
+            );
+        }
+        Ok(packages)
     }
 
     /// Marks what a crash interrupted as failed, so that it is not shown as still running. The next

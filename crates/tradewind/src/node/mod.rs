@@ -163,7 +163,7 @@ impl Node {
         events: mpsc::Sender<StackEvent>,
     ) -> Result<StackOutcome, ApplyError> {
         let outcome = self.state.apply(request, events).await;
-        collect_packages(&self.state.engine, &self.state.lambda).await;
+        collect_packages(&self.state.engine, &self.state.lambda, &self.state.stacks).await;
         outcome
     }
 
@@ -253,7 +253,7 @@ async fn compose(
     let (account, region) = (config.account.clone(), config.region.clone());
     let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock);
     stacks.recover().await?;
-    collect_packages(&engine, &lambda).await;
+    collect_packages(&engine, &lambda, &stacks).await;
     let detached = TaskTracker::new();
     Ok(State {
         account,
@@ -313,10 +313,15 @@ async fn resource_types(
     Ok(types)
 }
 
-/// Deletes packages that no function uses. A package that was uploaded and not yet deployed is one
-/// of them, so this is done when no client can have uploaded any: at start, and in `up`.
-async fn collect_packages(engine: &Engine, lambda: &LambdaService) {
-    if let Err(error) = engine.packages().retain(&lambda.packages_in_use()).await {
+/// Deletes packages that neither a function nor a stack names.
+async fn collect_packages(engine: &Engine, lambda: &LambdaService, stacks: &StackEngine) {
+    let named_by_stacks = match stacks.packages_in_use().await {
+        Ok(packages) => packages,
+        Err(error) => return tracing::warn!(%error, "cannot tell which packages are used; none is deleted"),
+    };
+    let mut keep = lambda.packages_in_use();
+    keep.extend(named_by_stacks.iter().filter_map(|package| package.parse().ok()));
+    if let Err(error) = engine.packages().retain(&keep).await {
         tracing::warn!(%error, "cannot delete packages that are not used any more");
     }
 }
