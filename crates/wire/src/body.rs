@@ -2,6 +2,7 @@
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
@@ -146,11 +147,14 @@ pub enum ReadBodyError {
     },
 }
 
+/// How long a client may pause inside a body: what reads it holds memory and permits meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Reads a whole body of at most `limit` bytes. A length that is announced as larger is refused
 /// before anything is read.
 ///
 /// # Errors
-/// When the body is larger than `limit`, or ends early.
+/// When the body is larger than `limit`, ends early, or pauses for half a minute.
 ///
 /// # Cancel safety
 /// Not cancel-safe: what was read is lost.
@@ -195,13 +199,22 @@ impl ReadBodyError {
     }
 }
 
+fn stalled() -> ReadBodyError {
+    ReadBodyError::Interrupted {
+        reason: format!("nothing came for {} seconds", PATIENCE.as_secs()),
+    }
+}
+
 async fn next_data<B>(mut body: Pin<&mut B>, room: usize) -> Result<Option<Bytes>, ReadBodyError>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: std::fmt::Display,
 {
     loop {
-        let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
+        let next = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx));
+        let frame = tokio::time::timeout(PATIENCE, next)
+            .await
+            .map_err(|_elapsed| stalled())?;
         let Some(frame) = frame else { return Ok(None) };
         let frame = frame.map_err(|error| ReadBodyError::Interrupted {
             reason: error.to_string(),
@@ -227,6 +240,15 @@ mod tests {
             sender.try_send(Ok(Bytes::from_static(piece.as_bytes()))).unwrap();
         }
         Body(Content::Channel(receiver))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stalls_is_given_up() {
+        let (sender, body) = Body::channel(4);
+        sender.send("begun, ").await.unwrap();
+        let read = read_body(body, 100).await;
+        assert!(matches!(read, Err(ReadBodyError::Interrupted { .. })), "{read:?}");
+        drop(sender);
     }
 
     #[tokio::test]
