@@ -331,8 +331,20 @@ function isModuleFolder(folder) {
   return parent === folder ? false : isModuleFolder(parent);
 }
 
-function importFile(file) {
-  return import(require('url').pathToFileURL(file).href);
+async function importFile(file) {
+  try {
+    return await import(require('url').pathToFileURL(file).href);
+  } catch (error) {
+    if (error instanceof SyntaxError && !String(error.stack).includes(file)) printPlaceOfSyntaxError(file);
+    throw error;
+  }
+}
+
+/** Node tells the place of a syntax error in a module only when nobody catches it; so ask another Node. */
+function printPlaceOfSyntaxError(file) {
+  const { stderr } = require('child_process').spawnSync(process.execPath, ['--check', file], { encoding: 'utf8' });
+  const excerpt = String(stderr).split('\n\n')[0];
+  if (excerpt) process.stderr.write(`${excerpt}\n`);
 }
 
 /** Lambda's order: the name as it is, .js, .mjs, .cjs, then whatever Node resolves it to. */

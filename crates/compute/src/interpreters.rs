@@ -96,7 +96,7 @@ impl Interpreters {
         let language = runtime.language();
         let wanted = wanted_version(runtime);
         let mut best: Option<((bool, u32, bool), &Found)> = None;
-        for candidate in self.0.iter().filter(|candidate| candidate.language == language) {
+        for candidate in self.by_promise(language, wanted) {
             let Some(found) = candidate.found() else { continue };
             let rank = rank(found.number, wanted);
             if !rank.0 {
@@ -110,6 +110,30 @@ impl Interpreters {
             Some((_rank, found)) => Ok(found.interpreter(false)),
             None => Err(missing(runtime)),
         }
+    }
+
+    /// The candidates of a language, those first whose name says the wanted version: running one
+    /// for its version takes time.
+    fn by_promise(&self, language: Language, wanted: Option<(u32, Option<u32>)>) -> Vec<&Candidate> {
+        let promised = wanted.map(|(major, minor)| match minor {
+            Some(minor) => format!("{major}.{minor}"),
+            None => major.to_string(),
+        });
+        let promises = |candidate: &Candidate| {
+            let name = candidate
+                .path
+                .file_name()
+                .and_then(OsStr::to_str)
+                .unwrap_or_default();
+            promised.as_deref().is_some_and(|version| name.ends_with(version))
+        };
+        let mut all: Vec<_> = self
+            .0
+            .iter()
+            .filter(|candidate| candidate.language == language)
+            .collect();
+        all.sort_by_key(|candidate| !promises(candidate));
+        all
     }
 
     /// Every interpreter that works here.
@@ -152,7 +176,12 @@ impl Candidate {
             }
             Language::Ruby => two_lines(&probe(
                 &self.path,
-                &["--disable-gems", "-e", "puts RbConfig.ruby, RUBY_VERSION"],
+                &[
+                    "--disable-gems",
+                    "-rrbconfig",
+                    "-e",
+                    "puts RbConfig.ruby, RUBY_VERSION",
+                ],
             )?)?,
             Language::Java | Language::Dotnet | Language::Provided | Language::Go => return None,
         };

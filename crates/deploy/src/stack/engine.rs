@@ -261,7 +261,7 @@ impl StackEngine {
         let mut batch = Batch::new();
         for mut row in tables::stacks(&self.shared.database).await? {
             if let Some(failed) = interrupted(row.status) {
-                tracing::warn!(stack = %row.name, status = row.status.as_str(), "a change was interrupted; deploy again to finish it");
+                tracing::info!(stack = %row.name, status = row.status.as_str(), "a change was interrupted; deploy again to finish it");
                 row.status = failed;
                 batch = tables::put_stack(batch, &row);
             }

@@ -30,7 +30,7 @@ Every command explains itself: tradewind up --help";
 /// A serverless platform of your own: functions behind HTTP APIs, from one binary.
 #[derive(Debug, Parser)]
 #[command(name = "tradewind", version, about, styles = STYLES, after_help = EXAMPLES, max_term_width = 100,
-          disable_help_subcommand = true, propagate_version = false)]
+          propagate_version = false)]
 pub(crate) struct Cli {
     /// Say more about what happens, on standard error
     #[arg(short, long, global = true)]

@@ -34,8 +34,9 @@ struct FunctionError {
 /// What Lambda says when it does not invoke.
 #[derive(Deserialize)]
 struct LambdaError {
-    #[serde(alias = "Message")]
-    message: String,
+    message: Option<String>,
+    #[serde(rename = "Message")]
+    capital_message: Option<String>,
 }
 
 /// Runs the command.
@@ -207,10 +208,9 @@ fn failed(function: &str, kind: &str, body: &[u8]) -> Failure {
 }
 
 fn not_invoked(function: &str, status: http::StatusCode, body: &[u8]) -> Failure {
-    let reason = match serde_json::from_slice::<LambdaError>(body) {
-        Ok(LambdaError { message }) => message,
-        Err(_) => format!("the node answered {status}"),
-    };
+    let said = serde_json::from_slice::<LambdaError>(body).ok();
+    let said = said.and_then(|error| error.message.or(error.capital_message));
+    let reason = said.unwrap_or_else(|| format!("the node answered {status}"));
     Failure::new(format!("function `{function}` was not invoked: {reason}"))
 }
 
@@ -255,5 +255,12 @@ mod tests {
             br#"{"Type":"User","message":"Rate Exceeded."}"#,
         );
         assert!(text.render().contains("Rate Exceeded."), "{}", text.render());
+    }
+
+    #[test]
+    fn a_node_that_says_it_twice_is_understood() {
+        let body = br#"{"Type":"User","message":"not JSON","Message":"not JSON"}"#;
+        let text = not_invoked("f", http::StatusCode::BAD_REQUEST, body).render();
+        assert!(text.contains("not JSON"), "{text}");
     }
 }

@@ -67,6 +67,9 @@ async fn serve(
         Some(Present::Iam) => state.iam.handle_iam(request, &RequestId::random()).await,
         None => {
             let (parts, _body) = request.into_parts();
+            if service == Service::S3 && caller.access_key.is_none() {
+                return nothing_here(state, &parts);
+            }
             missing(&service, &parts)
         }
     }
@@ -105,6 +108,22 @@ fn signed_by(state: &State, parts: &Parts, service: &Service) -> Result<Caller, 
             &RequestId::random(),
         ))
     })
+}
+
+/// An unsigned request that no service claims comes from a person with a browser or curl.
+fn nothing_here(state: &State, parts: &Parts) -> Response<Body> {
+    let mut text = format!(
+        "This is a Tradewind node. No API of it answers at {}\n",
+        parts.uri.path()
+    );
+    let urls = manage::urls(state);
+    if urls.is_empty() {
+        text.push_str("\nNothing is deployed to it. Deploy a project with `tradewind deploy`.\n");
+    } else {
+        text.push_str("\nIt answers at\n");
+        urls.iter().for_each(|url| text.extend(["  ", url, "\n"]));
+    }
+    manage::plain_text(StatusCode::NOT_FOUND, text)
 }
 
 fn missing(service: &Service, parts: &Parts) -> Response<Body> {

@@ -234,10 +234,14 @@ impl<'n> Section<'n> {
         if unknown_keys == UnknownKeys::Refuse {
             diagnostic.severity = Severity::Error;
         }
-        match nearest(&entry.key, self.asked.iter().map(|(key, _)| *key)) {
-            Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
-            None => diagnostic,
+        let Some(near) = nearest(&entry.key, self.asked.iter().map(|(key, _)| *key)) else {
+            return diagnostic;
+        };
+        // Taken for nothing, it would remove what runs.
+        if self.path.is_empty() && matches!(near, "functions" | "provider" | "resources" | "package") {
+            diagnostic.severity = Severity::Error;
         }
+        diagnostic.hint(format!("did you mean `{near}`?"))
     }
 }
 

@@ -43,14 +43,17 @@ pub(crate) async fn run(arguments: &Up, surroundings: &Surroundings) -> Result<(
     let mut told = BTreeSet::new();
     let config = tokio::select! {
         config = configure(arguments, surroundings, &workspace, &mut told) => config?,
-        () = interrupts.next() => return Ok(()),
+        () = interrupts.next() => return Err(Failure::Interrupted),
     };
     let data_dir = config.data_dir.clone();
     let node = serve::start(config).await?;
+    let mut ready = false;
     let ended = tokio::select! {
-        ended = live(&node, &workspace, &data_dir, &mut told) => ended,
-        () = interrupts.next() => Ok(()),
+        ended = live(&node, &workspace, &data_dir, &mut told, &mut ready) => Some(ended),
+        () = interrupts.next() => None,
     };
+    // Stopped by hand is how it ends well, but not before it was up.
+    let ended = ended.unwrap_or(if ready { Ok(()) } else { Err(Failure::Interrupted) });
     serve::stop(node, &mut interrupts).await?;
     ended
 }
@@ -92,6 +95,7 @@ async fn live(
     workspace: &Workspace,
     data_dir: &Path,
     told: &mut BTreeSet<String>,
+    ready: &mut bool,
 ) -> Result<(), Failure> {
     let mut tail = node.logs().subscribe();
     // Watching begins before the first deployment, so that no save falls between the two.
@@ -102,6 +106,7 @@ async fn live(
     watch.refresh(&applied.watched);
     let mut screen = Screen::new(node, &applied).await?;
     screen.greet(node, workspace)?;
+    *ready = true;
 
     let mut reload: Option<Reload<'_>> = None;
     let mut saved_at = Instant::now();

@@ -82,6 +82,18 @@ fn url_document(state: &State, url: &Url) -> Value {
     json!({"kind": url.kind.as_str(), "method": url.method, "url": address})
 }
 
+/// Every URL it answers, with its method, sorted.
+pub(crate) fn urls(state: &State) -> Vec<String> {
+    let url = |url: &Url| format!("{:6} {}{}", url.method, state.base_url, url.path_form());
+    let mut urls: Vec<String> = state.api_gateway.urls().iter().map(url).collect();
+    urls.sort();
+    urls
+}
+
+pub(crate) fn plain_text(status: StatusCode, text: String) -> Response<Body> {
+    with_type(status, "text/plain; charset=utf-8", Body::full(text))
+}
+
 /// `{"message": …}`.
 pub(crate) fn error(status: StatusCode, message: &str) -> Response<Body> {
     json_response(status, &json!({ "message": message }))
