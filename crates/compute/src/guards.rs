@@ -25,7 +25,7 @@ pub fn guards() -> Vec<Guard> {
         guard(
             "process group",
             true,
-            "a timeout or a redeploy kills an instance with all its children",
+            "a timeout or a redeploy kills an instance with its children, unless they leave its session",
         ),
         guard(
             "no orphans",

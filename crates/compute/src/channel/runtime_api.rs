@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -35,7 +36,7 @@ use crate::failure::Failure;
 const MAX_CONNECTIONS: usize = 32;
 /// Events that may wait for the driver; the states allow no more than two.
 const EVENTS: usize = 4;
-/// How much of a response that is too large is read before its connection is closed.
+/// How much of a body that nobody wants is read before its connection is closed.
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 const PREFIX: &str = "/2018-06-01";
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
@@ -187,18 +188,35 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-/// The routes of the API.
+/// Answers a request, and reads what is left of its body: a client that is still writing would not
+/// see the answer, and could not use its connection again.
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let path = request.uri().path().to_owned();
-    let Some(path) = path.strip_prefix(PREFIX) else {
+    let (parts, mut body) = request.into_parts();
+    let response = route(shared, &parts, &mut body).await;
+    let mut discarded = 0;
+    while discarded < MAX_DISCARDED_BYTES
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        discarded += frame.data_ref().map_or(0, Bytes::len);
+    }
+    response
+}
+
+/// The routes of the API.
+async fn route(shared: &Shared, parts: &Parts, body: &mut Incoming) -> Response<Full<Bytes>> {
+    let Some(path) = parts.uri.path().strip_prefix(PREFIX) else {
         return not_found();
     };
-    let parts: Vec<&str> = path.split('/').skip(1).collect();
-    match (request.method(), parts.as_slice()) {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    match (&parts.method, segments.as_slice()) {
         (&Method::GET, ["runtime", "invocation", "next"]) => next(shared).await,
-        (&Method::POST, ["runtime", "invocation", id, "response"]) => respond(shared, id, request).await,
-        (&Method::POST, ["runtime", "invocation", id, "error"]) => report_error(shared, id, request).await,
-        (&Method::POST, ["runtime", "init", "error"]) => init_error(shared, request).await,
+        (&Method::POST, ["runtime", "invocation", id, "response"]) => respond(shared, id, body).await,
+        (&Method::POST, ["runtime", "invocation", id, "error"]) => {
+            report_error(shared, id, error_type(&parts.headers), body).await
+        }
+        (&Method::POST, ["runtime", "init", "error"]) => {
+            init_error(shared, error_type(&parts.headers), body).await
+        }
         (&Method::GET, ["ping"]) => Response::new(Full::new(Bytes::from_static(b"pong"))),
         (_, ["runtime", "invocation", "next"] | ["runtime", "init", "error"] | ["ping"])
         | (_, ["runtime", "invocation", _, "response" | "error"]) => {
@@ -241,39 +259,45 @@ async fn next(shared: &Shared) -> Response<Full<Bytes>> {
 }
 
 /// `POST /runtime/invocation/{id}/response`
-async fn respond(shared: &Shared, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(shared: &Shared, id: &str, body: &mut Incoming) -> Response<Full<Bytes>> {
     if let Err(refused) = begin_answer(shared, id, "InvocationResponse") {
         return *refused;
     }
-    let (answer, response) = match read(request.into_body()).await {
+    let (answer, response) = match read(body).await {
         Ok((body, trailers)) => (streamed_error(&trailers).map_or(Ok(body), Err), accepted()),
-        Err(ReadFailure::TooLarge) => (Err(Failure::ResponseTooLarge), too_large()),
-        Err(ReadFailure::Truncated) => (Err(Failure::TruncatedResponse), truncated()),
+        Err(failure) => failure.answer(),
     };
     end_answer(shared, answer).await;
     response
 }
 
 /// `POST /runtime/invocation/{id}/error`
-async fn report_error(shared: &Shared, id: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn report_error(
+    shared: &Shared,
+    id: &str,
+    error_type: Option<String>,
+    body: &mut Incoming,
+) -> Response<Full<Bytes>> {
     if let Err(refused) = begin_answer(shared, id, "InvocationErrorResponse") {
         return *refused;
     }
-    let error_type = header_text(request.headers(), ERROR_TYPE);
-    let (failure, response) = match read(request.into_body()).await {
+    let (answer, response) = match read(body).await {
         Ok((body, _trailers)) => (
-            Failure::Reported(or_error_of(body, error_type.as_deref())),
+            Err(Failure::Reported(or_error_of(body, error_type.as_deref()))),
             accepted(),
         ),
-        Err(ReadFailure::TooLarge) => (Failure::ResponseTooLarge, too_large()),
-        Err(ReadFailure::Truncated) => (Failure::TruncatedResponse, truncated()),
+        Err(failure) => failure.answer(),
     };
-    end_answer(shared, Err(failure)).await;
+    end_answer(shared, answer).await;
     response
 }
 
 /// `POST /runtime/init/error`
-async fn init_error(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn init_error(
+    shared: &Shared,
+    error_type: Option<String>,
+    body: &mut Incoming,
+) -> Response<Full<Bytes>> {
     {
         let mut state = shared.state();
         if state.phase != Phase::Started {
@@ -281,11 +305,7 @@ async fn init_error(shared: &Shared, request: Request<Incoming>) -> Response<Ful
         }
         state.phase = Phase::InitError;
     }
-    let error_type = header_text(request.headers(), ERROR_TYPE);
-    let body = read(request.into_body())
-        .await
-        .map(|(body, _trailers)| body)
-        .unwrap_or_default();
+    let body = read(body).await.map(|(body, _trailers)| body).unwrap_or_default();
     shared
         .tell(ChannelEvent::InitError(or_error_of(body, error_type.as_deref())))
         .await;
@@ -322,35 +342,33 @@ enum ReadFailure {
     Truncated,
 }
 
-/// The body, chunked or not, and what trails it. What is too large is read all the same, and thrown
-/// away: a client that is still writing would not see the answer.
-async fn read(mut body: Incoming) -> Result<(Bytes, HeaderMap), ReadFailure> {
+impl ReadFailure {
+    /// What the invocation's caller gets, and what the runtime.
+    fn answer(self) -> (Result<Bytes, Failure>, Response<Full<Bytes>>) {
+        match self {
+            Self::TooLarge => (Err(Failure::ResponseTooLarge), too_large()),
+            Self::Truncated => (Err(Failure::TruncatedResponse), truncated()),
+        }
+    }
+}
+
+/// The body, chunked or not, and what trails it. Stops where it is too large.
+async fn read(body: &mut Incoming) -> Result<(Bytes, HeaderMap), ReadFailure> {
     let (mut content, mut trailers) = (BytesMut::new(), HeaderMap::new());
-    let mut size = 0;
     while let Some(frame) = body.frame().await {
         match frame.map_err(|_broken_off| ReadFailure::Truncated)?.into_data() {
-            Ok(data) => {
-                size += data.len();
-                if size <= SYNC_PAYLOAD_BYTES {
-                    content.extend_from_slice(&data);
-                } else if size > MAX_DISCARDED_BYTES {
-                    break;
-                }
-            }
+            Ok(data) if content.len() + data.len() > SYNC_PAYLOAD_BYTES => return Err(ReadFailure::TooLarge),
+            Ok(data) => content.extend_from_slice(&data),
             Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
         }
     }
-    if size > SYNC_PAYLOAD_BYTES {
-        Err(ReadFailure::TooLarge)
-    } else {
-        Ok((content.freeze(), trailers))
-    }
+    Ok((content.freeze(), trailers))
 }
 
 /// A streamed response may turn out to be an error after its body has begun.
 fn streamed_error(trailers: &HeaderMap) -> Option<Failure> {
     use base64::Engine as _;
-    let error_type = header_text(trailers, ERROR_TYPE)?;
+    let error_type = error_type(trailers)?;
     let body = header_text(trailers, ERROR_BODY).unwrap_or_default();
     let body = base64::engine::general_purpose::STANDARD
         .decode(body)
@@ -367,6 +385,10 @@ fn or_error_of(body: Bytes, error_type: Option<&str>) -> Bytes {
     serde_json::json!({ "errorType": error_type, "errorMessage": "" })
         .to_string()
         .into()
+}
+
+fn error_type(headers: &HeaderMap) -> Option<String> {
+    header_text(headers, ERROR_TYPE)
 }
 
 fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -116,6 +116,8 @@ impl Instance {
             return match self.wake().await {
                 Wake::Channel(ChannelEvent::Ready) => {
                     self.deadline = None;
+                    // what it printed is the initialisation's, not the first invocation's
+                    self.output.drain_into(&mut self.journal).await;
                     self.init = Some(self.begun.elapsed());
                     Ok(())
                 }

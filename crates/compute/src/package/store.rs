@@ -162,6 +162,12 @@ impl PackageStore {
         })
     }
 
+    /// As if every package had been added long ago.
+    #[cfg(test)]
+    pub(crate) fn age(&self) {
+        self.state().added.clear();
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, PackageError> + Send + 'static,

@@ -94,7 +94,13 @@ impl Spawner {
 }
 
 fn start_one(plan: SpawnPlan) -> io::Result<Process> {
-    fs::create_dir_all(&plan.tmp_dir)?;
+    let tmp_dir = &plan.tmp_dir;
+    fs::create_dir_all(tmp_dir).map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("cannot create `{}`: {error}", tmp_dir.display()),
+        )
+    })?;
     let process = process::spawn(plan)?;
     prefer_for_oom(process.id());
     Ok(process)

@@ -207,6 +207,7 @@ async fn a_package_stays_while_an_instance_runs_it() {
     let function = node.deploy(spec.clone());
     let package = spec.package.clone();
     node.engine.prove(spec).await.unwrap();
+    node.engine.packages().age();
     node.engine.packages().retain(&HashSet::new()).await.unwrap();
     assert!(node.engine.packages().contains(&package));
     assert_eq!(node.invoke(&function, "{}").await, json!({ "loaded": true }));
@@ -276,7 +277,10 @@ async fn a_node_to_be_killed() {
 
 #[tokio::test]
 async fn killing_the_node_leaves_no_orphan() {
+    // the killed node cannot remove its folder
+    let folder = tempfile::tempdir().unwrap();
     let mut node = Command::new(std::env::current_exe().unwrap())
+        .env("TMPDIR", folder.path())
         .args([
             "--exact",
             "tests::lifecycle::a_node_to_be_killed",
