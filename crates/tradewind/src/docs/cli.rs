@@ -20,18 +20,20 @@ filters the program's own trace (the syntax of `RUST_LOG`; `--verbose` is `warn,
 fn cli() {
     let mut cli = Cli::command();
     cli.build();
-    let list = cli.get_subcommands().map(|command| {
+    // `help` is clap's own.
+    let commands = || {
+        cli.get_subcommands()
+            .filter(|command| command.get_name() != "help")
+    };
+    let list = commands().map(|command| {
         let name = command.get_name();
         vec![format!("[`tradewind {name}`](#tradewind-{name})"), about(command)]
     });
     let list = table(&["command", "what it does"], list);
-    let commands: Vec<String> = cli
-        .get_subcommands()
-        .map(|command| section(command.clone()))
-        .collect();
+    let sections: Vec<String> = commands().map(|command| section(command.clone())).collect();
     check(
         "cli.md",
-        &format!("{INTRODUCTION}{list}\n{}", commands.join("\n")),
+        &format!("{INTRODUCTION}{list}\n{}", sections.join("\n")),
     );
 }
 
