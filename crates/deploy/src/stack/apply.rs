@@ -15,8 +15,9 @@ use tradewind_store::{Batch, DatabaseError};
 
 use super::artifacts;
 use super::engine::{ApplyRequest, Shared};
+use super::exports::Others;
 use super::intrinsics::{ResolveError, Scope};
-use super::model::{StackEvent, StackName, StackOutcome, StackStatus};
+use super::model::{StackEvent, StackOutcome, StackStatus};
 use super::rollback;
 use super::tables::{self, ResourceRow, StackRow};
 use super::template::{DeletionPolicy, ParsedTemplate, ResourceDeclaration};
@@ -32,7 +33,7 @@ pub(crate) struct Apply<'e> {
     pub(crate) first: bool,
     /// What was there before, by logical id.
     existing: BTreeMap<String, ResourceRow>,
-    exports: BTreeMap<String, String>,
+    others: Others,
     /// What exists by now, for references.
     states: BTreeMap<String, ResourceState>,
     pub(crate) done: Vec<Done>,
@@ -68,7 +69,7 @@ impl<'e> Apply<'e> {
         let stored = tables::stack(&engine.database, &request.stack).await?;
         let rows = tables::resources(&engine.database, &request.stack).await?;
         let first = rows.is_empty();
-        let exports = exports_of_others(engine, &request.stack).await?;
+        let others = Others::of(engine, &request.stack).await?;
         let existing = rollback::settle_leftovers(engine, &request.stack, rows, &events).await?;
         let stack = stored.unwrap_or_else(|| StackRow {
             name: request.stack.to_string(),
@@ -86,7 +87,7 @@ impl<'e> Apply<'e> {
             stack,
             first,
             existing,
-            exports,
+            others,
             states,
             done,
         })
@@ -120,10 +121,11 @@ impl<'e> Apply<'e> {
             let place = i64::try_from(place).unwrap_or(i64::MAX);
             self.change(&declaration, place).await?;
         }
-        self.outputs().map_err(|error| Failure::Resource {
-            logical_id: "Outputs".into(),
-            reason: error.0,
-        })
+        let outputs = self.outputs().map_err(|error| failed("Outputs", error.0))?;
+        match self.others.refusal(&self.stack.exports, &outputs.exports) {
+            Some(reason) => Err(failed("Outputs", reason)),
+            None => Ok(outputs),
+        }
     }
 
     fn wanted(&self, declaration: &ResourceDeclaration) -> Result<bool, Failure> {
@@ -334,7 +336,7 @@ impl<'e> Apply<'e> {
             account: &self.engine.account,
             region: &self.engine.region,
             template: &self.template,
-            exports: &self.exports,
+            exports: &self.others.exports,
             resources: &self.states,
         }
     }
@@ -494,18 +496,6 @@ fn replaces(resource_type: &dyn ResourceType, before: &Properties, after: &Prope
         .replaced_by()
         .iter()
         .any(|&name| before.get(name) != after.get(name))
-}
-
-async fn exports_of_others(
-    engine: &Shared,
-    stack: &StackName,
-) -> Result<BTreeMap<String, String>, DatabaseError> {
-    let rows = tables::stacks(&engine.database).await?;
-    Ok(rows
-        .into_iter()
-        .filter(|row| row.name != stack.as_str())
-        .flat_map(|row| row.exports)
-        .collect())
 }
 
 /// Names of the exports this template imports.

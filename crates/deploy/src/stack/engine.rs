@@ -56,6 +56,9 @@ pub enum ApplyError {
     /// Another apply or removal of the same stack is running.
     #[error("stack `{0}` is being changed; try again when that is finished")]
     Busy(StackName),
+    /// The work panicked. What it left is what a crash leaves: the next apply finishes or undoes it.
+    #[error("applying stack `{0}` failed in an unforeseen way; the node's log says more")]
+    Unforeseen(StackName),
     /// The stack's record could not be read or written.
     #[error(transparent)]
     Database(#[from] DatabaseError),

@@ -12,6 +12,7 @@
 mod apply;
 mod artifacts;
 mod engine;
+mod exports;
 mod graph;
 mod intrinsics;
 mod model;

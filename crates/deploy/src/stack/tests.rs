@@ -331,6 +331,14 @@ async fn outputs_are_exported_and_an_imported_stack_stays() {
     };
     let (events, _reader) = mpsc::channel(64);
     bench.engine.apply(importing, events.clone()).await.unwrap();
+    let changed = json!({
+        "Resources": {"A": thing("b")},
+        "Outputs": {"Label": {"Value": {"Fn::GetAtt": ["A", "Label"]}, "Export": {"Name": "the-label"}}},
+    });
+    let refused = bench.apply_template(changed).await.unwrap();
+    assert_eq!(refused.status, StackStatus::UpdateRollbackComplete);
+    let reason = "Outputs: Export the-label cannot be updated as it is in use by other";
+    assert_eq!(refused.reason.as_deref(), Some(reason));
     let error = bench
         .engine
         .remove(&"shop".parse().unwrap(), events.clone())

@@ -340,7 +340,7 @@ impl State {
         // A panic in an apply leaves the stack as a crash would; it is logged with its backtrace.
         work.await.unwrap_or_else(|failure| {
             tracing::error!(%stack, %failure, "applying a stack failed in an unforeseen way");
-            Err(ApplyError::Busy(stack))
+            Err(ApplyError::Unforeseen(stack))
         })
     }
 }

@@ -75,7 +75,9 @@ async fn apply_request(
     let (outcome, events) = tokio::join!(node.apply(request, sender), collect(receiver));
     let outcome = outcome.map_err(|error| match error {
         ApplyError::Problems(problems) => stack_events::problems(&problems, origin),
-        ApplyError::Busy(_) | ApplyError::Database(_) => Failure::new(error.to_string()),
+        ApplyError::Busy(_) | ApplyError::Unforeseen(_) | ApplyError::Database(_) => {
+            Failure::new(error.to_string())
+        }
     })?;
     let status = if outcome.changed {
         outcome.status.as_str()

@@ -69,7 +69,9 @@ pub(crate) async fn apply(state: &Arc<State>, name: &str, body: Incoming) -> Res
         match worker.stacks.apply(request, events).await {
             Ok(outcome) => done(&outcome),
             Err(ApplyError::Problems(problems)) => json!({"event": "failed", "problems": problems}),
-            Err(failure @ (ApplyError::Busy(_) | ApplyError::Database(_))) => failed(&failure.to_string()),
+            Err(failure @ (ApplyError::Busy(_) | ApplyError::Unforeseen(_) | ApplyError::Database(_))) => {
+                failed(&failure.to_string())
+            }
         }
     })
 }
