@@ -19,7 +19,7 @@ pub(crate) struct Answer<'a> {
     #[serde(borrow)]
     pub(crate) multi_value_headers: Option<MultiHeaders<'a>>,
     #[serde(borrow)]
-    pub(crate) body: Option<Text<'a>>,
+    pub(crate) body: Option<Scalar<'a>>,
     pub(crate) is_base64_encoded: Option<bool>,
     #[serde(borrow)]
     pub(crate) cookies: Option<Vec<Text<'a>>>,
@@ -54,17 +54,18 @@ pub(crate) struct Status(pub(crate) u16);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
-/// The value of a header: a string, or a number or truth value as text; null is no header.
+/// The value of a header, or the body of an HTTP API: a string, or a number or truth value as text;
+/// null is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HeaderText<'a>(Option<Cow<'a, str>>);
+pub(crate) struct Scalar<'a>(pub(crate) Option<Cow<'a, str>>);
 
 /// Names and values in the order they came.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Headers<'a>(Vec<(Text<'a>, HeaderText<'a>)>);
+pub(crate) struct Headers<'a>(Vec<(Text<'a>, Scalar<'a>)>);
 
 /// Names and lists of values in the order they came.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct MultiHeaders<'a>(Vec<(Text<'a>, Vec<HeaderText<'a>>)>);
+pub(crate) struct MultiHeaders<'a>(Vec<(Text<'a>, Vec<Scalar<'a>>)>);
 
 impl Headers<'_> {
     /// Each as the HTTP types.
@@ -88,7 +89,7 @@ impl MultiHeaders<'_> {
     }
 }
 
-fn parsed(name: &Text<'_>, value: &HeaderText<'_>) -> Result<Option<(HeaderName, HeaderValue)>, Malformed> {
+fn parsed(name: &Text<'_>, value: &Scalar<'_>) -> Result<Option<(HeaderName, HeaderValue)>, Malformed> {
     let Some(value) = &value.0 else { return Ok(None) };
     let name = HeaderName::from_bytes(name.0.as_bytes()).map_err(|_bad_name| Malformed)?;
     let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_bad_value| Malformed)?;
@@ -139,37 +140,37 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for HeaderText<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct HeaderVisitor;
-        fn owned<'de>(value: impl ToString) -> HeaderText<'de> {
-            HeaderText(Some(Cow::Owned(value.to_string())))
+        fn owned<'de>(value: impl ToString) -> Scalar<'de> {
+            Scalar(Some(Cow::Owned(value.to_string())))
         }
         impl<'de> Visitor<'de> for HeaderVisitor {
-            type Value = HeaderText<'de>;
+            type Value = Scalar<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("the value of a header")
             }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<HeaderText<'de>, E> {
-                Ok(HeaderText(Some(Cow::Borrowed(text))))
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
+                Ok(Scalar(Some(Cow::Borrowed(text))))
             }
-            fn visit_str<E>(self, text: &str) -> Result<HeaderText<'de>, E> {
+            fn visit_str<E>(self, text: &str) -> Result<Scalar<'de>, E> {
                 Ok(owned(text))
             }
-            fn visit_bool<E>(self, truth: bool) -> Result<HeaderText<'de>, E> {
+            fn visit_bool<E>(self, truth: bool) -> Result<Scalar<'de>, E> {
                 Ok(owned(truth))
             }
-            fn visit_i64<E>(self, number: i64) -> Result<HeaderText<'de>, E> {
+            fn visit_i64<E>(self, number: i64) -> Result<Scalar<'de>, E> {
                 Ok(owned(number))
             }
-            fn visit_u64<E>(self, number: u64) -> Result<HeaderText<'de>, E> {
+            fn visit_u64<E>(self, number: u64) -> Result<Scalar<'de>, E> {
                 Ok(owned(number))
             }
-            fn visit_f64<E>(self, number: f64) -> Result<HeaderText<'de>, E> {
+            fn visit_f64<E>(self, number: f64) -> Result<Scalar<'de>, E> {
                 Ok(owned(number))
             }
-            fn visit_unit<E>(self) -> Result<HeaderText<'de>, E> {
-                Ok(HeaderText(None))
+            fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
+                Ok(Scalar(None))
             }
         }
         deserializer.deserialize_any(HeaderVisitor)
@@ -196,7 +197,7 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for Pairs<V> {
 impl<'de: 'a, 'a> Deserialize<'de> for Headers<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer
-            .deserialize_map(Pairs::<HeaderText<'de>>(std::marker::PhantomData))
+            .deserialize_map(Pairs::<Scalar<'de>>(std::marker::PhantomData))
             .map(Headers)
     }
 }
@@ -211,7 +212,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for MultiHeaders<'a> {
 }
 
 /// A list of values, or one value that stands for a list of one.
-struct OneOrMore<'a>(Vec<HeaderText<'a>>);
+struct OneOrMore<'a>(Vec<Scalar<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for OneOrMore<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -229,10 +230,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for OneOrMore<'a> {
                 Ok(OneOrMore(values))
             }
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(OneOrMore(vec![HeaderText(Some(Cow::Borrowed(text)))]))
+                Ok(OneOrMore(vec![Scalar(Some(Cow::Borrowed(text)))]))
             }
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(OneOrMore(vec![HeaderText(Some(Cow::Owned(text.to_owned())))]))
+                Ok(OneOrMore(vec![Scalar(Some(Cow::Owned(text.to_owned())))]))
             }
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
                 Ok(OneOrMore(Vec::new()))

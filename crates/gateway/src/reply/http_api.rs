@@ -61,7 +61,8 @@ fn reply(
     headers
         .entry(CONTENT_TYPE)
         .or_insert(HeaderValue::from_static("text/plain;charset=UTF-8"));
-    let body = body(payload, answer.body, answer.is_base64_encoded.unwrap_or_default())?;
+    let text = answer.body.and_then(|body| body.0).map(Text);
+    let body = body(payload, text, answer.is_base64_encoded.unwrap_or_default())?;
     Ok(Reply {
         status,
         headers,
@@ -142,6 +143,17 @@ mod tests {
                 "{json}"
             );
             assert_eq!(reply.headers["content-type"], "application/json");
+        }
+    }
+
+    #[test]
+    fn a_number_or_truth_value_is_its_text() {
+        for (json, text) in [
+            (r#"{"statusCode":200,"body":1700000000}"#, "1700000000"),
+            (r#"{"statusCode":200,"body":true}"#, "true"),
+            (r#"{"statusCode":200,"body":null}"#, ""),
+        ] {
+            assert_eq!(two(json).unwrap().body, text, "{json}");
         }
     }
 
