@@ -138,15 +138,18 @@ impl Engine {
     /// # Cancel safety
     /// The instance starts even if the future is dropped.
     pub async fn prove(&self, spec: FunctionSpec) -> Result<(), InitFailure> {
-        let pool = Pool::new(spec, Arc::clone(&self.0.host));
-        let (proof, proved) = oneshot::channel();
-        instance::start(Starting::unasked(Arc::clone(&pool)), Some(proof));
-        let stopped = |_gone| InitFailure {
+        let stopping = || InitFailure {
             error_type: "Sandbox.Failure".to_owned(),
             message: InvokeError::ShuttingDown.to_string(),
             log: Vec::new(),
         };
-        proved.await.map_err(stopped)??;
+        if self.0.stopping.load(Ordering::Acquire) {
+            return Err(stopping());
+        }
+        let pool = Pool::new(spec, Arc::clone(&self.0.host));
+        let (proof, proved) = oneshot::channel();
+        instance::start(Starting::unasked(Arc::clone(&pool)), Some(proof));
+        proved.await.map_err(|_dropped| stopping())??;
         self.0.registry.keep_proved(pool);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The function engine: packages, sandboxes, instances, pools, and the runtime channels.
 //!
-//! [`Engine`] runs function versions. Each has a [pool](pool) of instances on this node: processes
-//! in a sandbox that run one invocation at a time. One [driver task](instance) owns an instance from
+//! [`Engine`] runs function versions. Each has a pool of instances on this node: processes
+//! in a sandbox that run one invocation at a time. One driver task owns an instance from
 //! its start to its end: process, runtime channel and output.
 //!
 //! ```text

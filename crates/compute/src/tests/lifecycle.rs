@@ -263,10 +263,16 @@ async fn dropping_the_engine_kills_its_instances() {
     eventually(|| !process_exists(pid)).await;
 }
 
-/// The node of the test below, in a process of its own. Says its instance's process id and waits.
+/// Set for the process in which [`a_node_to_be_killed`] is one.
+const TO_BE_KILLED: &str = "TRADEWIND_TEST_NODE_TO_BE_KILLED";
+
+/// The node of the test below, in a process of its own: says its instance's process id and waits.
+/// Run with all other tests, it has nothing to do.
 #[tokio::test]
-#[ignore = "run by killing_the_node_leaves_no_orphan"]
 async fn a_node_to_be_killed() {
+    if std::env::var_os(TO_BE_KILLED).is_none() {
+        return;
+    }
     let node = Node::start();
     let function = node
         .python("def handler(event, context): return os.getpid()")
@@ -281,12 +287,8 @@ async fn killing_the_node_leaves_no_orphan() {
     let folder = tempfile::tempdir().unwrap();
     let mut node = Command::new(std::env::current_exe().unwrap())
         .env("TMPDIR", folder.path())
-        .args([
-            "--exact",
-            "tests::lifecycle::a_node_to_be_killed",
-            "--ignored",
-            "--nocapture",
-        ])
+        .env(TO_BE_KILLED, "yes")
+        .args(["--exact", "tests::lifecycle::a_node_to_be_killed", "--nocapture"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
