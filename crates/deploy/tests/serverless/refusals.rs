@@ -7,12 +7,12 @@ async fn unknown_keys_warn_with_a_suggestion_or_refuse_when_asked_to() {
     let text = "\
 service: s
 provider: {name: aws, memorysize: 1}
-functons: {}
+custm: {}
 functions: {a: {handler: a.b, timout: 3, zzzz: 1}}
 ";
     let expected = [
         "2:23: unknown key `memorysize` in `provider` | did you mean `memorySize`?",
-        "3:1: unknown key `functons` | did you mean `functions`?",
+        "3:1: unknown key `custm` | did you mean `custom`?",
         "4:31: unknown key `timout` in `functions.a` | did you mean `timeout`?",
         "4:42: unknown key `zzzz` in `functions.a` | ",
     ];
@@ -23,6 +23,16 @@ functions: {a: {handler: a.b, timout: 3, zzzz: 1}}
     );
     let off = loaded(&format!("{text}configValidationMode: off\n")).await;
     assert_eq!(lines(&off.warnings), Vec::<String>::new());
+}
+
+/// Taken for nothing, it would remove all that runs.
+#[tokio::test]
+async fn a_misspelt_functions_is_an_error() {
+    let text = "service: s\nprovider: aws\nfunctons: {a: {handler: a.b}}\n";
+    assert_eq!(
+        problems(text).await,
+        ["3:1: unknown key `functons` | did you mean `functions`?"]
+    );
 }
 
 #[tokio::test]

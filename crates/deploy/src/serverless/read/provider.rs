@@ -183,14 +183,14 @@ pub(super) fn environment(section: &mut Section<'_>, problems: &mut Problems) ->
             .chars()
             .enumerate()
             .all(|(index, c)| c.is_ascii_alphabetic() || (index > 0 && (c.is_ascii_digit() || c == '_')));
-        if !valid || entry.key.len() < 2 {
+        if !valid || entry.key.is_empty() {
             problems.add(
                 Diagnostic::error(format!(
                     "`{}` is not a name of an environment variable",
                     entry.key
                 ))
                 .at(&entry.key_span)
-                .hint("names are two or more letters, digits and `_`, and start with a letter"),
+                .hint("names start with a letter and contain letters, digits and `_`"),
             );
         }
         match environment_value(&entry.node) {
