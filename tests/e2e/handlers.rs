@@ -22,6 +22,15 @@ functions:
     runtime: python3.11
     events:
       - httpApi: ANY /rogue-python
+  shout:
+    handler: rogue.handler
+    timeout: 28
+    events:
+      - httpApi: ANY /shout
+  shout-python:
+    handler: rogue_python.handler
+    runtime: python3.11
+    timeout: 28
   broken:
     handler: broken.handler
 ";
@@ -195,21 +204,21 @@ fn behind_an_api_the_caller_sees_what_api_gateway_says() {
             "{wish}"
         );
     }
-    assert_eq!(answer(&http_api, "shout").text(), "done");
+    assert_eq!(answer(&node.route("ANY", "/shout"), "shout").text(), "done");
 }
 
 #[test]
 #[ignore = "needs what `cargo xtask test` builds"]
 fn megabytes_of_output_are_kept_and_hold_nobody_up() {
     let (project, node) = rogues();
-    for function in ["rogue", "rogue-python"] {
+    for function in ["shout", "shout-python"] {
         let output = invoke(&project, &node, function, &json!({ "wish": "shout" }));
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     }
     let endpoint = node.url("");
     let logs = run(
         project.path(),
-        &["logs", "rogues-dev-rogue", "--endpoint", &endpoint],
+        &["logs", "rogues-dev-shout", "--endpoint", &endpoint],
     );
     assert!(
         stdout(&logs).contains("REPORT RequestId: ") || stdout(&logs).contains(" ms"),
