@@ -60,12 +60,12 @@ mod tests {
 
     #[test]
     fn a_report_is_read() {
-        let report = "  Latency Distribution\n     50%  381.00us\n     75%  0.90ms\n     90%  1.02ms\n     \
-                      99%    2.01s \n  160 requests in 1.00s\nRequests/sec:  38012.55\nTransfer/sec: 1MB\n";
+        let report = "  Latency Distribution\n     50%  500.00us\n     75%  0.90ms\n     90%  1.02ms\n     \
+                      99%    2.50s \n  160 requests in 1.00s\nRequests/sec:  38012.55\nTransfer/sec: 1MB\n";
         let load = parse(report).unwrap();
         assert_eq!(
             (load.requests_per_second, load.p50_ms, load.p99_ms),
-            (38_012.55, 0.381, 2010.0)
+            (38_012.55, 0.5, 2500.0)
         );
     }
 }
