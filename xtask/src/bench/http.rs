@@ -60,7 +60,15 @@ fn subject(name: &'static str, url: String, server: Option<Server>) -> Subject {
 fn measure(subject: &mut Subject, seconds: u32) -> Result<()> {
     load(&subject.url, 16, 1)?;
     for (loads, connections) in subject.loads.iter_mut().zip(CONNECTIONS) {
-        loads.push(load(&subject.url, connections, seconds)?);
+        let load = load(&subject.url, connections, seconds)?;
+        let ours = subject.name.starts_with("tradewind");
+        anyhow::ensure!(
+            !ours || load.failed == 0,
+            "{}: {} requests failed",
+            subject.name,
+            load.failed
+        );
+        loads.push(load);
     }
     Ok(())
 }
@@ -75,8 +83,8 @@ fn report(subjects: &[Subject]) -> Value {
     for (i, connections) in CONNECTIONS.into_iter().enumerate() {
         println!("\n{connections} connections");
         println!(
-            "{:<22}{:>12}{:>10}{:>10}{:>12}",
-            "", "requests/s", "p50 ms", "p99 ms", "× raw node"
+            "{:<22}{:>12}{:>10}{:>10}{:>12}{:>8}",
+            "", "requests/s", "p50 ms", "p99 ms", "× raw node", "failed"
         );
         let raw = subjects
             .iter()
@@ -86,14 +94,15 @@ fn report(subjects: &[Subject]) -> Value {
             let rate = throughput(subject, i);
             let p50 = middle(&subject.loads[i], |load| load.p50_ms);
             let p99 = middle(&subject.loads[i], |load| load.p99_ms);
+            let failed: u64 = subject.loads[i].iter().map(|load| load.failed).sum();
             println!(
-                "{:<22}{rate:>12.0}{p50:>10.3}{p99:>10.3}{:>12.2}",
+                "{:<22}{rate:>12.0}{p50:>10.3}{p99:>10.3}{:>12.2}{failed:>8}",
                 subject.name,
                 rate / raw
             );
             figures.push(json!({
                 "connections": connections, "subject": subject.name, "requestsPerSecond": rate,
-                "p50Ms": p50, "p99Ms": p99, "timesRawNode": rate / raw,
+                "p50Ms": p50, "p99Ms": p99, "timesRawNode": rate / raw, "failed": failed,
             }));
         }
         let (us, offline) = (throughput(&subjects[0], i), throughput(&subjects[3], i));
