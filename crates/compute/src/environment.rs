@@ -119,22 +119,19 @@ mod tests {
     use crate::package::PackageId;
 
     fn spec(runtime: &str, user: &[(&str, &str)]) -> FunctionSpec {
+        let arn = "arn:aws:lambda:eu-west-1:123456789012:function:shop:7";
+        let package = PackageId::from_digest(&[7; 32]);
         FunctionSpec {
-            arn: "arn:aws:lambda:eu-west-1:123456789012:function:shop:7"
-                .parse()
-                .unwrap(),
-            runtime: runtime.parse().unwrap(),
-            handler: "src/index.handler".into(),
-            package: PackageId::from_digest(&[7; 32]),
-            memory: Default::default(),
-            timeout: Default::default(),
-            ephemeral_storage: Default::default(),
             environment: user
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
                 .collect(),
-            log_group: "/aws/lambda/shop".into(),
-            reserved_concurrency: None,
+            ..FunctionSpec::new(
+                arn.parse().unwrap(),
+                runtime.parse().unwrap(),
+                "src/index.handler",
+                package,
+            )
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -34,21 +35,148 @@ pub struct FunctionSpec {
     pub log_group: Arc<str>,
     /// `ReservedConcurrentExecutions` of the function, all its versions together; 0 turns it off.
     pub reserved_concurrency: Option<u32>,
+    /// Instances of this version that are kept initialised (`ProvisionedConcurrentExecutions`).
+    pub provisioned_concurrency: u32,
+    /// What its layers together put below `/opt`.
+    pub layers: Option<PackageId>,
+    /// Whom it may talk to.
+    pub egress: Egress,
+    /// The form of its log, and what is kept of it.
+    pub logging: LoggingConfig,
+    /// Invocations one instance runs at the same time; Function Compute's `instanceConcurrency`.
+    pub instance_concurrency: NonZeroU16,
+    /// A hard limit of processor time, in thousandths of a processor; none means a share by memory.
+    pub cpu_limit_millis: Option<u32>,
+    /// Further instances are copies of one that has initialised (`SnapStart`).
+    pub snap_start: bool,
+    /// Whose handler signatures, context and events it gets.
+    pub dialect: Dialect,
+}
+
+/// Whom a function may talk to, besides this node's own API endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Egress {
+    /// The world, through the node; never the node's other ports, nor other instances.
+    #[default]
+    Internet,
+    /// Nobody.
+    None,
+}
+
+/// `LoggingConfig` ("Advanced logging controls").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoggingConfig {
+    /// `LogFormat`.
+    pub format: LogFormat,
+    /// `ApplicationLogLevel`: the least the function's own lines must have. JSON only.
+    pub application_level: LogLevel,
+    /// `SystemLogLevel`: the least the platform's lines must have. JSON only.
+    pub system_level: LogLevel,
+}
+
+/// `LogFormat`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A log level, the least first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    #[default]
+    Info,
+    Warn,
+    Error,
+    Fatal,
+}
+
+/// Whose conventions a function was written for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// AWS Lambda's.
+    #[default]
+    Lambda,
+    /// Alibaba Function Compute's (3.0).
+    FunctionCompute(FunctionComputeSettings),
+}
+
+/// What only Function Compute knows of a function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionComputeSettings {
+    /// The initializer hook, `file.function`; runs once an instance, before its first invocation.
+    pub initializer: Option<Hook>,
+    /// The preStop hook; runs before an instance ends.
+    pub pre_stop: Option<Hook>,
+    /// The HTTP server of a custom runtime (`custom*`).
+    pub custom_runtime: Option<CustomRuntime>,
+}
+
+/// A life-cycle hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// `file.function`.
+    pub handler: String,
+    /// How long it may take.
+    pub timeout: TimeoutSeconds,
+}
+
+/// A function that is an HTTP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomRuntime {
+    /// The program; empty means `/code/bootstrap`.
+    pub command: Vec<String>,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Where it listens; 9000 by default.
+    pub port: u16,
 }
 
 impl FunctionSpec {
+    /// A function with Lambda's defaults for everything else.
+    #[must_use]
+    pub fn new(arn: FunctionArn, runtime: Runtime, handler: impl Into<String>, package: PackageId) -> Self {
+        let log_group = format!("/aws/lambda/{}", arn.name).into();
+        Self {
+            arn,
+            runtime,
+            handler: handler.into(),
+            package,
+            memory: MemoryMib::default(),
+            timeout: TimeoutSeconds::default(),
+            ephemeral_storage: EphemeralStorageMib::default(),
+            environment: BTreeMap::new(),
+            log_group,
+            reserved_concurrency: None,
+            provisioned_concurrency: 0,
+            layers: None,
+            egress: Egress::default(),
+            logging: LoggingConfig::default(),
+            instance_concurrency: NonZeroU16::MIN,
+            cpu_limit_millis: None,
+            snap_start: false,
+            dialect: Dialect::default(),
+        }
+    }
+
     /// `$LATEST` or the published version.
     #[must_use]
     pub fn version(&self) -> Qualifier {
         self.arn.qualifier.clone().unwrap_or_default()
     }
 
-    /// Whether an instance of the one serves the other: all but the reserved concurrency is equal.
+    /// Whether an instance of the one serves the other: all but how many there may be is equal.
     pub(crate) fn runs_like(&self, other: &Self) -> bool {
-        let reserved_concurrency = other.reserved_concurrency;
         *other
             == Self {
-                reserved_concurrency,
+                reserved_concurrency: other.reserved_concurrency,
+                provisioned_concurrency: other.provisioned_concurrency,
                 ..self.clone()
             }
     }

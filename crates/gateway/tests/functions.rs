@@ -135,17 +135,10 @@ async fn deploy(engine: &Engine, folder: &std::path::Path) {
         source,
         executable: false,
     };
+    let package = engine.packages().add_folder(&[file]).await.unwrap();
     engine.deploy(FunctionSpec {
-        arn: arn(),
-        runtime: "python3.12".parse().unwrap(),
-        handler: "app.handler".to_owned(),
-        package: engine.packages().add_folder(&[file]).await.unwrap(),
-        memory: Default::default(),
         timeout: TimeoutSeconds::new(60).unwrap(),
-        ephemeral_storage: Default::default(),
-        environment: BTreeMap::new(),
-        log_group: "/aws/lambda/wishes".into(),
-        reserved_concurrency: None,
+        ..FunctionSpec::new(arn(), "python3.12".parse().unwrap(), "app.handler", package)
     });
 }
 

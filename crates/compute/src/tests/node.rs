@@ -87,16 +87,9 @@ impl Node {
         let number = self.functions.fetch_add(1, Ordering::Relaxed);
         let arn = format!("arn:aws:lambda:us-east-1:000000000000:function:f{number}");
         FunctionSpec {
-            arn: arn.parse().unwrap(),
-            runtime: runtime.parse().unwrap(),
-            handler: handler.to_owned(),
-            package,
             memory: MemoryMib::new(256).unwrap(),
             timeout: TimeoutSeconds::new(60).unwrap(),
-            ephemeral_storage: EphemeralStorageMib::default(),
-            environment: BTreeMap::new(),
-            log_group: format!("/aws/lambda/f{number}").into(),
-            reserved_concurrency: None,
+            ..FunctionSpec::new(arn.parse().unwrap(), runtime.parse().unwrap(), handler, package)
         }
     }
 

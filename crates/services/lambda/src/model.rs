@@ -163,16 +163,18 @@ fn spec(arn: FunctionArn, version: &Version, reserved_concurrency: Option<u32>) 
         architecture: _,
     } = &version.configuration;
     FunctionSpec {
-        arn,
-        runtime: runtime.clone(),
-        handler: handler.clone(),
-        package: version.code.package.clone(),
         memory: *memory,
         timeout: *timeout,
         ephemeral_storage: *ephemeral_storage,
         environment: environment.clone().unwrap_or_default(),
         log_group: log_group.as_str().into(),
         reserved_concurrency,
+        ..FunctionSpec::new(
+            arn,
+            runtime.clone(),
+            handler.as_str(),
+            version.code.package.clone(),
+        )
     }
 }
 
