@@ -1,15 +1,12 @@
 //! A node for tests: an engine, its logs, and small functions to run on it.
 
-use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use tradewind_model::{
-    AccountId, Clock, EphemeralStorageMib, FunctionArn, MemoryMib, Region, RequestId, TimeoutSeconds,
-};
+use tradewind_model::{AccountId, Clock, FunctionArn, MemoryMib, Region, RequestId, TimeoutSeconds};
 use tradewind_observe::{LogEvent, LogKind, LogOptions, LogQuery, LogStore};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
