@@ -1,12 +1,12 @@
 /**
  * Runs a Node handler for Tradewind: loads the function that `_HANDLER` names, then answers one
- * invocation after another over the inherited socket (frames: `runtimes/README.md`).
+ * invocation after another over inherited pipes (frames: `runtimes/README.md`).
  *
  * A handler must not be able to tell this file from AWS's runtime. What that means here:
  * - While an invocation runs, the event loop is live. Between invocations the process sits in a
  *   blocking read, so timers and sockets of the last invocation stand still, as in Lambda.
  * - stdout and stderr are written synchronously: what an invocation printed is in the pipe before
- *   its answer is in the socket, because the host reads the pipe when the answer arrives.
+ *   its answer is in the channel, because the host reads the pipe when the answer arrives.
  * - Every invocation yields at least one turn of the event loop, so that work left over from the
  *   last one makes progress under constant load.
  *
@@ -192,8 +192,9 @@ function patchConsole() {
 // ---- The channel to the host ------------------------------------------------------------------
 
 class Channel {
-  constructor(fd) {
-    this.fd = fd;
+  constructor(inputFd, outputFd) {
+    this.inputFd = inputFd;
+    this.outputFd = outputFd;
     this.input = Buffer.allocUnsafeSlow(BUFFER_BYTES);
     this.start = 0;
     this.end = 0;
@@ -249,7 +250,7 @@ class Channel {
   fillTo(length) {
     if (this.start + length > this.input.length) this.makeRoom(length);
     while (this.end - this.start < length) {
-      const count = fs.readSync(this.fd, this.input, this.end, this.input.length - this.end, null);
+      const count = fs.readSync(this.inputFd, this.input, this.end, this.input.length - this.end, null);
       if (count === 0) process.exit(0);
       this.end += count;
     }
@@ -305,7 +306,7 @@ class Channel {
     frame.writeUInt32LE(length - 4, 0);
     frame[4] = kind;
     if (idLength !== undefined) frame.writeUInt32LE(idLength, FRAME_HEADER);
-    writeFully(this.fd, frame, length);
+    writeFully(this.outputFd, frame, length);
   }
 }
 
@@ -671,9 +672,10 @@ function hideEntry() {
 }
 
 function inheritChannel() {
-  const fd = Number(process.env._TRADEWIND_FD);
+  const { _TRADEWIND_FD: inputFd, _TRADEWIND_OUT_FD: outputFd } = process.env;
   delete process.env._TRADEWIND_FD;
-  return new Channel(fd);
+  delete process.env._TRADEWIND_OUT_FD;
+  return new Channel(Number(inputFd), Number(outputFd));
 }
 
 async function main() {

@@ -1,7 +1,7 @@
 """Runs a Python handler for Tradewind.
 
 Loads the function that ``_HANDLER`` names, then answers one invocation after another over the
-inherited socket (frames: ``runtimes/README.md``). A handler must not be able to tell this file
+inherited pipes (frames: ``runtimes/README.md``). A handler must not be able to tell this file
 from AWS's runtime; what that means here:
 
 - stdout and stderr are flushed before an answer is sent, because the host reads the pipe when the
@@ -62,12 +62,14 @@ INVOKE_HEAD = Struct("<Bq")
 
 
 class Channel:
-    """Whole frames over a blocking socket."""
+    """Whole frames over a pair of blocking pipes."""
 
-    def __init__(self, fd):
-        self.fd = fd
+    def __init__(self, input_fd, output_fd):
+        self.input_fd = input_fd
+        self.output_fd = output_fd
         self.pending = b""
-        os.set_inheritable(fd, False)
+        os.set_inheritable(input_fd, False)
+        os.set_inheritable(output_fd, False)
 
     def receive(self):
         """Blocks until the host has work; ends the process when the host closes its side."""
@@ -89,7 +91,7 @@ class Channel:
         return b"".join(chunks)
 
     def _read(self, count):
-        data = os.read(self.fd, count)
+        data = os.read(self.input_fd, count)
         if not data:
             flush_output()
             os._exit(0)
@@ -97,10 +99,10 @@ class Channel:
 
     def send(self, kind, body):
         frame = FRAME_HEADER.pack(1 + len(body), kind) + body
-        sent = os.write(self.fd, frame)
+        sent = os.write(self.output_fd, frame)
         while sent < len(frame):
             frame = memoryview(frame)[sent:]
-            sent = os.write(self.fd, frame)
+            sent = os.write(self.output_fd, frame)
 
     def answer(self, kind, request_id, body):
         request_id = request_id.encode()
@@ -514,7 +516,7 @@ def use_task_root():
 
 
 def main():
-    channel = Channel(int(os.environ.pop("_TRADEWIND_FD")))
+    channel = Channel(int(os.environ.pop("_TRADEWIND_FD")), int(os.environ.pop("_TRADEWIND_OUT_FD")))
     use_task_root()
     prepare_output()
     prepare_logging()

@@ -35,12 +35,13 @@ module TradewindRuntime
   # What an INVOKE frame says.
   Invoke = Struct.new(:deadline, :request_id, :arn, :trace, :client_context, :identity, :payload)
 
-  # Whole frames over a blocking socket.
+  # Whole frames over a pair of blocking pipes.
   class Channel
-    def initialize(descriptor)
-      @socket = IO.for_fd(descriptor, 'r+b')
-      @socket.close_on_exec = true
-      @socket.sync = true
+    def initialize(input_fd, output_fd)
+      @input = IO.for_fd(input_fd, 'rb')
+      @output = IO.for_fd(output_fd, 'wb')
+      [@input, @output].each { |pipe| pipe.close_on_exec = true }
+      @output.sync = true
       @data = String.new(encoding: Encoding::BINARY)
     end
 
@@ -64,7 +65,7 @@ module TradewindRuntime
     end
 
     def send(kind, body)
-      @socket.write([1 + body.bytesize, kind].pack('L<C') << body.b)
+      @output.write([1 + body.bytesize, kind].pack('L<C') << body.b)
     end
 
     def answer(kind, request_id, body)
@@ -74,7 +75,7 @@ module TradewindRuntime
     private
 
     def fill(length)
-      @data << @socket.sysread([READ_BYTES, length - @data.bytesize].max) while @data.bytesize < length
+      @data << @input.sysread([READ_BYTES, length - @data.bytesize].max) while @data.bytesize < length
     rescue EOFError, Errno::ECONNRESET
       exit!(0)
     end
@@ -221,7 +222,7 @@ module TradewindRuntime
   end
 
   def self.main
-    channel = Channel.new(Integer(ENV.delete('_TRADEWIND_FD')))
+    channel = Channel.new(Integer(ENV.delete('_TRADEWIND_FD')), Integer(ENV.delete('_TRADEWIND_OUT_FD')))
     $stdout.sync = true
     root = ENV.fetch('LAMBDA_TASK_ROOT', Dir.pwd)
     $LOAD_PATH.unshift(root) unless $LOAD_PATH.include?(root)

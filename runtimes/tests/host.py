@@ -1,14 +1,14 @@
 """The host's side of the frame channel, for the tests of the bootstraps.
 
 A ``Function`` writes a package to a temporary folder, starts a bootstrap on it the way the engine
-does (socket as fd 3, one pipe as fds 1 and 2) and speaks frames to it. See ``../README.md``.
+does (pipes as fds 3 and 4, one pipe as fds 1 and 2) and speaks frames to it. See ``../README.md``.
 """
 
+import fcntl
 import json
 import os
 import select
 import shutil
-import socket
 import struct
 import subprocess
 import sys
@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "TZ": "UTC",
     "_TRADEWIND_FD": "3",
+    "_TRADEWIND_OUT_FD": "4",
     "LAMBDA_RUNTIME_DIR": "/var/runtime",
     "AWS_LAMBDA_FUNCTION_NAME": "shop-api",
     "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -88,8 +89,8 @@ class Function:
         self.folder = tempfile.TemporaryDirectory()
         self.root = self.folder.name
         write_files(Path(self.root), files)
-        self.channel, inherited = socket.socketpair()
-        self.channel.settimeout(PATIENCE_SECONDS)
+        input_end, self.to_function = os.pipe()
+        self.channel, output_end = os.pipe()
         self.log, log_end = os.pipe()
         os.set_blocking(self.log, False)
         self.process = subprocess.Popen(
@@ -100,19 +101,26 @@ class Function:
             stdout=log_end,
             stderr=log_end,
             close_fds=False,
-            preexec_fn=lambda: pass_as_fd_3(inherited.fileno()),
+            preexec_fn=lambda: pass_as_channel(input_end, output_end),
         )
-        inherited.close()
-        os.close(log_end)
+        for end in (input_end, output_end, log_end):
+            os.close(end)
         self.buffer = b""
         self.logged = b""
 
     def close(self):
-        self.channel.close()
+        self.hang_up()
         self.process.kill()
         self.process.wait()
+        os.close(self.channel)
         os.close(self.log)
         self.folder.cleanup()
+
+    def hang_up(self):
+        """The host goes away: nothing more will come."""
+        if self.to_function is not None:
+            os.close(self.to_function)
+            self.to_function = None
 
     def receive(self):
         while len(self.buffer) < 4 or len(self.buffer) < 4 + self._length():
@@ -132,7 +140,7 @@ class Function:
         if self.log in ready:
             self._drain_log()
         if self.channel in ready:
-            data = self.channel.recv(1 << 20)
+            data = os.read(self.channel, 1 << 20)
             if not data:
                 self._drain_log()
                 raise EOFError("the function closed the channel; its output: %r" % self.logged)
@@ -155,7 +163,9 @@ class Function:
         return logged.decode()
 
     def send(self, data):
-        self.channel.sendall(data)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self.to_function, view) :]
 
     def invoke(self, event=None, **fields):
         """Sends an invocation and waits for its answer."""
@@ -166,11 +176,12 @@ class Function:
         return self.process.wait(PATIENCE_SECONDS)
 
 
-def pass_as_fd_3(descriptor):
-    if descriptor == 3:
-        os.set_inheritable(3, True)
-    else:
-        os.dup2(descriptor, 3)
+def pass_as_channel(input_end, output_end):
+    """Neither may be overwritten before it is in its place, so both go out of the way first."""
+    ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (input_end, output_end)]
+    for number, end in zip((3, 4), ends):
+        os.dup2(end, number)
+        os.close(end)
 
 
 def write_files(root, files):
@@ -281,5 +292,5 @@ class ChannelTests:
 
     def test_the_end_of_the_channel_ends_the_process(self):
         function = self.function(self.echo_source)
-        function.channel.shutdown(socket.SHUT_RDWR)
+        function.hang_up()
         self.assertEqual(function.exit_code(), 0)

@@ -1,55 +1,52 @@
-//! Frames over a socket pair: the channel of managed runtimes.
+//! Frames over a pair of pipes: the channel of managed runtimes.
 
-use std::future::Future;
 use std::io::{self, IoSlice};
-use std::os::fd::OwnedFd;
-use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::AsyncReadExt;
-use tokio::net::UnixStream;
 use tradewind_model::limits::SYNC_PAYLOAD_BYTES;
 
 use super::decode::{Frame, decode, encode_invoke, missing};
+use super::link::Link;
 use super::{ChannelEvent, Delivery};
 use crate::failure::Failure;
+use crate::sandbox::ChannelEnds;
 
-/// What is read at once; also what an idle instance keeps.
-const READ_BYTES: usize = 8 * 1024;
-
-/// The host's end of the socket.
+/// The host's ends.
 #[derive(Debug)]
 pub(crate) struct Frames {
-    socket: UnixStream,
+    link: Link,
     received: BytesMut,
     /// The head of the INVOKE frame being sent, and how much of it is out. Reused.
     head: Vec<u8>,
     sent: usize,
     payload: Bytes,
+    /// What of the event, head and payload, has been written.
+    written: usize,
     request_id: Box<str>,
 }
 
 impl Frames {
-    /// A new pair: the host's end, and the function's to be inherited.
-    pub(crate) fn pair() -> io::Result<(Self, OwnedFd)> {
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-        ours.set_nonblocking(true)?;
+    /// New pipes: the host's ends, and the function's to be inherited.
+    pub(crate) fn new() -> io::Result<(Self, ChannelEnds)> {
+        let (link, theirs) = Link::new()?;
         let frames = Self {
-            socket: UnixStream::from_std(ours)?,
+            link,
             received: BytesMut::new(),
             head: Vec::with_capacity(256),
             sent: 0,
             payload: Bytes::new(),
+            written: 0,
             request_id: "".into(),
         };
-        Ok((frames, theirs.into()))
+        Ok((frames, theirs))
     }
 
     /// See [`super::Channel::deliver`].
     pub(super) fn deliver(&mut self, delivery: &Delivery<'_>) {
         encode_invoke(delivery, &mut self.head);
         self.sent = 0;
+        self.written = 0;
         self.payload = delivery.payload.clone();
         self.request_id = delivery.request_id.into();
     }
@@ -58,7 +55,8 @@ impl Frames {
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<ChannelEvent> {
         // an answer may come before all was sent: from a function that does not read its events
         if let Poll::Ready(Err(error)) = self.poll_send(cx) {
-            return Poll::Ready(closed(&error));
+            tracing::debug!(%error, "an event could not be sent whole");
+            return Poll::Ready(self.closed());
         }
         loop {
             match decode(&mut self.received) {
@@ -69,10 +67,10 @@ impl Frames {
                 Ok(None) => {}
                 Err(why) => return Poll::Ready(ChannelEvent::Broken(why)),
             }
-            match ready!(self.poll_receive(cx)) {
-                Ok(0) => return Poll::Ready(ChannelEvent::Closed { untouched: false }),
+            let missing = missing(&self.received);
+            match ready!(self.link.poll_read(&mut self.received, missing, cx)) {
+                Ok(0) | Err(_) => return Poll::Ready(self.closed()),
                 Ok(_) => {}
-                Err(error) => return Poll::Ready(closed(&error)),
             }
         }
     }
@@ -96,46 +94,28 @@ impl Frames {
         Some(event)
     }
 
+    /// The function is gone. An event of which it read nothing may go to another instance.
+    fn closed(&mut self) -> ChannelEvent {
+        let untouched = self.link.take_back(self.written) == self.written;
+        ChannelEvent::Closed { untouched }
+    }
+
     /// Head and payload leave in one system call, unless the socket's buffer is full.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(head) = self.head.get(self.sent..)
             && !(head.is_empty() && self.payload.is_empty())
         {
-            match self
-                .socket
-                .try_write_vectored(&[IoSlice::new(head), IoSlice::new(&self.payload)])
-            {
-                Ok(written) => {
-                    let of_head = written.min(head.len());
-                    self.sent += of_head;
-                    self.payload.advance(written - of_head);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.socket.poll_write_ready(cx))?;
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+            let parts = [IoSlice::new(head), IoSlice::new(&self.payload)];
+            let written = ready!(self.link.poll_write(&parts, cx))?;
+            let of_head = written.min(head.len());
+            self.sent += of_head;
+            self.written += written;
+            self.payload.advance(written - of_head);
         }
         // the event is out: nothing of it is kept while the function works
         self.payload = Bytes::new();
         Poll::Ready(Ok(()))
     }
-
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.received.reserve(missing(&self.received).max(READ_BYTES / 2));
-        // reads at once or not at all: nothing is lost with the future
-        pin!(self.socket.read_buf(&mut self.received)).poll(cx)
-    }
-}
-
-/// A peer that died with our bytes unread makes the kernel say so: such an event never reached its
-/// function, and may go to another instance.
-fn closed(error: &io::Error) -> ChannelEvent {
-    let untouched = matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
-    );
-    ChannelEvent::Closed { untouched }
 }
 
 #[cfg(test)]
@@ -147,9 +127,19 @@ mod tests {
     use super::super::decode::{MAX_FRAME_BYTES, READY};
     use super::*;
 
-    fn pair() -> (Frames, std::os::unix::net::UnixStream) {
-        let (frames, theirs) = Frames::pair().unwrap();
-        (frames, theirs.into())
+    /// The function's side.
+    struct Function {
+        input: std::fs::File,
+        output: std::fs::File,
+    }
+
+    fn pair() -> (Frames, Function) {
+        let (frames, ends) = Frames::new().unwrap();
+        let function = Function {
+            input: ends.input.into(),
+            output: ends.output.into(),
+        };
+        (frames, function)
     }
 
     async fn event(frames: &mut Frames) -> ChannelEvent {
@@ -170,17 +160,17 @@ mod tests {
     #[tokio::test]
     async fn an_event_goes_out_and_its_answer_comes_back() {
         let (mut frames, mut function) = pair();
-        function.write_all(&frame(READY, b"")).unwrap();
+        function.output.write_all(&frame(READY, b"")).unwrap();
         assert_eq!(event(&mut frames).await, ChannelEvent::Ready);
         let payload = Bytes::from_static(b"{\"a\":1}");
         frames.deliver(&delivery(&payload));
-        function.write_all(&answer(18, "r1", b"\"ok\"")).unwrap();
+        function.output.write_all(&answer(18, "r1", b"\"ok\"")).unwrap();
         assert_eq!(
             event(&mut frames).await,
             ChannelEvent::Answer(Ok(Bytes::from_static(b"\"ok\"")))
         );
         let mut seen = vec![0; 64];
-        let length = function.read(&mut seen).unwrap();
+        let length = function.input.read(&mut seen).unwrap();
         assert!(seen[..length].ends_with(&payload));
     }
 
@@ -191,10 +181,10 @@ mod tests {
         frames.deliver(&delivery(&payload));
         let reader = std::thread::spawn(move || {
             let mut length = [0; 4];
-            function.read_exact(&mut length).unwrap();
+            function.input.read_exact(&mut length).unwrap();
             let mut rest = vec![0; u32::from_le_bytes(length) as usize];
-            function.read_exact(&mut rest).unwrap();
-            function.write_all(&answer(18, "r1", b"1")).unwrap();
+            function.input.read_exact(&mut rest).unwrap();
+            function.output.write_all(&answer(18, "r1", b"1")).unwrap();
             rest.len()
         });
         assert_eq!(
@@ -210,6 +200,7 @@ mod tests {
         frames.deliver(&delivery(&Bytes::new()));
         let writer = std::thread::spawn(move || {
             function
+                .output
                 .write_all(&answer(18, "r1", &vec![b'x'; SYNC_PAYLOAD_BYTES + 1]))
                 .unwrap();
             function
@@ -231,7 +222,7 @@ mod tests {
         ] {
             let (mut frames, mut function) = pair();
             frames.deliver(&delivery(&Bytes::new()));
-            function.write_all(&bytes).unwrap();
+            function.output.write_all(&bytes).unwrap();
             assert!(
                 matches!(event(&mut frames).await, ChannelEvent::Broken(_)),
                 "{bytes:?}"
@@ -253,7 +244,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
             if reads {
-                assert!(function.read(&mut [0; 256]).unwrap() > 0);
+                assert!(function.input.read(&mut [0; 256]).unwrap() > 0);
             }
             drop(function);
             assert_eq!(

@@ -1,11 +1,12 @@
 //! The runtime channel: how an instance is given an event and gives its answer.
 //!
-//! Managed runtimes speak frames over an inherited socket ([`Frames`]); executables that bring their
+//! Managed runtimes speak frames over inherited pipes ([`Frames`]); executables that bring their
 //! own runtime, and every official runtime client, speak the Lambda Runtime API ([`RuntimeApi`]).
 //! Both are polled by the instance's driver and by nothing else.
 
 mod decode;
 mod frames;
+mod link;
 mod runtime_api;
 #[cfg(test)]
 mod runtime_api_tests;

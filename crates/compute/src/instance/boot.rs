@@ -18,7 +18,7 @@ use crate::host::Host;
 use crate::interpreters::Interpreter;
 use crate::package::PackageLease;
 use crate::pool::Pool;
-use crate::sandbox::{CHANNEL_FD, Process, SpawnError, SpawnPlan};
+use crate::sandbox::{CHANNEL_FDS, Process, SpawnError, SpawnPlan};
 use crate::spec::FunctionSpec;
 
 /// How Lambda calls the package's folder in the errors of custom runtimes.
@@ -126,9 +126,10 @@ async fn open_channel(plan: &mut SpawnPlan, own_runtime: bool) -> io::Result<Cha
             .push(("AWS_LAMBDA_RUNTIME_API".into(), api.address().to_string().into()));
         return Ok(Channel::RuntimeApi(api));
     }
-    let (frames, theirs) = Frames::pair()?;
-    plan.environment
-        .push(("_TRADEWIND_FD".into(), CHANNEL_FD.to_string().into()));
+    let (frames, theirs) = Frames::new()?;
+    let [input, output] = CHANNEL_FDS.map(|number| number.to_string().into());
+    plan.environment.push(("_TRADEWIND_FD".into(), input));
+    plan.environment.push(("_TRADEWIND_OUT_FD".into(), output));
     plan.channel = Some(theirs);
     Ok(Channel::Frames(frames))
 }

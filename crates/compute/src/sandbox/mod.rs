@@ -24,8 +24,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The descriptor number under which a function finds its end of the frame socket.
-pub(crate) const CHANNEL_FD: i32 = 3;
+/// The descriptor numbers under which a function finds its ends of the channel: events come from the
+/// first, answers go to the second.
+pub(crate) const CHANNEL_FDS: [i32; 2] = [3, 4];
+
+/// A function's ends of its channel.
+#[derive(Debug)]
+pub(crate) struct ChannelEnds {
+    /// Events.
+    pub(crate) input: OwnedFd,
+    /// Answers.
+    pub(crate) output: OwnedFd,
+}
 
 /// A process to be started.
 #[derive(Debug)]
@@ -40,8 +50,8 @@ pub(crate) struct SpawnPlan {
     pub(crate) working_dir: PathBuf,
     /// Its own temporary folder, made just before it starts.
     pub(crate) tmp_dir: PathBuf,
-    /// Its end of the frame socket, if it has one.
-    pub(crate) channel: Option<OwnedFd>,
+    /// Its ends of the channel, if it speaks frames.
+    pub(crate) channel: Option<ChannelEnds>,
     /// Where its standard output and error go.
     pub(crate) output: OwnedFd,
 }

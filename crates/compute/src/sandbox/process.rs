@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use tokio::process::{Child, Command};
 use tradewind_model::limits::OPEN_FILES;
 
-use super::{CHANNEL_FD, SpawnPlan};
+use super::{CHANNEL_FDS, ChannelEnds, SpawnPlan};
 
 /// A started process and its group. Killed, with the group, when dropped.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ pub(super) fn spawn(plan: SpawnPlan) -> io::Result<Process> {
     })
 }
 
-fn confine(command: &mut Command, channel: Option<OwnedFd>) {
+fn confine(command: &mut Command, channel: Option<ChannelEnds>) {
     let parent = libc::pid_t::try_from(std::process::id()).unwrap_or_default();
     let in_child = move || {
         new_session()?;
@@ -94,10 +94,12 @@ fn confine(command: &mut Command, channel: Option<OwnedFd>) {
         limit(libc::RLIMIT_CORE, 0)?;
         limit(libc::RLIMIT_NOFILE, OPEN_FILES)?;
         close_inherited();
-        match &channel {
-            Some(channel) => inherit(channel.as_raw_fd(), CHANNEL_FD),
-            None => Ok(()),
-        }
+        let Some(channel) = &channel else {
+            return Ok(());
+        };
+        let [input, output] = CHANNEL_FDS;
+        inherit(channel.input.as_raw_fd(), input)?;
+        inherit(channel.output.as_raw_fd(), output)
     };
     // SAFETY: between fork and exec the closure makes system calls only: it takes no lock,
     // allocates nothing (errors are bare numbers) and touches no state of the other threads.

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{CHANNEL_FD, Process, SpawnPlan, process};
+use super::{CHANNEL_FDS, Process, SpawnPlan, process};
 
 /// Starts that may wait for the thread; more wait for a place.
 const QUEUE: usize = 64;
@@ -116,12 +116,13 @@ fn prefer_for_oom(id: u32) {
     }
 }
 
-/// Keeps the descriptors up to [`CHANNEL_FD`] in use, so that none that matters gets such a number
+/// Keeps the descriptors up to the last of [`CHANNEL_FDS`] in use, so that none that matters gets such a number
 /// and is overwritten in the child: least of all the pipe on which `exec` reports its failure.
 fn reserve_low_descriptors() -> Vec<File> {
+    let [_, last] = CHANNEL_FDS;
     let mut reserved = Vec::new();
     while let Ok(file) = File::open("/dev/null") {
-        if file.as_raw_fd() > CHANNEL_FD {
+        if file.as_raw_fd() > last {
             break;
         }
         reserved.push(file);

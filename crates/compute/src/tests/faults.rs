@@ -22,7 +22,7 @@ exports.handler = async (event) => {
     case 'spin': for (;;) {}
     case 'large': return 'x'.repeat(7 * 1024 * 1024);
     case 'circular': { const a = {}; a.a = a; return a; }
-    case 'garbage': require('fs').writeSync(3, 'this is no frame'); await new Promise(() => {});
+    case 'garbage': require('fs').writeSync(4, 'this is no frame'); await new Promise(() => {});
     case 'late': setTimeout(() => process.exit(9), 0); return 'fine';
   }
   return { calls, pid: process.pid };

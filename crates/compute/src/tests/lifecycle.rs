@@ -191,7 +191,7 @@ async fn the_process_is_confined_as_far_as_a_plain_child_can_be() {
     // the last one is the listing itself
     let open = seen["open"].as_array().unwrap();
     assert!(
-        open.len() <= 5 && open.starts_with(&[json!(0), json!(1), json!(2), json!(3)]),
+        open.len() <= 6 && open.starts_with(&[json!(0), json!(1), json!(2), json!(3), json!(4)]),
         "{open:?}"
     );
     assert_eq!(seen["oom"], "500");
