@@ -7,6 +7,7 @@ use tradewind_model::{AccountId, Clock, Region};
 use tradewind_observe::LogStore;
 
 use crate::interpreters::Interpreters;
+use crate::sandbox::SandboxChoice;
 
 /// Everything the engine needs. It reads no environment and no file for more.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct EngineConfig {
     pub logs: LogStore,
     /// What runs managed runtimes.
     pub interpreters: Interpreters,
+    /// What instances run in.
+    pub sandbox: SandboxChoice,
 }
 
 impl EngineConfig {

@@ -22,7 +22,7 @@ use crate::instance;
 use crate::package::PackageStore;
 use crate::pool::{Account, Backlogs, Closed, Job, MemoryBudget, Pool, Starting};
 use crate::registry::Registry;
-use crate::sandbox::{Spawner, raise_open_files};
+use crate::sandbox::{Sandbox, raise_open_files};
 use crate::spec::{FunctionSpec, FunctionStatus, InvokeRequest, InvokeResponse};
 use crate::supervisor;
 
@@ -64,7 +64,8 @@ impl Engine {
         if let Err(error) = raise_open_files() {
             tracing::warn!(%error, "cannot raise the limit of open files; it bounds the number of instances");
         }
-        let spawner = Spawner::start(runtime).map_err(|source| StartEngineError::Thread { source })?;
+        let sandbox =
+            Sandbox::start(config.sandbox, runtime).map_err(|source| StartEngineError::Sandbox { source })?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let host = Arc::new(Host {
             account: config.account,
@@ -78,7 +79,7 @@ impl Engine {
             interpreters: config.interpreters,
             packages,
             bootstraps,
-            spawner,
+            sandbox,
             memory: MemoryBudget::new(config.memory_budget_bytes),
             start_slots: Arc::new(Semaphore::new(cores)),
             cores,
@@ -233,7 +234,7 @@ impl Engine {
                 tracing::error!(left = tasks.len(), "instances could not be ended");
             }
         }
-        inner.host.spawner.stop().await;
+        inner.host.sandbox.stop().await;
     }
 }
 

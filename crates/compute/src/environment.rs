@@ -9,6 +9,7 @@ use std::path::Path;
 
 use tradewind_model::{AccountId, Language, Region};
 
+use crate::sandbox::Folders;
 use crate::spec::FunctionSpec;
 
 /// Where the things are that variables name.
@@ -18,12 +19,8 @@ pub(crate) struct Places<'a> {
     pub(crate) region: &'a Region,
     /// The node's address, for SDKs inside functions.
     pub(crate) endpoint_url: &'a str,
-    /// The package.
-    pub(crate) task_root: &'a Path,
-    /// The runtime's own files.
-    pub(crate) runtime_dir: &'a Path,
-    /// The instance's own temporary folder.
-    pub(crate) tmp_dir: &'a Path,
+    /// The instance's folders, as it sees them.
+    pub(crate) folders: &'a Folders,
     /// The folder of the interpreter, which Lambda has first in `PATH`.
     pub(crate) interpreter_dir: Option<&'a Path>,
     pub(crate) log_stream: &'a str,
@@ -50,8 +47,8 @@ fn defaults(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(&'static str, OsSt
         ("TZ", ":UTC".into()),
         ("LANG", "en_US.UTF-8".into()),
         ("PATH", path(places.interpreter_dir)),
-        ("LD_LIBRARY_PATH", library_path(places.task_root)),
-        ("TMPDIR", places.tmp_dir.into()),
+        ("LD_LIBRARY_PATH", library_path(places.folders)),
+        ("TMPDIR", places.folders.tmp.clone().into()),
         ("AWS_ENDPOINT_URL", places.endpoint_url.into()),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".into()),
     ];
@@ -77,8 +74,8 @@ fn reserved(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(&'static str, OsSt
         ("AWS_ACCESS_KEY_ID", places.account.as_str().into()),
         ("AWS_SECRET_ACCESS_KEY", "tradewind".into()),
         ("AWS_SESSION_TOKEN", "tradewind".into()),
-        ("LAMBDA_TASK_ROOT", places.task_root.into()),
-        ("LAMBDA_RUNTIME_DIR", places.runtime_dir.into()),
+        ("LAMBDA_TASK_ROOT", places.folders.task_root.clone().into()),
+        ("LAMBDA_RUNTIME_DIR", places.folders.runtime.clone().into()),
     ];
     // Lambda does not set it for runtimes that are the user's own
     if spec.runtime.language() != Language::Provided {
@@ -97,17 +94,17 @@ fn path(interpreter_dir: Option<&Path>) -> OsString {
     path
 }
 
-fn library_path(task_root: &Path) -> OsString {
-    let mut path = OsString::from(task_root);
+fn library_path(folders: &Folders) -> OsString {
+    let mut path = OsString::from(&folders.task_root);
     path.push(":");
-    path.push(task_root.join("lib"));
+    path.push(folders.task_root.join("lib"));
     path
 }
 
 fn node_path(places: &Places<'_>) -> OsString {
-    let mut path = OsString::from(places.runtime_dir.join("node_modules"));
+    let mut path = OsString::from(places.folders.runtime.join("node_modules"));
     path.push(":");
-    path.push(places.task_root);
+    path.push(&places.folders.task_root);
     path
 }
 
@@ -141,9 +138,12 @@ mod tests {
             account,
             region,
             endpoint_url: "http://127.0.0.1:4566",
-            task_root: Path::new("/p/code"),
-            runtime_dir: Path::new("/r/node"),
-            tmp_dir: Path::new("/t/1"),
+            folders: &Folders {
+                task_root: "/p/code".into(),
+                layers: None,
+                runtime: "/r/node".into(),
+                tmp: "/t/1".into(),
+            },
             interpreter_dir: Some(Path::new("/usr/bin")),
             log_stream: "2026/11/20/[7]ab",
         };

@@ -82,9 +82,9 @@ pub enum StartEngineError {
         /// Why.
         source: std::io::Error,
     },
-    /// The thread that starts instances cannot be made.
-    #[error("cannot start the thread that starts instances: {source}")]
-    Thread {
+    /// What starts instances cannot be made.
+    #[error("cannot prepare the sandbox of functions: {source}")]
+    Sandbox {
         /// Why.
         source: std::io::Error,
     },

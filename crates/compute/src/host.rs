@@ -15,7 +15,7 @@ use crate::bootstraps::Bootstraps;
 use crate::interpreters::Interpreters;
 use crate::package::PackageStore;
 use crate::pool::{Backlogs, MemoryBudget};
-use crate::sandbox::Spawner;
+use crate::sandbox::Sandbox;
 
 /// The engine's insides, as instances see them.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Host {
     pub(crate) interpreters: Interpreters,
     pub(crate) packages: PackageStore,
     pub(crate) bootstraps: Bootstraps,
-    pub(crate) spawner: Spawner,
+    pub(crate) sandbox: Sandbox,
     pub(crate) memory: Arc<MemoryBudget>,
     /// Starts that may keep a core busy at the same time.
     pub(crate) start_slots: Arc<Semaphore>,

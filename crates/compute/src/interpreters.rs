@@ -27,6 +27,31 @@ pub struct Interpreter {
     pub exact: bool,
 }
 
+impl Interpreter {
+    /// The folders it was installed to, for example `/root/.pyenv/versions/3.11.7` of the program
+    /// `/root/.pyenv/versions/3.11.7/bin/python`; also those of the program it is a link to, as in
+    /// Python's virtual environments.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let real = std::fs::canonicalize(&self.program).ok();
+        let mut folders: Vec<PathBuf> = [Some(self.program.clone()), real]
+            .into_iter()
+            .flatten()
+            .filter_map(|program| installed_to(&program).map(Path::to_owned))
+            .collect();
+        folders.dedup();
+        folders
+    }
+}
+
+/// What is above `bin`, or the program's own folder.
+fn installed_to(program: &Path) -> Option<&Path> {
+    let folder = program.parent()?;
+    match folder.file_name() {
+        Some(name) if name == "bin" => folder.parent(),
+        _ => Some(folder),
+    }
+}
+
 /// No interpreter for a runtime is installed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no interpreter for runtime `{runtime}` was found in PATH; {hint}")]

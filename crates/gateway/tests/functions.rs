@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tradewind_compute::{Engine, EngineConfig, FunctionSpec, Interpreters, PackageFile};
+use tradewind_compute::{Engine, EngineConfig, FunctionSpec, Interpreters, PackageFile, SandboxChoice};
 use tradewind_gateway::{
     Api, ApiKind, Cors, Gateway, GatewayConfig, Integration, LambdaIntegration, PayloadFormat, Route, Stage,
 };
@@ -107,6 +107,7 @@ fn engine(folder: &std::path::Path) -> Engine {
     Engine::start(EngineConfig {
         packages_dir: folder.join("packages"),
         run_dir: folder.join("run"),
+        sandbox: SandboxChoice::Process,
         bootstraps_dir: folder.join("bootstraps"),
         account: AccountId::default_account(),
         region: Region::default_region(),

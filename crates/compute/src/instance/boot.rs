@@ -18,11 +18,13 @@ use crate::host::Host;
 use crate::interpreters::Interpreter;
 use crate::package::PackageLease;
 use crate::pool::Pool;
-use crate::sandbox::{CHANNEL_FDS, Process, SpawnError, SpawnPlan};
+use crate::sandbox::{CHANNEL_FDS, Folders, Limits, Process, SpawnError, SpawnPlan};
 use crate::spec::FunctionSpec;
 
 /// How Lambda calls the package's folder in the errors of custom runtimes.
 const TASK_ROOT_NAME: &str = "/var/task";
+/// How it calls that of the layers.
+const LAYERS_NAME: &str = "/opt";
 
 /// A started process and the ways to it.
 #[derive(Debug)]
@@ -35,11 +37,12 @@ pub(super) struct Booted {
     pub(super) begun: Instant,
 }
 
-/// What an instance has on disk: its package, kept, and its temporary folder, its own.
+/// What an instance has on disk: its packages, kept, and its temporary folder, its own.
 #[derive(Debug)]
 pub(super) struct Workspace {
     tmp_dir: PathBuf,
     _package: PackageLease,
+    _layers: Option<PackageLease>,
 }
 
 impl Workspace {
@@ -61,6 +64,8 @@ struct Program {
     path: PathBuf,
     args: Vec<OsString>,
     interpreter_dir: Option<PathBuf>,
+    /// Folders it needs besides the system's own.
+    tools: Vec<PathBuf>,
     /// The name by which errors call it, when it is the user's own.
     own: Option<String>,
 }
@@ -68,14 +73,19 @@ struct Program {
 /// Starts a process for the pool's function.
 pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>) -> Result<Booted, Failure> {
     let (spec, host) = (&pool.spec, &pool.host);
-    let package = host
-        .packages
-        .lease(&spec.package)
-        .map_err(|gone| unavailable(&gone))?;
-    let task_root = host.packages.path_of(&spec.package);
-    let program = program(spec, host, &task_root).await?;
+    let lease = |package| host.packages.lease(package).map_err(|gone| unavailable(&gone));
+    let package = lease(&spec.package)?;
+    let layers = spec.layers.as_ref().map(lease).transpose()?;
+    let folders = Folders {
+        task_root: host.packages.path_of(&spec.package),
+        layers: spec.layers.as_ref().map(|layers| host.packages.path_of(layers)),
+        runtime: host.bootstraps.runtime_dir(spec.runtime.language()),
+        tmp: host.run_dir.join(file_name(&log_stream)),
+    };
+    let inside = host.sandbox.inside(&folders);
+    let program = program(spec, host, &folders, &inside).await?;
     let (output, output_fd) = Output::pipe().map_err(|error| unavailable(&error))?;
-    let tmp_dir = host.run_dir.join(file_name(&log_stream));
+    let tmp_dir = folders.tmp.clone();
     let mut plan = SpawnPlan {
         environment: environment(
             spec,
@@ -83,17 +93,17 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>) -> Result<Booted, Fa
                 account: &host.account,
                 region: &host.region,
                 endpoint_url: &host.endpoint_url,
-                task_root: &task_root,
-                runtime_dir: &host.bootstraps.runtime_dir(spec.runtime.language()),
-                tmp_dir: &tmp_dir,
+                folders: &inside,
                 interpreter_dir: program.interpreter_dir.as_deref(),
                 log_stream: &log_stream,
             },
         ),
         program: program.path,
         args: program.args,
-        working_dir: task_root,
-        tmp_dir: tmp_dir.clone(),
+        tools: program.tools,
+        working_dir: inside.task_root,
+        folders,
+        limits: limits(spec),
         channel: None,
         output: output_fd,
     };
@@ -102,7 +112,7 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>) -> Result<Booted, Fa
         .await
         .map_err(|error| unavailable(&error))?;
     let process = host
-        .spawner
+        .sandbox
         .spawn(plan)
         .await
         .map_err(|error| spawn_failure(error, program.own))?;
@@ -114,6 +124,7 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>) -> Result<Booted, Fa
         workspace: Workspace {
             tmp_dir,
             _package: package,
+            _layers: layers,
         },
     })
 }
@@ -134,17 +145,31 @@ async fn open_channel(plan: &mut SpawnPlan, own_runtime: bool) -> io::Result<Cha
     Ok(Channel::Frames(frames))
 }
 
-async fn program(spec: &FunctionSpec, host: &Arc<Host>, task_root: &Path) -> Result<Program, Failure> {
+fn limits(spec: &FunctionSpec) -> Limits {
+    Limits {
+        memory_mib: spec.memory.get(),
+        tmp_mib: spec.ephemeral_storage.get(),
+        cpu_millis: spec.cpu_limit_millis,
+    }
+}
+
+async fn program(
+    spec: &FunctionSpec,
+    host: &Arc<Host>,
+    folders: &Folders,
+    inside: &Folders,
+) -> Result<Program, Failure> {
     let language = spec.runtime.language();
     match (language, host.bootstraps.entry(language)) {
-        (Language::Provided, _) => own_program(task_root, "bootstrap"),
-        (Language::Go, _) => own_program(task_root, &spec.handler),
+        (Language::Provided, _) => own_program(folders, inside, "bootstrap"),
+        (Language::Go, _) => own_program(folders, inside, &spec.handler),
         (_, Some(entry)) => {
             let interpreter = interpreter(spec, host).await?;
             let mut args = flags(spec);
-            args.push(entry.into());
+            args.push(inside.runtime.join(entry.file_name().unwrap_or_default()).into());
             let interpreter_dir = interpreter.program.parent().map(Path::to_owned);
             Ok(Program {
+                tools: interpreter.folders(),
                 path: interpreter.program,
                 args,
                 interpreter_dir,
@@ -160,19 +185,27 @@ async fn program(spec: &FunctionSpec, host: &Arc<Host>, task_root: &Path) -> Res
     }
 }
 
-/// An executable of the package, which must not name one outside of it.
-fn own_program(task_root: &Path, name: &str) -> Result<Program, Failure> {
+/// An executable of the package or of its layers, which must not name one outside of them.
+fn own_program(folders: &Folders, inside: &Folders, name: &str) -> Result<Program, Failure> {
     let relative = Path::new(name);
-    let inside = relative
+    let within = relative
         .components()
         .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    let path = task_root.join(relative);
-    if !inside || name.is_empty() || !path.exists() {
+    let places = [
+        Some((TASK_ROOT_NAME, &folders.task_root, &inside.task_root)),
+        layers_place(folders, inside),
+    ];
+    let found = places
+        .into_iter()
+        .flatten()
+        .find(|(_name, outside, _inside)| outside.join(relative).exists());
+    let (true, false, Some((folder, outside, inside))) = (within, name.is_empty(), found) else {
         return Err(Failure::InvalidEntrypoint(format!(
-            "Couldn't find valid bootstrap(s): [{TASK_ROOT_NAME}/{name} /opt/{name}]"
+            "Couldn't find valid bootstrap(s): [{TASK_ROOT_NAME}/{name} {LAYERS_NAME}/{name}]"
         )));
-    }
-    let own = format!("{TASK_ROOT_NAME}/{name}");
+    };
+    let path = outside.join(relative);
+    let own = format!("{folder}/{name}");
     // execvp would hand to a shell what the kernel does not know
     if starts_with(&path).is_ok_and(|start| !is_executable_format(&start)) {
         return Err(Failure::InvalidEntrypoint(format!(
@@ -180,11 +213,20 @@ fn own_program(task_root: &Path, name: &str) -> Result<Program, Failure> {
         )));
     }
     Ok(Program {
-        path,
+        path: inside.join(relative),
         args: Vec::new(),
         interpreter_dir: None,
+        tools: Vec::new(),
         own: Some(own),
     })
+}
+
+/// Their name in errors, and where they are outside and inside.
+fn layers_place<'a>(
+    folders: &'a Folders,
+    inside: &'a Folders,
+) -> Option<(&'static str, &'a PathBuf, &'a PathBuf)> {
+    Some((LAYERS_NAME, folders.layers.as_ref()?, inside.layers.as_ref()?))
 }
 
 fn starts_with(path: &Path) -> io::Result<Vec<u8>> {
@@ -276,13 +318,26 @@ mod tests {
         std::fs::create_dir_all(dir.path().join("package/bin")).unwrap();
         std::fs::write(dir.path().join("package/bin/main"), "#!/bin/sh").unwrap();
         std::fs::write(dir.path().join("outside"), "").unwrap();
-        let root = dir.path().join("package");
-        assert_eq!(
-            own_program(&root, "bin/main").ok().unwrap().path,
-            root.join("bin/main")
-        );
+        let folders = Folders {
+            task_root: dir.path().join("package"),
+            layers: Some(dir.path().join("layers")),
+            runtime: PathBuf::new(),
+            tmp: PathBuf::new(),
+        };
+        let inside = Folders {
+            task_root: "/var/task".into(),
+            layers: Some("/opt".into()),
+            ..folders.clone()
+        };
+        std::fs::create_dir_all(dir.path().join("layers")).unwrap();
+        std::fs::write(dir.path().join("layers/of-layer"), "#!/bin/sh").unwrap();
+        for (name, path) in [("bin/main", "/var/task/bin/main"), ("of-layer", "/opt/of-layer")] {
+            let program = own_program(&folders, &inside, name).ok().unwrap();
+            assert_eq!(program.path, Path::new(path));
+            assert_eq!(program.own.as_deref(), Some(path));
+        }
         for name in ["../outside", "/bin/sh", "", "bootstrap"] {
-            let Err(Failure::InvalidEntrypoint(message)) = own_program(&root, name) else {
+            let Err(Failure::InvalidEntrypoint(message)) = own_program(&folders, &inside, name) else {
                 panic!("{name}")
             };
             assert!(

@@ -364,7 +364,7 @@ impl Instance {
             Failure::TimedOut(limit) => *limit,
             _ => started.elapsed(),
         };
-        self.memory.measure(self.process.id(), Instant::now());
+        self.memory.measure(|| self.process.usage(), Instant::now());
         self.process.end().await;
         self.rest_of_output().await;
         if let Some(line) = failure.log_line(&job.id, &self.journal.now()) {
@@ -378,7 +378,7 @@ impl Instance {
 
     /// END and REPORT, after the last line.
     fn conclude(&mut self, id: &str, duration: Duration, status: Option<String>) -> Option<Vec<u8>> {
-        if self.memory.measure(self.process.id(), Instant::now()) {
+        if self.memory.measure(|| self.process.usage(), Instant::now()) {
             self.pool.learn_memory(self.memory.peak_bytes());
         }
         let report = Report {

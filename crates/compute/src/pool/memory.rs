@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::sandbox::ProcessUsage;
+
 /// What an instance is taken to need before one of its kind was measured.
 const UNKNOWN_BYTES: u64 = 48 * 1024 * 1024;
 /// The budget where the machine does not say what it has.
@@ -88,8 +90,8 @@ impl MemoryMeter {
         }
     }
 
-    /// Measures process `id`, unless that was done lately. True when it was.
-    pub(crate) fn measure(&mut self, id: u32, now: Instant) -> bool {
+    /// Takes what `usage` says, unless that was done lately. True when it was.
+    pub(crate) fn measure(&mut self, usage: impl FnOnce() -> Option<ProcessUsage>, now: Instant) -> bool {
         if self
             .measured
             .is_some_and(|last| now.duration_since(last) < MEASURE_EVERY)
@@ -97,9 +99,9 @@ impl MemoryMeter {
             return false;
         }
         self.measured = Some(now);
-        let Some(usage) = read_usage(id) else { return false };
+        let Some(usage) = usage() else { return false };
         self.peak_bytes = self.peak_bytes.max(usage.peak_bytes);
-        self.claim.set(usage.resident_bytes);
+        self.claim.set(usage.memory_bytes);
         true
     }
 
@@ -107,24 +109,6 @@ impl MemoryMeter {
     pub(crate) fn peak_bytes(&self) -> u64 {
         self.peak_bytes
     }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Usage {
-    resident_bytes: u64,
-    peak_bytes: u64,
-}
-
-fn read_usage(id: u32) -> Option<Usage> {
-    parse_usage(&fs::read_to_string(format!("/proc/{id}/status")).ok()?)
-}
-
-/// From `/proc/<pid>/status`.
-fn parse_usage(status: &str) -> Option<Usage> {
-    Some(Usage {
-        resident_bytes: kilobytes(status, "VmRSS:")?,
-        peak_bytes: kilobytes(status, "VmHWM:")?,
-    })
 }
 
 fn machine_bytes() -> Option<u64> {
@@ -168,16 +152,5 @@ mod tests {
         let mut claim = budget.claim(Some(90)).unwrap();
         claim.set(10);
         assert!(budget.claim(Some(90)).is_some());
-    }
-
-    #[test]
-    fn usage_is_read_as_linux_prints_it() {
-        let status = "Name:\tnode\nVmHWM:\t   66560 kB\nVmRSS:\t   65000 kB\nThreads:\t7\n";
-        let usage = Usage {
-            resident_bytes: 65_000 * 1024,
-            peak_bytes: 66_560 * 1024,
-        };
-        assert_eq!(parse_usage(status), Some(usage));
-        assert_eq!(parse_usage("Name:\tzombie\n"), None);
     }
 }

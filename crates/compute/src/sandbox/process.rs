@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use tokio::process::{Child, Command};
 use tradewind_model::limits::OPEN_FILES;
 
+use super::usage::{ProcessUsage, of_process};
 use super::{CHANNEL_FDS, ChannelEnds, SpawnPlan};
 
 /// A started process and its group. Killed, with the group, when dropped.
@@ -49,10 +50,19 @@ impl Process {
         }
     }
 
-    /// Kills, and waits for the end.
-    pub(crate) async fn end(&mut self) -> ExitStatus {
-        self.kill();
-        std::future::poll_fn(|cx| self.poll_exit(cx)).await
+    /// Stops the group.
+    pub(crate) fn freeze(&mut self) -> io::Result<()> {
+        signal_group(self.group, libc::SIGSTOP)
+    }
+
+    /// Lets the group go on.
+    pub(crate) fn thaw(&mut self) -> io::Result<()> {
+        signal_group(self.group, libc::SIGCONT)
+    }
+
+    /// What the leader uses; its children are not counted.
+    pub(crate) fn usage(&self) -> Option<ProcessUsage> {
+        of_process(self.id())
     }
 }
 
@@ -215,7 +225,13 @@ fn inherit(from: RawFd, to: RawFd) -> io::Result<()> {
 }
 
 fn kill_group(group: libc::pid_t) {
-    // SAFETY: sends a signal; `group` is a positive id of a group that this process made. That it
-    // is gone already (ESRCH) is what was wanted.
-    let _gone_is_fine: libc::c_int = unsafe { libc::kill(-group, libc::SIGKILL) };
+    if let Err(error) = signal_group(group, libc::SIGKILL) {
+        // it is gone already (ESRCH), which is what was wanted
+        tracing::trace!(%error, group, "nothing to kill");
+    }
+}
+
+fn signal_group(group: libc::pid_t, signal: libc::c_int) -> io::Result<()> {
+    // SAFETY: sends a signal; `group` is a positive id of a group that this process made.
+    checked(unsafe { libc::kill(-group, signal) })
 }

@@ -14,7 +14,8 @@ use std::thread::JoinHandle;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{CHANNEL_FDS, Process, SpawnPlan, process};
+use super::process::{self, Process};
+use super::{CHANNEL_FDS, SpawnPlan};
 
 /// Starts that may wait for the thread; more wait for a place.
 const QUEUE: usize = 64;
@@ -94,7 +95,7 @@ impl Spawner {
 }
 
 fn start_one(plan: SpawnPlan) -> io::Result<Process> {
-    let tmp_dir = &plan.tmp_dir;
+    let tmp_dir = &plan.folders.tmp;
     fs::create_dir_all(tmp_dir).map_err(|error| {
         io::Error::new(
             error.kind(),

@@ -11,7 +11,10 @@ use tradewind_observe::{LogEvent, LogKind, LogOptions, LogQuery, LogStore};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::{Engine, EngineConfig, FunctionSpec, Interpreters, InvokeError, InvokeRequest, InvokeResponse};
+use crate::{
+    Engine, EngineConfig, FunctionSpec, Interpreters, InvokeError, InvokeRequest, InvokeResponse,
+    SandboxChoice,
+};
 
 /// An engine in a folder of its own.
 pub(super) struct Node {
@@ -52,6 +55,7 @@ impl Node {
         let config = EngineConfig {
             packages_dir: path("packages"),
             run_dir: path("run"),
+            sandbox: SandboxChoice::Process,
             bootstraps_dir: path("bootstraps"),
             account: AccountId::default_account(),
             region: Region::default_region(),

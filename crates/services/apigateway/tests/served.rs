@@ -11,7 +11,7 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tradewind_apigateway::{ApiGatewayService, MIGRATIONS};
-use tradewind_compute::{Engine, EngineConfig, Interpreters};
+use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice};
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_model::resource::{Properties, ResourceContext, ResourceState, ResourceType};
 use tradewind_model::{AccountId, Clock, Region};
@@ -33,6 +33,7 @@ impl Node {
         let engine = Engine::start(EngineConfig {
             packages_dir: path("packages"),
             run_dir: path("run"),
+            sandbox: SandboxChoice::Process,
             bootstraps_dir: path("bootstraps"),
             account: AccountId::default_account(),
             region: Region::default_region(),

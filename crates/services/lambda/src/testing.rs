@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
-use tradewind_compute::{Engine, EngineConfig, Interpreters};
+use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice};
 use tradewind_model::resource::{Properties, ResourceContext, ResourceType};
 use tradewind_model::{AccountId, Clock, Region, Timestamp};
 use tradewind_observe::{LogOptions, LogStore};
@@ -153,6 +153,7 @@ fn engine(folder: PathBuf, interpreters: &Interpreters) -> Engine {
     let config = EngineConfig {
         packages_dir: folder.join("packages"),
         run_dir: folder.join("run"),
+        sandbox: SandboxChoice::Process,
         bootstraps_dir: folder.join("bootstraps"),
         account: AccountId::default_account(),
         region: Region::default_region(),

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tradewind_apigateway::ApiGatewayService;
-use tradewind_compute::{Engine, EngineConfig, Interpreters};
+use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice};
 use tradewind_deploy::stack::{ApplyError, ApplyRequest, StackEngine, StackEvent, StackOutcome};
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_iam::IamService;
@@ -288,6 +288,7 @@ fn engine_config(
         interpreters: interpreters.clone(),
         packages_dir: folder.path().join("packages"),
         run_dir: folder.path().join("run"),
+        sandbox: SandboxChoice::Auto,
         bootstraps_dir: folder.path().join("bootstraps"),
         account_concurrency: ACCOUNT_CONCURRENCY,
         memory_budget_bytes: None,
