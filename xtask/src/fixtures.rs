@@ -21,7 +21,7 @@ fn source(name: &str) -> PathBuf {
     root().join("tests/functions").join(name)
 }
 
-fn package(name: &str) -> PathBuf {
+pub(crate) fn package(name: &str) -> PathBuf {
     cache().join("functions").join(name)
 }
 
@@ -58,7 +58,7 @@ fn go() -> Result<()> {
 }
 
 /// The client compiles its native part, for minutes; what runs of it is small.
-fn node_ric() -> Result<()> {
+pub(crate) fn node_ric() -> Result<()> {
     let lock = source("node-ric").join("package-lock.json");
     once("node-ric", &lock, || {
         tools::apt("cmake", &["--version"], &["cmake"])?;
@@ -90,7 +90,7 @@ fn node_ric() -> Result<()> {
     )
 }
 
-fn python_ric() -> Result<()> {
+pub(crate) fn python_ric() -> Result<()> {
     let requirements = source("python-ric").join("requirements.txt");
     once("python-ric", &requirements, || {
         run(command("python3")
@@ -115,7 +115,7 @@ fn copy_files(from: &Path, to: &Path, names: &[&str]) -> Result<()> {
 }
 
 /// Runs `work` unless it has succeeded with the same content of `input` before.
-fn once(name: &str, input: &Path, work: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn once(name: &str, input: &Path, work: impl FnOnce() -> Result<()>) -> Result<()> {
     let stamp = cache().join(format!("{name}.done"));
     let content = std::fs::read(input)?;
     if std::fs::read(&stamp).is_ok_and(|done| done == content) {

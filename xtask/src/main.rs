@@ -10,6 +10,10 @@ mod bench;
 mod command;
 mod fixtures;
 mod gates;
+mod http;
+mod node;
+mod process;
+mod server;
 mod tools;
 
 use std::process::ExitCode;
@@ -43,7 +47,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test { only } => gates::pass(only),
         Task::Setup => fixtures::install(),
-        Task::Bench(bench) => bench::run(bench),
+        Task::Bench(bench) => bench::run(&bench),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,81 +1,89 @@
 //! Cold: a node on an empty data folder, its memory, and the first answer of a new function.
 
-use std::time::Instant;
+use anyhow::Result;
 
-use anyhow::{Context as _, Result};
-use serde_json::json;
+use super::report::Report;
+use super::{Options, median};
+use crate::command::root;
+use crate::node::{Function, Node, Setup};
+use crate::process;
 
-use super::peers::{self, get};
-use super::{keep, median};
+/// Goals whose feature does not run yet.
+const PENDING: [(&str, &str, &str); 5] = [
+    (
+        "C1",
+        "cold from nothing over the runtime's own floor",
+        "needs the jail",
+    ),
+    ("C2", "cold from a stem ÷ plain", "needs stems"),
+    (
+        "C3",
+        "Node with the AWS SDK and a code cache ÷ plain",
+        "needs stems and code caches",
+    ),
+    (
+        "C4",
+        "Python with boto3, compiled and forked ÷ plain",
+        "needs compiled packages and forks",
+    ),
+    (
+        "C5",
+        "Java with libraries and a class-data archive ÷ plain",
+        "needs Java",
+    ),
+];
 
 #[derive(Default)]
 struct Samples {
     ready_ms: Vec<f64>,
     idle_mb: Vec<f64>,
-    node_first_ms: Vec<f64>,
-    python_first_ms: Vec<f64>,
-    offline_ready_ms: Vec<f64>,
-    offline_mb: Vec<f64>,
-    offline_first_ms: Vec<f64>,
+    node_ms: Vec<f64>,
+    python_ms: Vec<f64>,
+    cpu_ms: Vec<f64>,
 }
 
-pub(crate) fn run(rounds: usize) -> Result<()> {
-    peers::tools()?;
-    let binary = peers::build_tradewind()?;
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let binary = options.binary()?;
+    let mut report = Report::start("cold", options);
     let mut samples = Samples::default();
-    for round in 1..=rounds {
-        println!("round {round} of {rounds}");
-        ours(&binary, &mut samples)?;
-        offline(&mut samples)?;
+    for _round in 0..options.rounds() {
+        let node = Node::start(&binary, &Setup::default())?;
+        samples.ready_ms.push(node.server.ready.as_secs_f64() * 1000.0);
+        samples.idle_mb.push(node.server.resident_mb()?);
+        samples.node_ms.push(first(&node, "nodejs20.x", "handler.js")?);
+        samples.python_ms.push(first(&node, "python3.11", "handler.py")?);
+        let cpu = process::cpu_of_tree(node.server.pid());
+        samples.cpu_ms.push(cpu.as_secs_f64() * 1000.0);
     }
-    let row = |name: &str, values: &mut Vec<f64>, unit: &str| {
-        let value = median(values);
-        println!("{name:<46}{value:>10.1} {unit}");
-        value
-    };
-    println!();
-    let figures = json!({ "cold": {
-        "tradewindReadyMs": row("tradewind serve, empty folder → first answer", &mut samples.ready_ms, "ms"),
-        "tradewindIdleMb": row("tradewind, idle, resident", &mut samples.idle_mb, "MB"),
-        "tradewindNodeFirstMs": row("tradewind, first answer of a Node function", &mut samples.node_first_ms, "ms"),
-        "tradewindPythonFirstMs": row("tradewind, first answer of a Python function", &mut samples.python_first_ms, "ms"),
-        "offlineReadyMs": row("serverless-offline → first answer", &mut samples.offline_ready_ms, "ms"),
-        "offlineMb": row("serverless-offline, resident", &mut samples.offline_mb, "MB"),
-        "offlineFirstMs": row("serverless-offline, an answer right after", &mut samples.offline_first_ms, "ms"),
-    }});
-    keep("cold", &figures)
+    report.figure(
+        "tradewind serve, empty folder → first answer",
+        median(&samples.ready_ms),
+        "ms",
+    );
+    report.figure("tradewind, idle, resident", median(&samples.idle_mb), "MB");
+    report.figure("first answer of a Node function", median(&samples.node_ms), "ms");
+    report.figure(
+        "first answer of a Python function",
+        median(&samples.python_ms),
+        "ms",
+    );
+    report.figure(
+        "CPU of all that, node and instances",
+        median(&samples.cpu_ms),
+        "ms",
+    );
+    for (id, what, why) in PENDING {
+        report.pending(id, what, why);
+    }
+    report.finish()
 }
 
-fn ours(binary: &std::path::PathBuf, samples: &mut Samples) -> Result<()> {
-    let data = std::env::temp_dir().join(format!("tradewind-bench-{}", std::process::id()));
-    let server = peers::tradewind(binary, &data)?;
-    samples.ready_ms.push(server.ready.as_secs_f64() * 1000.0);
-    samples.idle_mb.push(server.resident_mb()?);
-    let urls = peers::deploy(binary, &server, "bench/http")?;
-    let first = |end: &str| -> Result<f64> {
-        let url = urls
-            .iter()
-            .find(|url| url.ends_with(end))
-            .context("a route is missing")?;
-        let begun = Instant::now();
-        get(url)?;
-        Ok(begun.elapsed().as_secs_f64() * 1000.0)
-    };
-    samples.node_first_ms.push(first("/hello")?);
-    samples.python_first_ms.push(first("/hello-python")?);
-    drop(server);
-    std::fs::remove_dir_all(&data)?;
-    Ok(())
-}
-
-fn offline(samples: &mut Samples) -> Result<()> {
-    let server = peers::serverless_offline()?;
-    samples.offline_ready_ms.push(server.ready.as_secs_f64() * 1000.0);
-    let begun = Instant::now();
-    get(&server.url("/hello"))?;
-    samples
-        .offline_first_ms
-        .push(begun.elapsed().as_secs_f64() * 1000.0);
-    samples.offline_mb.push(server.resident_mb()?);
-    Ok(())
+fn first(node: &Node, runtime: &'static str, file: &str) -> Result<f64> {
+    let content = std::fs::read_to_string(root().join("bench/hello").join(file))?;
+    node.create(
+        runtime.split('.').next().unwrap_or(runtime),
+        &Function::of_file(runtime, file, &content)?,
+    )?;
+    let (took, _answer) = node.invoke(runtime.split('.').next().unwrap_or(runtime), "{}")?;
+    Ok(took.as_secs_f64() * 1000.0)
 }

@@ -1,53 +1,100 @@
 //! `cargo xtask bench`: us and our peers side by side, ratios printed, figures kept.
 
 mod cold;
-mod http;
 mod peers;
-mod wrk;
+mod platforms;
+mod report;
+mod warm;
+pub(crate) mod wrk;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Subcommand;
-use serde_json::Value;
+use clap::{Args, Subcommand};
 
-use crate::command::root;
+use crate::node;
 
 /// What to measure.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// Warm requests through the gateway: us, a raw node http server, serverless-offline
-    Http {
-        /// Rounds; the median of them counts
-        #[arg(long, default_value_t = 3)]
-        rounds: usize,
-        /// Seconds of load a measurement
-        #[arg(long, default_value_t = 4)]
-        seconds: u32,
-    },
+    /// Warm requests: Node, Python and custom runtimes × raw node http, a bare host, uvicorn
+    Warm(Options),
     /// Start of the node and its memory, first answers of new functions
-    Cold {
-        /// Rounds; the median of them counts
-        #[arg(long, default_value_t = 5)]
-        rounds: usize,
-    },
+    Cold(Options),
+    /// Warm requests: us, serverless-offline and MiniStack with the same function
+    Peers(Options),
 }
 
-/// Runs a benchmark.
-pub(crate) fn run(bench: Bench) -> Result<()> {
-    match bench {
-        Bench::Http { rounds, seconds } => http::run(rounds, seconds),
-        Bench::Cold { rounds } => cold::run(rounds),
+/// How long to measure.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Options {
+    /// Rounds, interleaved; the median of them counts
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds of load a measurement
+    #[arg(long, default_value_t = 4)]
+    seconds: u32,
+    /// One short round, to see that everything runs; its figures mean little and are not kept
+    #[arg(long)]
+    quick: bool,
+    /// The `tradewind` to measure, instead of a release build of this tree
+    #[arg(long)]
+    binary: Option<PathBuf>,
+}
+
+impl Options {
+    fn rounds(&self) -> usize {
+        if self.quick { 1 } else { self.rounds }
+    }
+
+    fn seconds(&self) -> u32 {
+        if self.quick { 1 } else { self.seconds }
+    }
+
+    fn binary(&self) -> Result<PathBuf> {
+        match &self.binary {
+            Some(binary) => Ok(std::fs::canonicalize(binary)?),
+            None => node::build(),
+        }
     }
 }
 
-/// Keeps a run's figures as `bench/results/NAME.json`.
-fn keep(name: &str, figures: &Value) -> Result<()> {
-    let file = root().join("bench/results").join(format!("{name}.json"));
-    std::fs::write(&file, format!("{figures:#}\n"))?;
-    println!("written to {}", file.display());
-    Ok(())
+/// Runs a benchmark.
+pub(crate) fn run(bench: &Bench) -> Result<()> {
+    match bench {
+        Bench::Warm(options) => warm::run(options),
+        Bench::Cold(options) => cold::run(options),
+        Bench::Peers(options) => platforms::run(options),
+    }
 }
 
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+/// The median; not a number when there are none.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// The value below which the given share of all values lies.
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index into far fewer values than 2^52, and within them"
+    )]
+    let index = (sorted.len().saturating_sub(1) as f64 * share).round() as usize;
+    sorted.get(index).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_of_the_sorted_values() {
+        let values = [5.0, 1.0, 4.0, 2.0, 3.0];
+        assert_eq!((median(&values), quantile(&values, 1.0)), (3.0, 5.0));
+        assert!(median(&[]).is_nan());
+    }
 }

@@ -1,140 +1,114 @@
-//! What is measured: us and the others, each a process that ends with its handle.
+//! What we are measured against, each installed from public registries into `.cache/`.
 
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 
 use crate::command::{cache, command, root, run};
-use crate::tools;
+use crate::server::{Server, free_port};
+use crate::{fixtures, tools};
 
-/// A server that is being measured; it and what it started ends when this is dropped.
-pub(crate) struct Server {
-    child: Child,
-    pub(crate) port: u16,
-    /// From the start of the process to its first answer.
-    pub(crate) ready: Duration,
+const UVICORN: [&str; 3] = ["uvicorn==0.54.0", "httptools==0.9.0", "uvloop==0.23.0"];
+const MINISTACK: [&str; 2] = ["ministack==1.5.33", "boto3"];
+
+/// The bare host of `bench/host`: how many instances of what.
+#[derive(Clone, Debug)]
+pub(crate) struct BareHost {
+    pub(crate) instances: usize,
+    /// `frames` or `runtime-api`.
+    pub(crate) channel: &'static str,
+    pub(crate) command: Vec<String>,
+    pub(crate) folder: PathBuf,
+    /// `_HANDLER`, for official clients.
+    pub(crate) handler: &'static str,
 }
 
-impl Server {
-    fn start(command: &mut Command, port: u16, probe: &str) -> Result<Self> {
-        let begun = Instant::now();
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("cannot start {command:?}"))?;
-        let mut server = Self {
-            child,
-            port,
-            ready: Duration::ZERO,
-        };
-        let url = server.url(probe);
-        while get(&url).is_err() {
-            if let Some(status) = server.child.try_wait()? {
-                bail!("{command:?} ended before it answered ({status})");
-            }
-            if begun.elapsed() > Duration::from_secs(60) {
-                bail!("{command:?} did not answer at {url} in a minute");
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        server.ready = begun.elapsed();
-        Ok(server)
-    }
-
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
-    }
-
-    /// Resident memory of the process itself, in MB.
-    pub(crate) fn resident_mb(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .context("no VmRSS")?;
-        let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        Ok(kilobytes / 1024.0)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Ours drains on SIGTERM; a peer that does not end is killed.
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill")
-            .arg(&pid)
-            .status()
-            .is_ok_and(|status| status.success());
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while asked && Instant::now() < deadline {
-            if matches!(self.child.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        if self.child.kill().is_ok() && self.child.wait().is_err() {
-            eprintln!("process {pid} could not be ended");
+impl BareHost {
+    /// Instances of `bench/hello/handler.js`, with the least program around it.
+    pub(crate) fn of_node(instances: usize) -> Self {
+        let words = [
+            "node",
+            "bench/host/functions/frames.cjs",
+            "bench/hello/handler.js",
+            "handler",
+        ];
+        Self {
+            instances,
+            channel: "frames",
+            command: words.map(str::to_owned).into(),
+            folder: root(),
+            handler: "handler.handler",
         }
     }
-}
 
-/// GET; an error unless the answer is 2xx.
-pub(crate) fn get(url: &str) -> Result<String> {
-    let output = Command::new("curl").args(["-sf", "-m", "30", url]).output()?;
-    if !output.status.success() {
-        bail!("GET {url} failed ({})", output.status);
+    /// Instances of a custom runtime's package.
+    pub(crate) fn of_package(instances: usize, folder: &Path, handler: &'static str) -> Self {
+        Self {
+            instances,
+            channel: "runtime-api",
+            command: vec!["./bootstrap".to_owned()],
+            folder: folder.to_owned(),
+            handler,
+        }
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
 
-fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-/// The release binary, built when it is not up to date.
-pub(crate) fn build_tradewind() -> Result<PathBuf> {
-    run(command("cargo").args(["build", "--release", "--locked", "--bin", "tradewind"]))?;
-    Ok(root().join("target/release/tradewind"))
-}
-
-/// A node on an empty data folder.
-pub(crate) fn tradewind(binary: &PathBuf, data: &std::path::Path) -> Result<Server> {
-    let port = free_port()?;
-    let listen = format!("127.0.0.1:{port}");
-    let mut serve = command(binary);
-    serve.args(["serve", "--listen", &listen, "--data"]).arg(data);
-    Server::start(&mut serve, port, "/_tradewind/health")
-}
-
-/// Deploys a project to it and gives the URLs of its functions by path.
-pub(crate) fn deploy(binary: &PathBuf, server: &Server, project: &str) -> Result<Vec<String>> {
-    let endpoint = server.url("");
-    run(command(binary)
-        .args(["deploy", project, "--endpoint", &endpoint])
-        .stdout(Stdio::null()))?;
-    let list = command(binary)
-        .args(["list", "--json", "--endpoint", &endpoint])
-        .output()?;
-    let lines = String::from_utf8(list.stdout)?;
-    let mut urls = Vec::new();
-    for line in lines.lines() {
-        let function: serde_json::Value = serde_json::from_str(line)?;
-        let own = function["urls"].as_array().into_iter().flatten();
-        urls.extend(own.filter_map(|url| url["url"].as_str().map(str::to_owned)));
+    pub(crate) fn start(&self, wrapper: &[&str]) -> Result<Server> {
+        let port = free_port()?;
+        let program = root().join("target/release/bench-host");
+        let mut host = wrapped(wrapper, &program.to_string_lossy());
+        host.current_dir(&self.folder)
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(["--instances", &self.instances.to_string()])
+            .args(["--channel", self.channel, "--"])
+            .args(&self.command)
+            .env("_HANDLER", self.handler)
+            .env("LAMBDA_TASK_ROOT", &self.folder);
+        Server::start(&mut host, port, "/")
     }
-    Ok(urls)
+}
+
+/// Builds the bare host.
+pub(crate) fn build_bare_host() -> Result<()> {
+    run(command("cargo").args(["build", "--release", "--locked", "--package", "bench-host"]))
 }
 
 /// Node's own HTTP server with the same handler.
-pub(crate) fn raw_node() -> Result<Server> {
+pub(crate) fn raw_node(wrapper: &[&str]) -> Result<Server> {
     let port = free_port()?;
-    let mut node = command("node");
-    node.args(["bench/http/server.mjs", &port.to_string()]);
+    let mut node = wrapped(wrapper, "node");
+    node.args(["bench/hello/server.mjs", &port.to_string()]);
     Server::start(&mut node, port, "/")
+}
+
+/// uvicorn, one process, with its fast parser and event loop.
+pub(crate) fn uvicorn() -> Result<Server> {
+    let home = python_environment("uvicorn", &UVICORN)?;
+    let port = free_port()?;
+    let mut uvicorn = command(home.join("bin/uvicorn"));
+    uvicorn
+        .current_dir(root().join("bench/hello"))
+        .args(["asgi:app", "--host", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--loop", "uvloop", "--http", "httptools"])
+        .args(["--no-access-log", "--log-level", "warning"]);
+    Server::start(&mut uvicorn, port, "/")
+}
+
+/// A virtual environment with these packages.
+fn python_environment(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let home = cache().join("bench").join(name);
+    let wanted = home.with_extension("txt");
+    std::fs::create_dir_all(cache().join("bench"))?;
+    if std::fs::read_to_string(&wanted).ok().as_deref() != Some(&packages.join("\n")) {
+        std::fs::write(&wanted, packages.join("\n"))?;
+    }
+    fixtures::once(&format!("bench-{name}"), &wanted, || {
+        run(command("python3.11").args(["-m", "venv"]).arg(&home))?;
+        run(command(home.join("bin/python"))
+            .args(["-m", "pip", "install", "-q"])
+            .args(packages))
+    })?;
+    Ok(home)
 }
 
 /// serverless-offline with the same handler.
@@ -152,15 +126,16 @@ pub(crate) fn serverless_offline() -> Result<Server> {
         ])
         .args(["--host", "127.0.0.1", "--httpPort", &port.to_string()])
         .args(["--lambdaPort", &lambda_port.to_string()])
-        .env("SLS_TELEMETRY_DISABLED", "1");
+        .env("SLS_TELEMETRY_DISABLED", "1")
+        .stderr(Stdio::null());
     Server::start(&mut offline, port, "/hello")
 }
 
-fn install_serverless_offline(home: &std::path::Path) -> Result<()> {
+fn install_serverless_offline(home: &Path) -> Result<()> {
     std::fs::create_dir_all(home)?;
-    let bench = root().join("bench/http");
-    std::fs::copy(bench.join("serverless-offline.yml"), home.join("serverless.yml"))?;
-    std::fs::copy(bench.join("handler.js"), home.join("handler.js"))?;
+    let hello = root().join("bench/hello");
+    std::fs::copy(hello.join("serverless-offline.yml"), home.join("serverless.yml"))?;
+    std::fs::copy(hello.join("handler.js"), home.join("handler.js"))?;
     if home.join("node_modules/serverless-offline").exists() {
         return Ok(());
     }
@@ -172,8 +147,46 @@ fn install_serverless_offline(home: &std::path::Path) -> Result<()> {
         .args(packages))
 }
 
-/// Makes wrk and curl available.
+/// MiniStack with the same handler behind an HTTP API, and its URL.
+pub(crate) fn ministack() -> Result<(Server, String)> {
+    let home = python_environment("ministack", &MINISTACK)?;
+    let port = free_port()?;
+    let server = Server::start(
+        command(home.join("bin/ministack"))
+            .env("GATEWAY_PORT", port.to_string())
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .stderr(Stdio::null()),
+        port,
+        "/_ministack/health",
+    )?;
+    let output = command(home.join("bin/python"))
+        .args([
+            "bench/peers/ministack.py",
+            &port.to_string(),
+            "bench/hello/handler.js",
+        ])
+        .output()?;
+    let url = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    anyhow::ensure!(
+        output.status.success(),
+        "MiniStack: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok((server, url))
+}
+
+/// Makes what measures available.
 pub(crate) fn tools() -> Result<()> {
-    tools::apt("sh", &["-c", "command -v wrk"], &["wrk"])?;
-    tools::apt("curl", &["--version"], &["curl"])
+    tools::apt("sh", &["-c", "command -v wrk"], &["wrk"])
+}
+
+/// A command behind another: `taskset -c 0`, say.
+fn wrapped(wrapper: &[&str], program: &str) -> Command {
+    let Some((first, rest)) = wrapper.split_first() else {
+        return command(program);
+    };
+    let mut command = command(first);
+    command.args(rest).arg(program);
+    command
 }

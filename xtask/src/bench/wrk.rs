@@ -1,5 +1,7 @@
 //! Load by wrk, and its report read.
 
+use std::process::Command;
+
 use anyhow::{Context as _, Result, bail};
 
 use crate::command::command;
@@ -7,6 +9,7 @@ use crate::command::command;
 /// What one run of wrk saw.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
+    pub(crate) requests: f64,
     pub(crate) requests_per_second: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
@@ -19,9 +22,20 @@ const ANSWER_LIMIT: &str = "10s";
 
 /// Loads `url` over `connections` for `seconds`.
 pub(crate) fn load(url: &str, connections: u32, seconds: u32) -> Result<Load> {
+    run(&mut command("wrk"), url, connections, seconds)
+}
+
+/// The same, with wrk on one core.
+pub(crate) fn load_on_core(core: u32, url: &str, connections: u32, seconds: u32) -> Result<Load> {
+    let mut wrk = command("taskset");
+    wrk.args(["-c", &core.to_string(), "wrk"]);
+    run(&mut wrk, url, connections, seconds)
+}
+
+fn run(wrk: &mut Command, url: &str, connections: u32, seconds: u32) -> Result<Load> {
     let duration = format!("-d{seconds}s");
     let connections = format!("-c{connections}");
-    let output = command("wrk")
+    let output = wrk
         .args(["-t1", "--latency", "--timeout", ANSWER_LIMIT])
         .args([&connections, &duration, url])
         .output()?;
@@ -43,7 +57,9 @@ fn parse(report: &str) -> Option<Load> {
             .find(|line| line.starts_with(label))?;
         line.strip_prefix(label).map(str::trim)
     };
+    let total = report.lines().find(|line| line.contains(" requests in "))?;
     Some(Load {
+        requests: total.split_whitespace().next()?.parse().ok()?,
         requests_per_second: after("Requests/sec:")?.parse().ok()?,
         p50_ms: milliseconds(after("50%")?)?,
         p99_ms: milliseconds(after("99%")?)?,
@@ -83,8 +99,8 @@ mod tests {
                       99%    2.50s \n  160 requests in 1.00s\nRequests/sec:  38012.55\nTransfer/sec: 1MB\n";
         let load = parse(report).unwrap();
         assert_eq!(
-            (load.requests_per_second, load.p50_ms, load.p99_ms),
-            (38_012.55, 0.5, 2500.0)
+            (load.requests, load.requests_per_second, load.p50_ms, load.p99_ms),
+            (160.0, 38_012.55, 0.5, 2500.0)
         );
         assert_eq!(load.failed, 0);
         let errors =
