@@ -11,6 +11,7 @@ mod command;
 mod fixtures;
 mod gates;
 mod http;
+mod neighbour;
 mod node;
 mod process;
 mod server;

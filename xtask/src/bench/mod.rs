@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: us and our peers side by side, ratios printed, figures kept.
 
+mod burst;
 mod cold;
+mod memory;
 mod peers;
 mod platforms;
 mod report;
@@ -23,6 +25,10 @@ pub(crate) enum Bench {
     Cold(Options),
     /// Warm requests: us, serverless-offline and MiniStack with the same function
     Peers(Options),
+    /// 200 cold requests at once: what they take, and what a neighbour notices
+    Burst(Options),
+    /// Idle instances against their bare runtimes; a node that knows 10,000 functions
+    Memory(Options),
 }
 
 /// How long to measure.
@@ -65,6 +71,8 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Warm(options) => warm::run(options),
         Bench::Cold(options) => cold::run(options),
         Bench::Peers(options) => platforms::run(options),
+        Bench::Burst(options) => burst::run(options),
+        Bench::Memory(options) => memory::run(options),
     }
 }
 

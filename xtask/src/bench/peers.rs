@@ -42,6 +42,20 @@ impl BareHost {
         }
     }
 
+    /// Instances of `bench/hello/handler.py`, with the least program around it.
+    pub(crate) fn of_python(instances: usize) -> Self {
+        let words = [
+            "python3.11",
+            "bench/host/functions/frames.py",
+            "bench/hello/handler.py",
+            "handler",
+        ];
+        Self {
+            command: words.map(str::to_owned).into(),
+            ..Self::of_node(instances)
+        }
+    }
+
     /// Instances of a custom runtime's package.
     pub(crate) fn of_package(instances: usize, folder: &Path, handler: &'static str) -> Self {
         Self {
