@@ -10,6 +10,9 @@ use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
 /// The loopback interface, which every namespace has from its beginning, down.
 pub(super) const LOOPBACK: &str = "lo";
 
@@ -139,7 +142,6 @@ pub(super) fn create_tun(name: &str) -> io::Result<File> {
     let flags = libc::IFF_TUN | libc::IFF_NO_PI;
     request.ifr_ifru.ifru_flags = libc::c_short::try_from(flags).map_err(io::Error::other)?;
     ioctl(tun.as_fd(), libc::TUNSETIFF, &mut request)?;
-    set_nonblocking(tun.as_fd())?;
     Ok(tun)
 }
 
@@ -151,12 +153,34 @@ pub(super) fn leave_to_namespace(tun: &File) -> io::Result<()> {
     checked(unsafe { libc::ioctl(tun.as_raw_fd(), libc::TUNSETPERSIST, persist) })
 }
 
+/// What a watched file is watched for; an ICMP error is the second.
+pub(super) const INCOMING: Interest = Interest::READABLE.add(Interest::ERROR);
+
+/// Lets the runtime say when there is something to read, [`INCOMING`].
+pub(super) fn watch<T: AsRawFd + AsFd>(file: T) -> io::Result<AsyncFd<T>> {
+    set_nonblocking(file.as_fd())?;
+    // SAFETY: callers hand over files and sockets of the standard library, which have the same open
+    // descriptor from their making until they are dropped.
+    unsafe { AsyncFd::register_with_interest(file, INCOMING) }.map_err(io::Error::from)
+}
+
 fn set_nonblocking(file: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the descriptor is open; the call takes integers.
     let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
     checked(flags)?;
     // SAFETY: as above.
     checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) })
+}
+
+/// How many files this process may have open.
+pub(super) fn open_files() -> io::Result<u64> {
+    let mut limits = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limits` is a valid rlimit to write to.
+    checked(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limits) })?;
+    Ok(limits.rlim_cur)
 }
 
 /// The addresses of all interfaces of the calling thread's namespace.

@@ -2,46 +2,61 @@
 //!
 //! A function has a loopback interface of its own. What it finds there, the node has put there: the
 //! Runtime API and the node's API endpoint, on listeners that were made inside the namespace and are held
-//! by the node. No route leads to the node.
+//! by the node. No route leads to the node. With egress there is a second interface, whose other end the
+//! node reads: it judges each connection, and makes it in the function's place.
 //!
 //! ```text
-//!  instance's namespace                     node
-//!  127.0.0.1:9001 ◀── listener ──────────── Runtime API (the instance's driver)
-//!  127.0.0.1:4566 ◀── listener ── relay ──▶ API endpoint
+//!  instance's namespace                          node
+//!  127.0.0.1:9001 ◀── listener ─────────────── Runtime API (the instance's driver)
+//!  127.0.0.1:4566 ◀── listener ── relay ─────▶ API endpoint
+//!  eth0 ──▶ device ──▶ egress: policy, flows ─▶ the world
 //! ```
 //!
 //! # Invariants
 //! - A namespace serves one instance, once.
 //! - Sockets inside end with the [`InstanceNetwork`], whatever the function's processes do.
 //! - Everything a function can make the node hold for it is bounded.
+//! - Where a function may connect is decided in one place, [`policy`].
 //!
 //! # Where to look
 //! `maker` (the pool), `namespace` (what is inside), `link` (system calls), `attendant` (the thread that
-//! carries traffic), `endpoint`, `relay`.
+//! carries traffic), `endpoint` and `relay` (the API endpoint), `egress` with `policy`, `packet`, `flows`,
+//! `datagrams`, `world` (the way out).
 
 mod attendant;
+mod datagrams;
+mod egress;
 mod endpoint;
+mod flows;
 mod link;
 mod maker;
 mod namespace;
+mod packet;
+mod policy;
 mod relay;
 #[cfg(test)]
 mod tests;
+mod world;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
 use tokio_util::sync::DropGuard;
 
+use crate::spec::Egress;
 use attendant::Attendant;
 use maker::Maker;
-use namespace::{Layout, Namespace};
+use namespace::{Device, Layout, Namespace};
+pub(crate) use relay::Traffic;
+use world::World;
 
 /// Where Lambda's Runtime API stands for a function.
-pub(crate) const RUNTIME_API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
-/// Namespaces that are kept ready, of each layout.
+pub(crate) const RUNTIME_API: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
+/// Namespaces that are kept ready, of each kind that was asked for.
 const READY: usize = 4;
 
 /// Makes networks for instances.
@@ -49,53 +64,77 @@ const READY: usize = 4;
 pub(crate) struct Networks {
     /// The node's API endpoint, if functions are to reach one.
     api: Option<SocketAddr>,
-    closed: Maker,
+    open: OnceCell<Maker>,
+    closed: OnceCell<Maker>,
     attendant: Attendant,
+    world: Arc<World>,
 }
 
 impl Networks {
-    /// Starts making namespaces, in which the node's API endpoint `api` has its usual port.
+    /// Namespaces will have the node's API endpoint `api` at its own port.
+    ///
+    /// # Errors
+    /// When no thread can be started.
     pub(crate) fn start(api: Option<SocketAddr>) -> io::Result<Self> {
-        let ports = [Some(RUNTIME_API), api]
-            .iter()
-            .flatten()
-            .map(SocketAddr::port)
-            .collect();
-        let closed = Layout { ports, device: None };
         Ok(Self {
             api,
-            closed: Maker::start(closed, READY)?,
+            open: OnceCell::new(),
+            closed: OnceCell::new(),
             attendant: Attendant::start()?,
+            world: Arc::new(World::new(api)),
         })
     }
 
-    /// A network for an instance, which nothing has used before.
+    /// A network for an instance, which nothing has used before. The first one of a kind has to be made.
     ///
     /// # Errors
-    /// When the kernel makes none: no permission, no descriptor left.
+    /// When the kernel makes none: no permission, no TUN device, no descriptor left.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
-    pub(crate) async fn take(&self) -> io::Result<InstanceNetwork> {
+    pub(crate) async fn take(&self, egress: Egress) -> io::Result<InstanceNetwork> {
+        let maker = match egress {
+            Egress::Internet => &self.open,
+            Egress::None => &self.closed,
+        };
+        let start = async || Maker::start(self.layout(egress), READY);
+        let namespace = maker.get_or_try_init(start).await?.take().await?;
+        Ok(self.serve(namespace))
+    }
+
+    fn layout(&self, egress: Egress) -> Layout {
+        let ports = [Some(RUNTIME_API), self.api];
+        Layout {
+            ports: ports.iter().flatten().map(SocketAddr::port).collect(),
+            device: match egress {
+                Egress::Internet => Some(world::ipv6()),
+                Egress::None => None,
+            },
+        }
+    }
+
+    fn serve(&self, namespace: Namespace) -> InstanceNetwork {
         let Namespace {
-            handle, listeners, ..
-        } = self.closed.take().await?;
+            handle,
+            listeners,
+            device,
+        } = namespace;
         let mut listeners = listeners.into_iter();
         let runtime_api = listeners.next();
-        let service = match (self.api, listeners.next()) {
-            (Some(node), Some(listener)) => Some(self.attendant.attend(async move {
-                match TcpListener::from_std(listener) {
-                    Ok(listener) => endpoint::serve(listener, node).await,
-                    Err(error) => tracing::error!(%error, "a function cannot reach the node"),
-                }
-            })),
-            _ => None,
+        let resolv_conf = device.as_ref().map(|_device| world::resolv_conf());
+        let traffic = Arc::new(Traffic::default());
+        let api = serve_api(listeners.next().zip(self.api));
+        let egress = carry(device, Arc::clone(&self.world), Arc::clone(&traffic));
+        let service = async move {
+            tokio::join!(api, egress);
         };
-        Ok(InstanceNetwork {
+        InstanceNetwork {
             handle,
             runtime_api,
-            _service: service,
-        })
+            resolv_conf: resolv_conf.unwrap_or_default(),
+            traffic,
+            _service: self.attendant.attend(service),
+        }
     }
 
     /// Ends all traffic. Networks that are still in use have none from then on.
@@ -104,13 +143,30 @@ impl Networks {
     }
 }
 
+async fn serve_api(endpoint: Option<(std::net::TcpListener, SocketAddr)>) {
+    let Some((listener, node)) = endpoint else { return };
+    match TcpListener::from_std(listener) {
+        Ok(listener) => endpoint::serve(listener, node).await,
+        Err(error) => tracing::error!(%error, "an instance cannot reach the node"),
+    }
+}
+
+async fn carry(device: Option<Device>, world: Arc<World>, traffic: Arc<Traffic>) {
+    let Some(device) = device else { return };
+    if let Err(error) = egress::serve(device, world, traffic).await {
+        tracing::error!(%error, "an instance has lost its way out");
+    }
+}
+
 /// The network of one instance. Dropped, nothing of it is left but the function's own sockets.
 #[derive(Debug)]
 pub(crate) struct InstanceNetwork {
     handle: OwnedFd,
     runtime_api: Option<std::net::TcpListener>,
+    resolv_conf: String,
+    traffic: Arc<Traffic>,
     /// What runs on the attendant's thread for it.
-    _service: Option<DropGuard>,
+    _service: DropGuard,
 }
 
 impl InstanceNetwork {
@@ -126,5 +182,15 @@ impl InstanceNetwork {
     pub(crate) fn runtime_api(&mut self) -> io::Result<TcpListener> {
         let listener = self.runtime_api.take();
         TcpListener::from_std(listener.ok_or_else(|| io::Error::from(io::ErrorKind::AddrInUse))?)
+    }
+
+    /// What `/etc/resolv.conf` has to say inside; nothing without egress.
+    pub(crate) fn resolv_conf(&self) -> &str {
+        &self.resolv_conf
+    }
+
+    /// What has passed the way out.
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 }

@@ -14,7 +14,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 const BUFFER_BYTES: usize = 64 * 1024;
 
 thread_local! {
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER_BYTES]);
+    /// Room for the largest packet. Borrowed between awaits, never across one.
+    pub(super) static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER_BYTES]);
 }
 
 /// What went through, bytes of content.
@@ -24,6 +25,16 @@ pub(crate) struct Traffic {
     pub(crate) sent: AtomicU64,
     /// To the function.
     pub(crate) received: AtomicU64,
+}
+
+impl Traffic {
+    pub(super) fn count_sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
 }
 
 /// Copies both ways. An end of one direction is passed on while the other goes on; a connection that is
@@ -45,6 +56,9 @@ pub(super) async fn relay(function: TcpStream, remote: TcpStream, traffic: &Traf
         for stream in [from_function.as_ref(), from_remote.as_ref()] {
             reset(stream);
         }
+        // dropped, they would say first that all is well
+        to_function.forget();
+        to_remote.forget();
     }
 }
 

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use super::*;
 
+mod egress;
+mod world;
+
 /// Does something inside a network, as a function would.
 pub(super) async fn inside<T: Send + 'static>(
     network: &InstanceNetwork,
@@ -53,7 +56,7 @@ async fn the_api_endpoint_is_on_the_functions_own_loopback_and_nothing_else_of_t
     let node = greeter("127.0.0.1:0", "node");
     let secret = greeter("127.0.0.1:0", "secret");
     let networks = Networks::start(Some(node)).unwrap();
-    let network = networks.take().await.unwrap();
+    let network = networks.take(Egress::None).await.unwrap();
     let (api, other) = inside(&network, move || (greeting(node), greeting(secret))).await;
     assert_eq!(api.unwrap(), "node");
     assert!(refused(&other), "{other:?}");
@@ -62,7 +65,7 @@ async fn the_api_endpoint_is_on_the_functions_own_loopback_and_nothing_else_of_t
 #[tokio::test]
 async fn the_runtime_api_is_served_by_the_node_inside() {
     let networks = Networks::start(None).unwrap();
-    let mut network = networks.take().await.unwrap();
+    let mut network = networks.take(Egress::None).await.unwrap();
     let listener = network.runtime_api().unwrap();
     assert!(network.runtime_api().is_err());
     let said = inside(&network, || {
@@ -86,7 +89,10 @@ async fn the_runtime_api_is_served_by_the_node_inside() {
 #[tokio::test]
 async fn an_instances_listener_is_out_of_reach_of_another() {
     let networks = Networks::start(None).unwrap();
-    let (one, other) = (networks.take().await.unwrap(), networks.take().await.unwrap());
+    let (one, other) = (
+        networks.take(Egress::None).await.unwrap(),
+        networks.take(Egress::None).await.unwrap(),
+    );
     let theirs = inside(&one, || greeter("0.0.0.0:0", "theirs")).await;
     let at_home = inside(&one, move || greeting(([127, 0, 0, 1], theirs.port()).into())).await;
     assert_eq!(at_home.unwrap(), "theirs");
@@ -99,7 +105,7 @@ async fn a_network_that_is_dropped_takes_its_connections_along() {
     let node = TcpListener::bind("127.0.0.1:0").unwrap();
     let api = node.local_addr().unwrap();
     let networks = Networks::start(Some(api)).unwrap();
-    let network = networks.take().await.unwrap();
+    let network = networks.take(Egress::None).await.unwrap();
     let mut stream = inside(&network, move || TcpStream::connect(api).unwrap()).await;
     let (mut at_node, _peer) = node.accept().unwrap();
     drop(network);
