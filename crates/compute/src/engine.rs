@@ -20,10 +20,11 @@ use crate::error::{InitFailure, InvokeError, StartEngineError, ThrottleReason};
 use crate::host::Host;
 use crate::instance;
 use crate::package::PackageStore;
-use crate::pool::{Account, Backlogs, Closed, Job, MemoryBudget, Pool, Starting};
+use crate::pool::{Account, Backlogs, Closed, Job, MemoryBudget, Permit, Pool, Starting};
 use crate::registry::Registry;
 use crate::sandbox::{Sandbox, raise_open_files};
 use crate::spec::{FunctionSpec, FunctionStatus, InvokeRequest, InvokeResponse};
+use crate::stream::StreamedResponse;
 use crate::supervisor;
 
 /// How long killed instances have to be gone at shutdown.
@@ -176,6 +177,33 @@ impl Engine {
         arn: &FunctionArn,
         request: InvokeRequest,
     ) -> Result<InvokeResponse, InvokeError> {
+        let (pool, permit) = self.admit(arn, &request)?;
+        let (job, answer) = Job::new(request, arn.qualifier.is_some(), permit);
+        pool.submit(job);
+        answer.await.unwrap_or_else(|_dropped| Err(lost()))
+    }
+
+    /// Runs a function and gives its answer as it comes, when the function streams it; otherwise in one
+    /// chunk. What goes wrong in the function is in the stream's completion.
+    ///
+    /// # Errors
+    /// As [`invoke`](Self::invoke): when the invocation does not reach the function.
+    ///
+    /// # Cancel safety
+    /// Once polled, the invocation runs to its end even if the future or the stream is dropped.
+    pub async fn invoke_streaming(
+        &self,
+        arn: &FunctionArn,
+        request: InvokeRequest,
+    ) -> Result<StreamedResponse, InvokeError> {
+        let (pool, permit) = self.admit(arn, &request)?;
+        let (job, answer) = Job::streamed(request, arn.qualifier.is_some(), permit);
+        pool.submit(job);
+        answer.await.unwrap_or_else(|_dropped| Err(lost()))
+    }
+
+    /// What each invocation passes before it is anyone's work.
+    fn admit(&self, arn: &FunctionArn, request: &InvokeRequest) -> Result<(Arc<Pool>, Permit), InvokeError> {
         if self.0.stopping.load(Ordering::Acquire) {
             return Err(InvokeError::ShuttingDown);
         }
@@ -193,14 +221,7 @@ impl Engine {
         }
         let throttled = |reason: ThrottleReason| InvokeError::Throttled { reason };
         let permit = gate.enter().map_err(throttled)?;
-        let (job, answer) = Job::new(request, arn.qualifier.is_some(), permit);
-        pool.submit(job);
-        // every job is answered; only a panic of its driver drops one
-        answer.await.unwrap_or_else(|_dropped| {
-            Err(InvokeError::Unavailable {
-                message: "the instance was lost; see the node's log".to_owned(),
-            })
-        })
+        Ok((pool, permit))
     }
 
     /// What is registered, and how it does, sorted by ARN.
@@ -242,6 +263,13 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.stop.cancel();
         self.host.kill.cancel();
+    }
+}
+
+/// Every job is answered; only a panic of its driver drops one.
+fn lost() -> InvokeError {
+    InvokeError::Unavailable {
+        message: "the instance was lost; see the node's log".to_owned(),
     }
 }
 

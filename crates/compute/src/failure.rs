@@ -173,7 +173,7 @@ fn error_json(error_type: &str, message: &str) -> Bytes {
 }
 
 /// Type and message of an error object that a runtime made; garbage becomes the message.
-fn reported(body: &[u8]) -> (String, String) {
+pub(crate) fn reported(body: &[u8]) -> (String, String) {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Reported {

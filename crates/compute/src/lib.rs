@@ -38,6 +38,7 @@ mod pool;
 mod registry;
 mod sandbox;
 mod spec;
+mod stream;
 mod supervisor;
 #[cfg(test)]
 mod tests;
@@ -53,3 +54,4 @@ pub use spec::{
     CustomRuntime, Dialect, Egress, FunctionComputeSettings, FunctionErrorKind, FunctionSpec, FunctionStatus,
     Hook, InvokeRequest, InvokeResponse, LogFormat, LogLevel, LoggingConfig,
 };
+pub use stream::{StreamBody, StreamError, StreamEvent, StreamedResponse};

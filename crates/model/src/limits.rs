@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Largest synchronous request or response body: 6 MB and 100 bytes, as the service enforces it.
 pub const SYNC_PAYLOAD_BYTES: usize = 6 * 1024 * 1024 + 100;
+/// Largest streamed response body: 200 MB.
+pub const STREAMED_PAYLOAD_BYTES: usize = 200 * 1024 * 1024;
 /// Largest asynchronous request body: 1 MB.
 pub const ASYNC_PAYLOAD_BYTES: usize = 1024 * 1024;
 /// Keys and values of a function's environment together.

@@ -14,7 +14,9 @@ pub(crate) const READY: u8 = 16;
 const INIT_ERROR: u8 = 17;
 const RESPONSE: u8 = 18;
 const ERROR: u8 = 19;
-const LOG: u8 = 20;
+const STREAM_BEGIN: u8 = 20;
+const STREAM_CHUNK: u8 = 21;
+const STREAM_END: u8 = 22;
 
 /// The largest frame a function may send.
 pub(crate) const MAX_FRAME_BYTES: usize = 7 * 1024 * 1024;
@@ -25,9 +27,29 @@ const LENGTH_BYTES: usize = 4;
 pub(crate) enum Frame {
     Ready,
     InitError(Bytes),
-    Response { request_id: Bytes, payload: Bytes },
-    Error { request_id: Bytes, payload: Bytes },
-    Log(Bytes),
+    Response {
+        request_id: Bytes,
+        payload: Bytes,
+    },
+    Error {
+        request_id: Bytes,
+        payload: Bytes,
+    },
+    /// An answer begins to come; `prelude` is the JSON of an HTTP integration's response.
+    StreamBegin {
+        request_id: Bytes,
+        content_type: Bytes,
+        prelude: Bytes,
+    },
+    StreamChunk {
+        request_id: Bytes,
+        payload: Bytes,
+    },
+    /// It is whole, or broke off because of `error`.
+    StreamEnd {
+        request_id: Bytes,
+        error: Bytes,
+    },
 }
 
 /// Takes the next whole frame out of `buffer`. `Ok(None)` when more bytes are needed, which
@@ -53,10 +75,19 @@ pub(crate) fn decode(buffer: &mut BytesMut) -> Result<Option<Frame>, &'static st
             request_id: take_str(&mut frame)?,
             payload: frame,
         })),
-        LOG => {
-            take_str(&mut frame)?;
-            Ok(Some(Frame::Log(frame)))
-        }
+        STREAM_BEGIN => Ok(Some(Frame::StreamBegin {
+            request_id: take_str(&mut frame)?,
+            content_type: take_str(&mut frame)?,
+            prelude: frame,
+        })),
+        STREAM_CHUNK => Ok(Some(Frame::StreamChunk {
+            request_id: take_str(&mut frame)?,
+            payload: frame,
+        })),
+        STREAM_END => Ok(Some(Frame::StreamEnd {
+            request_id: take_str(&mut frame)?,
+            error: frame,
+        })),
         _ => Err("the runtime sent a frame of an unknown kind"),
     }
 }
@@ -152,6 +183,7 @@ pub(crate) mod tests {
             trace_id: "t",
             client_context: None,
             payload: Bytes::from_static(b"{}"),
+            streamed: false,
         };
         let mut head = Vec::new();
         encode_invoke(&delivery, &mut head);
@@ -166,6 +198,7 @@ pub(crate) mod tests {
         let unknown = frame(99, b"");
         let truncated = frame(RESPONSE, b"\x09\0\0\0id");
         let no_id = frame(ERROR, b"\x01");
+        let no_type = frame(STREAM_BEGIN, b"\x02\0\0\0id");
         for bytes in [
             &b"\0\0\0\0"[..],
             b"\xff\xff\xff\xff\x12",
@@ -173,6 +206,7 @@ pub(crate) mod tests {
             &unknown,
             &truncated,
             &no_id,
+            &no_type,
         ] {
             assert!(decode(&mut BytesMut::from(bytes)).is_err(), "{bytes:?}");
         }
@@ -183,6 +217,34 @@ pub(crate) mod tests {
         let bytes = answer(RESPONSE, "id", b"payload");
         assert_eq!(missing(&BytesMut::from(&bytes[..2])), 4);
         assert_eq!(missing(&BytesMut::from(&bytes[..10])), bytes.len() - 10);
+    }
+
+    #[test]
+    fn a_stream_has_its_type_and_prelude_first() {
+        let begin = frame(STREAM_BEGIN, b"\x02\0\0\0id\x01\0\0\0t{}");
+        let bytes = [
+            begin,
+            answer(STREAM_CHUNK, "id", b"abc"),
+            answer(STREAM_END, "id", b""),
+        ]
+        .concat();
+        let id = || Bytes::from_static(b"id");
+        let expected = [
+            Frame::StreamBegin {
+                request_id: id(),
+                content_type: Bytes::from_static(b"t"),
+                prelude: Bytes::from_static(b"{}"),
+            },
+            Frame::StreamChunk {
+                request_id: id(),
+                payload: Bytes::from_static(b"abc"),
+            },
+            Frame::StreamEnd {
+                request_id: id(),
+                error: Bytes::new(),
+            },
+        ];
+        assert_eq!(all(&mut BytesMut::from(bytes.as_slice())), expected);
     }
 
     proptest! {

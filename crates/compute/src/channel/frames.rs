@@ -12,6 +12,9 @@ use super::{ChannelEvent, Delivery};
 use crate::failure::Failure;
 use crate::sandbox::ChannelEnds;
 
+/// What separates an HTTP integration's prelude from the body.
+const PRELUDE_END: [u8; 8] = [0; 8];
+
 /// The host's ends.
 #[derive(Debug)]
 pub(crate) struct Frames {
@@ -60,10 +63,7 @@ impl Frames {
         }
         loop {
             match decode(&mut self.received) {
-                Ok(Some(frame)) => match self.event_of(frame) {
-                    Some(event) => return Poll::Ready(event),
-                    None => continue,
-                },
+                Ok(Some(frame)) => return Poll::Ready(self.event_of(frame)),
                 Ok(None) => {}
                 Err(why) => return Poll::Ready(ChannelEvent::Broken(why)),
             }
@@ -75,12 +75,15 @@ impl Frames {
         }
     }
 
-    fn event_of(&mut self, frame: Frame) -> Option<ChannelEvent> {
-        let event = match frame {
+    fn event_of(&self, frame: Frame) -> ChannelEvent {
+        match frame {
             Frame::Ready => ChannelEvent::Ready,
             Frame::InitError(body) => ChannelEvent::InitError(body),
-            Frame::Log(_) => return None,
-            Frame::Response { request_id, .. } | Frame::Error { request_id, .. }
+            Frame::Response { request_id, .. }
+            | Frame::Error { request_id, .. }
+            | Frame::StreamBegin { request_id, .. }
+            | Frame::StreamChunk { request_id, .. }
+            | Frame::StreamEnd { request_id, .. }
                 if *request_id != *self.request_id.as_bytes() =>
             {
                 ChannelEvent::Broken("the runtime answered a request that it was not given")
@@ -90,8 +93,15 @@ impl Frames {
             }
             Frame::Response { payload, .. } => ChannelEvent::Answer(Ok(payload)),
             Frame::Error { payload, .. } => ChannelEvent::Answer(Err(Failure::Reported(payload))),
-        };
-        Some(event)
+            Frame::StreamBegin {
+                content_type,
+                prelude,
+                ..
+            } => stream_begin(&content_type, &prelude),
+            Frame::StreamChunk { payload, .. } => ChannelEvent::StreamChunk(payload),
+            Frame::StreamEnd { error, .. } if error.is_empty() => ChannelEvent::StreamEnd(Ok(())),
+            Frame::StreamEnd { error, .. } => ChannelEvent::StreamEnd(Err(Failure::Reported(error))),
+        }
     }
 
     /// The function is gone. An event of which it read nothing may go to another instance.
@@ -115,6 +125,20 @@ impl Frames {
         // the event is out: nothing of it is kept while the function works
         self.payload = Bytes::new();
         Poll::Ready(Ok(()))
+    }
+}
+
+/// A stream as it looks on the Runtime API, where an HTTP integration's prelude is the first of the body
+/// and ends in eight NUL bytes.
+fn stream_begin(content_type: &[u8], prelude: &[u8]) -> ChannelEvent {
+    let mut first = BytesMut::from(prelude);
+    if !prelude.is_empty() && !prelude.ends_with(&PRELUDE_END) {
+        first.extend_from_slice(&PRELUDE_END);
+    }
+    let content_type = (!content_type.is_empty()).then(|| String::from_utf8_lossy(content_type).into_owned());
+    ChannelEvent::StreamBegin {
+        content_type,
+        first: first.freeze(),
     }
 }
 
@@ -154,6 +178,7 @@ mod tests {
             trace_id: "t",
             client_context: None,
             payload: payload.clone(),
+            streamed: false,
         }
     }
 
@@ -213,11 +238,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_streamed_answer_comes_in_chunks_after_its_prelude() {
+        let (mut frames, mut function) = pair();
+        frames.deliver(&delivery(&Bytes::new()));
+        let begin = frame(20, b"\x02\0\0\0r1\x01\0\0\0t{}");
+        let bytes = [begin, answer(21, "r1", b"abc"), answer(22, "r1", b"{\"e\":1}")].concat();
+        function.output.write_all(&bytes).unwrap();
+        let begun = ChannelEvent::StreamBegin {
+            content_type: Some("t".into()),
+            first: Bytes::from_static(b"{}\0\0\0\0\0\0\0\0"),
+        };
+        assert_eq!(event(&mut frames).await, begun);
+        assert_eq!(
+            event(&mut frames).await,
+            ChannelEvent::StreamChunk(Bytes::from_static(b"abc"))
+        );
+        let failure = Failure::Reported(Bytes::from_static(b"{\"e\":1}"));
+        assert_eq!(event(&mut frames).await, ChannelEvent::StreamEnd(Err(failure)));
+    }
+
+    #[tokio::test]
     async fn garbage_foreign_ids_and_endless_frames_break_the_channel() {
         let endless = u32::try_from(MAX_FRAME_BYTES + 1).unwrap().to_le_bytes();
         for bytes in [
             b"hello, world".to_vec(),
             answer(18, "other", b"1"),
+            answer(21, "other", b"1"),
             endless.to_vec(),
         ] {
             let (mut frames, mut function) = pair();

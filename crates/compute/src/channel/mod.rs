@@ -30,6 +30,8 @@ pub(crate) struct Delivery<'a> {
     pub(crate) trace_id: &'a str,
     pub(crate) client_context: Option<&'a str>,
     pub(crate) payload: Bytes,
+    /// Whether the caller takes the answer as it comes.
+    pub(crate) streamed: bool,
 }
 
 /// What comes back.
@@ -41,6 +43,15 @@ pub(crate) enum ChannelEvent {
     InitError(Bytes),
     /// The answer to the delivered event.
     Answer(Result<Bytes, Failure>),
+    /// The answer begins to come, in chunks; the first of them are at hand.
+    StreamBegin {
+        content_type: Option<String>,
+        first: Bytes,
+    },
+    /// More of it.
+    StreamChunk(Bytes),
+    /// It is whole, or broke off.
+    StreamEnd(Result<(), Failure>),
     /// The other end is gone. `untouched` when it never read what was sent last.
     Closed { untouched: bool },
     /// What came is not the protocol.
@@ -68,6 +79,13 @@ impl Channel {
         match self {
             Self::Frames(frames) => frames.poll_event(cx),
             Self::RuntimeApi(api) => api.poll_event(cx),
+        }
+    }
+
+    /// What must go on while nobody takes events.
+    pub(crate) fn poll_background(&mut self, cx: &mut Context<'_>) {
+        if let Self::RuntimeApi(api) = self {
+            api.poll_connections(cx);
         }
     }
 

@@ -27,7 +27,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
-use tradewind_model::limits::SYNC_PAYLOAD_BYTES;
+use tradewind_model::limits::{STREAMED_PAYLOAD_BYTES, SYNC_PAYLOAD_BYTES};
 
 use super::{ChannelEvent, Delivery};
 use crate::failure::Failure;
@@ -40,6 +40,7 @@ const EVENTS: usize = 4;
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 const PREFIX: &str = "/2018-06-01";
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 const ERROR_BODY: &str = "lambda-runtime-function-error-body";
 
 /// The host's side of one instance's Runtime API.
@@ -65,6 +66,8 @@ struct State {
     phase: Phase,
     /// The response to the next `/next`, and the id it is about.
     waiting: Option<(Box<str>, Response<Full<Bytes>>)>,
+    /// Whether the caller of the event that runs takes its answer as it comes.
+    streamed: bool,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -120,12 +123,26 @@ impl RuntimeApi {
     /// See [`super::Channel::deliver`].
     pub(super) fn deliver(&mut self, delivery: &Delivery<'_>) {
         let next = next_response(delivery);
-        self.shared.state().waiting = Some((delivery.request_id.into(), next));
+        {
+            let mut state = self.shared.state();
+            state.waiting = Some((delivery.request_id.into(), next));
+            state.streamed = delivery.streamed;
+        }
         self.shared.delivered.notify_one();
     }
 
     /// See [`super::Channel::poll_event`].
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<ChannelEvent> {
+        self.poll_connections(cx);
+        match self.events.poll_recv(cx) {
+            Poll::Ready(Some(event)) => Poll::Ready(event),
+            // `shared` holds a sender: the channel cannot be closed
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// See [`super::Channel::poll_background`].
+    pub(super) fn poll_connections(&mut self, cx: &mut Context<'_>) {
         self.poll_accept(cx);
         while let Poll::Ready(Some(ended)) = self.connections.poll_join_next(cx) {
             if let Err(error) = ended
@@ -134,11 +151,6 @@ impl RuntimeApi {
                 tracing::error!(%error, "a runtime api connection panicked");
             }
             self.poll_accept(cx);
-        }
-        match self.events.poll_recv(cx) {
-            Poll::Ready(Some(event)) => Poll::Ready(event),
-            // `shared` holds a sender: the channel cannot be closed
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
 
@@ -163,6 +175,13 @@ impl RuntimeApi {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer_sent(&self) {
+        let mut state = self.state();
+        if let Phase::Answering(id) = std::mem::take(&mut state.phase) {
+            state.phase = Phase::ResponseSent(id);
+        }
     }
 
     async fn tell(&self, event: ChannelEvent) {
@@ -210,7 +229,9 @@ async fn route(shared: &Shared, parts: &Parts, body: &mut Incoming) -> Response<
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match (&parts.method, segments.as_slice()) {
         (&Method::GET, ["runtime", "invocation", "next"]) => next(shared).await,
-        (&Method::POST, ["runtime", "invocation", id, "response"]) => respond(shared, id, body).await,
+        (&Method::POST, ["runtime", "invocation", id, "response"]) => {
+            respond(shared, id, &parts.headers, body).await
+        }
         (&Method::POST, ["runtime", "invocation", id, "error"]) => {
             report_error(shared, id, error_type(&parts.headers), body).await
         }
@@ -259,9 +280,18 @@ async fn next(shared: &Shared) -> Response<Full<Bytes>> {
 }
 
 /// `POST /runtime/invocation/{id}/response`
-async fn respond(shared: &Shared, id: &str, body: &mut Incoming) -> Response<Full<Bytes>> {
-    if let Err(refused) = begin_answer(shared, id, "InvocationResponse") {
-        return *refused;
+async fn respond(
+    shared: &Shared,
+    id: &str,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+) -> Response<Full<Bytes>> {
+    let streamed = match begin_answer(shared, id, "InvocationResponse") {
+        Ok(to_a_streaming_caller) => to_a_streaming_caller && is_streaming(headers),
+        Err(refused) => return *refused,
+    };
+    if streamed {
+        return respond_streamed(shared, headers, body).await;
     }
     let (answer, response) = match read(body).await {
         Ok((body, trailers)) => (streamed_error(&trailers).map_or(Ok(body), Err), accepted()),
@@ -269,6 +299,53 @@ async fn respond(shared: &Shared, id: &str, body: &mut Incoming) -> Response<Ful
     };
     end_answer(shared, answer).await;
     response
+}
+
+/// A response that is passed on as it comes. The runtime hears that it was taken at its end.
+async fn respond_streamed(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+) -> Response<Full<Bytes>> {
+    let begin = ChannelEvent::StreamBegin {
+        content_type: header_text(headers, header::CONTENT_TYPE.as_str()),
+        first: Bytes::new(),
+    };
+    shared.tell(begin).await;
+    let (end, response) = match forward(shared, body).await {
+        Ok(trailers) => (streamed_error(&trailers).map_or(Ok(()), Err), accepted()),
+        Err(failure) => {
+            let (end, response) = failure.answer();
+            (end.map(drop), response)
+        }
+    };
+    shared.answer_sent();
+    shared.tell(ChannelEvent::StreamEnd(end)).await;
+    response
+}
+
+/// Passes the body on, at the pace of whoever takes it. Gives what trails it.
+async fn forward(shared: &Shared, body: &mut Incoming) -> Result<HeaderMap, ReadFailure> {
+    let (mut bytes, mut trailers) = (0usize, HeaderMap::new());
+    while let Some(frame) = body.frame().await {
+        match frame.map_err(|_broken_off| ReadFailure::Truncated)?.into_data() {
+            Ok(data) => {
+                bytes = bytes.saturating_add(data.len());
+                if bytes > STREAMED_PAYLOAD_BYTES {
+                    return Err(ReadFailure::TooLarge);
+                }
+                shared.tell(ChannelEvent::StreamChunk(data)).await;
+            }
+            Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
+        }
+    }
+    Ok(trailers)
+}
+
+fn is_streaming(headers: &HeaderMap) -> bool {
+    headers
+        .get(RESPONSE_MODE)
+        .is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"streaming"))
 }
 
 /// `POST /runtime/invocation/{id}/error`
@@ -312,13 +389,14 @@ async fn init_error(
     accepted()
 }
 
-/// Takes the right to answer: once, and only for the event that runs.
-fn begin_answer(shared: &Shared, id: &str, to: &str) -> Result<(), Box<Response<Full<Bytes>>>> {
+/// Takes the right to answer: once, and only for the event that runs. Says whether its caller takes the
+/// answer as it comes.
+fn begin_answer(shared: &Shared, id: &str, to: &str) -> Result<bool, Box<Response<Full<Bytes>>>> {
     let mut state = shared.state();
     match &state.phase {
         Phase::Running(current) if **current == *id => {
             state.phase = Phase::Answering(current.clone());
-            Ok(())
+            Ok(state.streamed)
         }
         Phase::Answering(current) | Phase::ResponseSent(current) if **current == *id => {
             Err(wrong_state(&state.phase, to).into())
@@ -328,12 +406,7 @@ fn begin_answer(shared: &Shared, id: &str, to: &str) -> Result<(), Box<Response<
 }
 
 async fn end_answer(shared: &Shared, answer: Result<Bytes, Failure>) {
-    {
-        let mut state = shared.state();
-        if let Phase::Answering(id) = std::mem::take(&mut state.phase) {
-            state.phase = Phase::ResponseSent(id);
-        }
-    }
+    shared.answer_sent();
     shared.tell(ChannelEvent::Answer(answer)).await;
 }
 

@@ -69,6 +69,7 @@ fn delivery(payload: &'static str) -> Delivery<'static> {
         trace_id: "Root=1-a-b",
         client_context: Some("{\"c\":1}"),
         payload: Bytes::from_static(payload.as_bytes()),
+        streamed: false,
     }
 }
 
@@ -138,6 +139,32 @@ async fn chunked_bodies_and_trailers_are_read() {
     let (_response, events) = call(&mut api, failed.to_vec()).await;
     let reported = Failure::Reported(Bytes::from_static(b"{\"a\":1}"));
     assert_eq!(events, [ChannelEvent::Answer(Err(reported))]);
+}
+
+#[tokio::test]
+async fn a_streamed_response_is_passed_on_as_it_comes() {
+    let mut api = RuntimeApi::bind().await.unwrap();
+    api.deliver(&Delivery {
+        streamed: true,
+        ..delivery("{}")
+    });
+    call(&mut api, next()).await;
+    let response =
+        b"POST /2018-06-01/runtime/invocation/r1/response HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+        Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\
+        Lambda-Runtime-Function-Response-Mode: streaming\r\n\r\n2\r\nab\r\n0\r\n\
+        Lambda-Runtime-Function-Error-Type: Boom\r\nLambda-Runtime-Function-Error-Body: eyJhIjoxfQ==\r\n\r\n";
+    let (response, events) = call(&mut api, response.to_vec()).await;
+    assert!(response.starts_with("HTTP/1.1 202 "), "{response}");
+    let begin = ChannelEvent::StreamBegin {
+        content_type: Some("text/plain".into()),
+        first: Bytes::new(),
+    };
+    let end = ChannelEvent::StreamEnd(Err(Failure::Reported(Bytes::from_static(b"{\"a\":1}"))));
+    assert_eq!(
+        events,
+        [begin, ChannelEvent::StreamChunk(Bytes::from_static(b"ab")), end]
+    );
 }
 
 #[tokio::test]

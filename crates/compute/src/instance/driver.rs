@@ -8,6 +8,8 @@
 //! All waiting is in one place, [`Instance::poll_wake`], which polls everything there is and keeps
 //! nothing in futures: no wait can lose an event when another thing comes first.
 
+mod streaming;
+
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::process::ExitStatus;
@@ -37,6 +39,8 @@ use crate::spec::{FunctionErrorKind, InvokeResponse};
 /// How long what a dead process left in its pipes is waited for. It is there already; only the news
 /// of it may be on their way.
 const AFTER_EXIT: Duration = Duration::from_millis(250);
+
+const STREAM_WITHOUT_BEGIN: &str = "the runtime went on with a stream that it had not begun";
 
 /// One instance.
 #[derive(Debug)]
@@ -128,9 +132,12 @@ impl Instance {
                 }
                 Wake::Deadline => Err(Failure::TimedOut(limit.duration_since(self.begun))),
                 Wake::Channel(ChannelEvent::InitError(body)) => Err(Failure::Reported(body)),
-                Wake::Channel(ChannelEvent::Answer(_)) => {
-                    Err(Failure::BrokenChannel("the runtime answered before it was asked"))
-                }
+                Wake::Channel(
+                    ChannelEvent::Answer(_)
+                    | ChannelEvent::StreamBegin { .. }
+                    | ChannelEvent::StreamChunk(_)
+                    | ChannelEvent::StreamEnd(_),
+                ) => Err(Failure::BrokenChannel("the runtime answered before it was asked")),
                 Wake::Channel(ChannelEvent::Broken(why)) => Err(Failure::BrokenChannel(why)),
                 Wake::Channel(ChannelEvent::Closed { .. }) => Err(self.exit_failure().await),
                 Wake::Exited(status) => Err(self.last_words(status).await),
@@ -196,11 +203,11 @@ impl Instance {
     }
 
     /// The part of an invocation that follows its START, whose time began at `started`.
-    pub(super) async fn invoke(&mut self, job: Box<Job>, started: Instant) -> Option<Next> {
+    pub(super) async fn invoke(&mut self, mut job: Box<Job>, started: Instant) -> Option<Next> {
         let limit = self.pool.spec.timeout.as_duration();
         self.deadline = Some(started + limit);
         self.deliver(&job, started + limit);
-        match self.outcome(limit).await {
+        match self.outcome(&mut job, limit).await {
             Outcome::Answered(answer) if self.channel.announces_readiness() => {
                 self.answered_until_ready(job, started, answer).await
             }
@@ -244,13 +251,20 @@ impl Instance {
             trace_id,
             client_context: job.request.client_context.as_deref(),
             payload: job.request.payload.clone(),
+            streamed: job.caller.is_streamed(),
         });
     }
 
-    async fn outcome(&mut self, limit: Duration) -> Outcome {
+    async fn outcome(&mut self, job: &mut Job, limit: Duration) -> Outcome {
         loop {
             return match self.wake().await {
                 Wake::Channel(ChannelEvent::Answer(answer)) => Outcome::Answered(answer),
+                Wake::Channel(ChannelEvent::StreamBegin { content_type, first }) => {
+                    self.stream(job, content_type, first, limit).await
+                }
+                Wake::Channel(ChannelEvent::StreamChunk(_) | ChannelEvent::StreamEnd(_)) => {
+                    Outcome::Ended(Failure::BrokenChannel(STREAM_WITHOUT_BEGIN))
+                }
                 // asked for more before it answered: the channel refuses that where it can
                 Wake::Channel(ChannelEvent::Ready) => continue,
                 Wake::Channel(ChannelEvent::Closed { untouched: true }) => Outcome::Untouched,
@@ -259,7 +273,7 @@ impl Instance {
                 }
                 Wake::Channel(ChannelEvent::Broken(why)) => Outcome::Ended(Failure::BrokenChannel(why)),
                 Wake::Channel(ChannelEvent::InitError(body)) => Outcome::Ended(Failure::Reported(body)),
-                Wake::Exited(status) => self.answer_of_the_dead(status).await,
+                Wake::Exited(status) => self.answer_of_the_dead(job, status, limit).await,
                 Wake::Deadline => Outcome::Ended(Failure::TimedOut(limit)),
                 Wake::Killed => Outcome::Ended(Failure::Node(InvokeError::ShuttingDown)),
             };
@@ -267,8 +281,12 @@ impl Instance {
     }
 
     /// A process may answer with its last breath: what is in the channel counts.
-    async fn answer_of_the_dead(&mut self, status: ExitStatus) -> Outcome {
+    async fn answer_of_the_dead(&mut self, job: &mut Job, status: ExitStatus, limit: Duration) -> Outcome {
         match self.event_after_exit().await {
+            Some(ChannelEvent::StreamBegin { content_type, first }) => {
+                self.begin_stream(job, content_type, first);
+                self.rest_of_stream(job, status, limit).await
+            }
             Some(ChannelEvent::Answer(answer)) => Outcome::Answered(answer),
             Some(ChannelEvent::Closed { untouched: true }) => Outcome::Untouched,
             _ => Outcome::Ended(Failure::Exited(ExitReason::from(status))),
@@ -436,10 +454,14 @@ impl Instance {
     /// Everything that can happen to an instance. The channel comes first: an answer counts even if
     /// the process is gone or its time is up in the same moment.
     fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
+        if let Poll::Ready(event) = self.channel.poll_event(cx) {
+            return Poll::Ready(Wake::Channel(event));
+        }
+        self.poll_besides_channel(cx)
+    }
+
+    fn poll_besides_channel(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
         loop {
-            if let Poll::Ready(event) = self.channel.poll_event(cx) {
-                return Poll::Ready(Wake::Channel(event));
-            }
             // pending or ended: its end alone means nothing
             let (Poll::Ready(()) | Poll::Pending) = self.output.poll_into(&mut self.journal, cx);
             if let Poll::Ready(status) = self.process.poll_exit(cx) {

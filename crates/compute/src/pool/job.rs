@@ -6,11 +6,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::gate::Permit;
-use crate::error::InvokeError;
-use crate::spec::{InvokeRequest, InvokeResponse};
-
-/// What the caller gets.
-pub(crate) type Reply = Result<InvokeResponse, InvokeError>;
+use crate::spec::InvokeRequest;
+use crate::stream::{Caller, Reply, StreamReply};
 
 /// An invocation that was admitted. It is answered exactly once, by whoever holds it last.
 #[derive(Debug)]
@@ -24,7 +21,8 @@ pub(crate) struct Job {
     /// How often it was given to an instance that died before it read it.
     pub(crate) returned: u8,
     permit: Permit,
-    reply: oneshot::Sender<Reply>,
+    /// Where the answer goes.
+    pub(crate) caller: Caller,
 }
 
 impl Job {
@@ -35,22 +33,37 @@ impl Job {
         permit: Permit,
     ) -> (Box<Self>, oneshot::Receiver<Reply>) {
         let (reply, answer) = oneshot::channel();
-        let job = Self {
+        let job = Self::to(Caller::whole(reply), request, qualified, permit);
+        (job, answer)
+    }
+
+    /// The same for a caller that takes the answer as it comes.
+    pub(crate) fn streamed(
+        request: InvokeRequest,
+        qualified: bool,
+        permit: Permit,
+    ) -> (Box<Self>, oneshot::Receiver<StreamReply>) {
+        let (reply, answer) = oneshot::channel();
+        let job = Self::to(Caller::Waiting(reply), request, qualified, permit);
+        (job, answer)
+    }
+
+    fn to(caller: Caller, request: InvokeRequest, qualified: bool, permit: Permit) -> Box<Self> {
+        Box::new(Self {
             id: request.request_id.as_str().into(),
             request,
             qualified,
             submitted: Instant::now(),
             returned: 0,
             permit,
-            reply,
-        };
-        (Box::new(job), answer)
+            caller,
+        })
     }
 
     /// Answers. The concurrency is given back first, so that a caller that asks again at once is
     /// not throttled by its own last invocation. A caller that went away is no trouble.
     pub(crate) fn answer(self, reply: Reply) {
         drop(self.permit);
-        drop(self.reply.send(reply));
+        self.caller.answer(reply);
     }
 }

@@ -21,7 +21,7 @@ mod scaling;
 mod start;
 
 pub(crate) use backlog::Backlogs;
-pub(crate) use gate::{Account, Gate};
+pub(crate) use gate::{Account, Gate, Permit};
 pub(crate) use job::Job;
 pub(crate) use memory::{MemoryBudget, MemoryClaim, MemoryMeter};
 pub(crate) use start::{Starting, YOUNG};

@@ -6,3 +6,4 @@ mod lifecycle;
 mod node;
 mod scaling;
 mod semantics;
+mod streaming;
