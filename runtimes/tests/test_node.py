@@ -242,6 +242,31 @@ class Context(NodeTest):
         self.assert_result(function, "Root=1-a;Sampled=1", trace="Root=1-a;Sampled=1")
         self.assert_result(function, None)
 
+    def test_children_copies_and_the_console_see_the_trace_id(self):
+        source = """
+            const { execFileSync } = require('child_process');
+            const shown = () => execFileSync('sh', ['-c', 'echo $_X_AMZN_TRACE_ID']).toString().trim();
+            exports.handler = async () => {
+              console.log(process.env);
+              const before = [shown(), { ...process.env }._X_AMZN_TRACE_ID, '_X_AMZN_TRACE_ID' in process.env];
+              delete process.env._X_AMZN_TRACE_ID;
+              return [...before, shown(), Object.keys(process.env).includes('_X_AMZN_TRACE_ID')];
+            };"""
+        function = self.function(source)
+        for trace in ("Root=1-a", "Root=1-b"):
+            self.assert_result(function, [trace, trace, True, "", False], trace=trace)
+            self.assertIn("_X_AMZN_TRACE_ID: '%s'" % trace, function.output())
+
+    def test_the_environment_behaves_like_itself(self):
+        source = """
+            exports.handler = async () => {
+              process.env.COUNT = 1;
+              const set = process.env.COUNT;
+              delete process.env.COUNT;
+              return [set, process.env.COUNT === undefined, typeof process.env.PATH, Object.keys(process.env).length > 5];
+            };"""
+        self.assert_result(self.function(source), ["1", True, "string", True], trace="Root=1-a")
+
     def test_the_channel_is_invisible(self):
         source = """
             const { execFileSync } = require('child_process');
@@ -251,7 +276,7 @@ class Context(NodeTest):
             });"""
         answer = self.function(source).invoke().json
         self.assertFalse(answer["env"])
-        self.assertNotIn("socket", answer["child"])
+        self.assertNotIn("pipe", answer["child"])
 
     def test_a_broken_event_is_an_error_and_the_next_one_works(self):
         function = self.function("exports.handler = async (event) => event;")
@@ -411,6 +436,7 @@ class InitErrors(NodeTest):
         error, _ = self.init_error("exports.other = async () => 1;")
         self.assertEqual(error["errorType"], "Runtime.HandlerNotFound")
         self.assertEqual(error["errorMessage"], "index.handler is undefined or not exported")
+        self.assertEqual(error["trace"][0], "Runtime.HandlerNotFound: index.handler is undefined or not exported")
 
     def test_a_handler_that_is_no_function(self):
         error, _ = self.init_error("exports.handler = 'x';")

@@ -113,6 +113,23 @@ class Context(PythonTest):
         self.assert_result(function, "Root=1-a;Sampled=1", trace="Root=1-a;Sampled=1")
         self.assert_result(function, None)
 
+    def test_children_see_the_trace_id(self):
+        source = """
+import os, subprocess
+SHOW = "echo $_X_AMZN_TRACE_ID"
+def handler(event, context):
+    return [
+        subprocess.check_output(SHOW, shell=True).decode().strip(),
+        os.popen(SHOW).read().strip(),
+        os.system('[ "$_X_AMZN_TRACE_ID" = "%s" ]' % os.environ.get("_X_AMZN_TRACE_ID", "")),
+        dict(os.environ).get("_X_AMZN_TRACE_ID"),
+    ]
+"""
+        function = self.function(source)
+        for trace in ("Root=1-a", "Root=1-b"):
+            self.assert_result(function, [trace, trace, 0, trace], trace=trace)
+        self.assert_result(function, ["", "", 0, None])
+
     def test_the_channel_is_invisible(self):
         function = self.body("import os", "return ['_TRADEWIND_FD' in os.environ, os.get_inheritable(3)]")
         self.assert_result(function, [False, False])

@@ -1,0 +1,135 @@
+/**
+ * Whole frames over a pair of blocking pipes (`runtimes/README.md`).
+ *
+ * Between invocations the process sits in a blocking read, so timers and sockets of the last
+ * invocation stand still, as in Lambda.
+ */
+'use strict';
+
+const fs = require('fs');
+const { writeFully } = require('./log.cjs');
+
+const FRAME = { INVOKE: 1, READY: 16, INIT_ERROR: 17, RESPONSE: 18, ERROR: 19 };
+const FRAME_HEADER = 5;
+const BUFFER_BYTES = 64 * 1024;
+
+class Channel {
+  constructor(inputFd, outputFd) {
+    this.inputFd = inputFd;
+    this.outputFd = outputFd;
+    this.input = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    this.start = 0;
+    this.end = 0;
+    this.output = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  }
+
+  /** Blocks until the host has work. Ends the process when the host closes its side. */
+  receive() {
+    this.fillTo(4);
+    const length = 4 + this.input.readUInt32LE(this.start);
+    this.fillTo(length);
+    const limit = this.start + length;
+    this.at = this.start + FRAME_HEADER;
+    if (this.input[this.at - 1] !== FRAME.INVOKE) throw new Error(`the host sent a frame of kind ${this.input[this.at - 1]}`);
+    const invoke = this.takeInvoke(limit);
+    this.release(limit);
+    return invoke;
+  }
+
+  takeInvoke(limit) {
+    const low = this.input.readUInt32LE(this.at);
+    const high = this.input.readInt32LE(this.at + 4);
+    this.at += 8;
+    // These three are ASCII and lie together: one call into native code decodes them all.
+    const idEnd = this.skipString();
+    const arnEnd = this.skipString(idEnd);
+    const traceEnd = this.skipString(arnEnd);
+    const base = this.at + 4;
+    const ascii = this.input.latin1Slice(base, traceEnd);
+    this.at = traceEnd;
+    return {
+      deadline: high * 0x100000000 + low,
+      id: ascii.slice(0, idEnd - base),
+      arn: ascii.slice(idEnd + 4 - base, arnEnd - base),
+      trace: ascii.slice(arnEnd + 4 - base),
+      clientContext: this.takeString(),
+      identity: this.takeString(),
+      payload: this.input.utf8Slice(this.at, limit),
+    };
+  }
+
+  /** Where the string ends whose length stands at `at`. */
+  skipString(at = this.at) {
+    return at + 4 + this.input.readUInt32LE(at);
+  }
+
+  takeString() {
+    const start = this.at + 4;
+    this.at = this.skipString();
+    return this.at === start ? '' : this.input.utf8Slice(start, this.at);
+  }
+
+  fillTo(length) {
+    if (this.start + length > this.input.length) this.makeRoom(length);
+    while (this.end - this.start < length) {
+      const count = fs.readSync(this.inputFd, this.input, this.end, this.input.length - this.end, null);
+      if (count === 0) process.exit(0);
+      this.end += count;
+    }
+  }
+
+  /** Moves what has been read to the front, into a larger buffer if the frame needs one. */
+  makeRoom(length) {
+    const target = length > this.input.length ? Buffer.allocUnsafeSlow(length) : this.input;
+    this.input.copy(target, 0, this.start, this.end);
+    this.input = target;
+    this.end -= this.start;
+    this.start = 0;
+  }
+
+  /** Forgets the frame that ends at `limit`; a frame that came with it stays. */
+  release(limit) {
+    this.start = limit;
+    if (this.start < this.end) return;
+    this.start = 0;
+    this.end = 0;
+    if (this.input.length > BUFFER_BYTES) this.input = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  }
+
+  /** Sends a frame whose body is text. */
+  send(kind, text) {
+    this.sendText(kind, FRAME_HEADER, text);
+  }
+
+  /** Sends the answer to an invocation: its id with a length before it, then text or bytes. */
+  answer(kind, id, content) {
+    const head = FRAME_HEADER + 4;
+    if (typeof content === 'string') {
+      this.sendText(kind, head, id + content, id.length);
+      return;
+    }
+    const frame = Buffer.allocUnsafe(head + id.length + content.length);
+    frame.latin1Write(id, head);
+    frame.set(content, head + id.length);
+    this.finish(kind, frame, frame.length, id.length);
+  }
+
+  /** Request ids are ASCII: `idLength` counts bytes as well as characters. */
+  sendText(kind, head, text, idLength) {
+    let frame = this.output;
+    if (head + text.length * 3 > frame.length) { // no UTF-16 unit needs more than three bytes
+      frame = Buffer.allocUnsafe(head + Buffer.byteLength(text));
+    }
+    const length = frame.utf8Write(text, head);
+    this.finish(kind, frame, head + length, idLength);
+  }
+
+  finish(kind, frame, length, idLength) {
+    frame.writeUInt32LE(length - 4, 0);
+    frame[4] = kind;
+    if (idLength !== undefined) frame.writeUInt32LE(idLength, FRAME_HEADER);
+    writeFully(this.outputFd, frame, length);
+  }
+}
+
+module.exports = { Channel, FRAME };
