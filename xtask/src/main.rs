@@ -10,11 +10,13 @@ mod bench;
 mod command;
 mod fixtures;
 mod gates;
+mod hostile;
 mod http;
 mod neighbour;
 mod node;
 mod process;
 mod server;
+mod soak;
 mod tools;
 
 use std::process::ExitCode;
@@ -42,6 +44,10 @@ enum Task {
     /// Measure us and our peers side by side; prints ratios and writes bench/results/
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Load a node with well-behaved and faulty functions, and account for what is left over
+    Soak(soak::Options),
+    /// Run the suite of hostile functions, and measure what a neighbour notices of them
+    Hostile(hostile::Options),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +55,8 @@ fn main() -> ExitCode {
         Task::Test { only } => gates::pass(only),
         Task::Setup => fixtures::install(),
         Task::Bench(bench) => bench::run(&bench),
+        Task::Soak(options) => soak::run(&options),
+        Task::Hostile(options) => hostile::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -70,8 +70,8 @@ impl Neighbour {
             .map_err(|_panic| anyhow!("the neighbour's caller panicked"))?
     }
 
-    /// What its calls take while nothing else happens, in ms.
-    pub(crate) fn quiet(node: &Node, period: Duration) -> Result<Vec<f64>> {
+    /// What its calls take for so long, in ms.
+    pub(crate) fn calls_for(node: &Node, period: Duration) -> Result<Vec<f64>> {
         let watch = Self::watch(node)?;
         std::thread::sleep(period);
         Ok(watch.stop()?.iter().map(|call| call.took_ms).collect())

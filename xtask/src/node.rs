@@ -97,6 +97,10 @@ impl Node {
         })
     }
 
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// Deploys a project of this repository and gives the URLs of its routes.
     pub(crate) fn deploy(&self, project: &Path) -> Result<Vec<String>> {
         let endpoint = self.server.url("");
@@ -147,7 +151,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.server.stop();
+        self.server.end();
         if let Err(error) = std::fs::remove_dir_all(&self.data) {
             eprintln!("{}: {error}", self.data.display());
         }

@@ -13,6 +13,8 @@ const TICKS_PER_SECOND: u32 = 100;
 #[derive(Clone, Debug)]
 pub(crate) struct Stat {
     pub(crate) name: String,
+    /// `R`, `S`, `Z` and so on.
+    pub(crate) state: char,
     pub(crate) parent: u32,
     /// Own time on the processors.
     pub(crate) own: Duration,
@@ -37,6 +39,7 @@ fn parse_stat(line: &str) -> Option<Stat> {
     };
     Some(Stat {
         name: name.to_owned(),
+        state: fields.first()?.chars().next()?,
         parent: fields.get(1)?.parse().ok()?,
         own: ticks(11)?,
         ended_children: ticks(13)?,
@@ -96,6 +99,11 @@ fn kilobytes(text: &str, label: &str) -> Option<f64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
+/// How many descriptors the process has open.
+pub(crate) fn descriptors(pid: u32) -> Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,7 +112,7 @@ mod tests {
     fn a_stat_line_is_read_whatever_the_name() {
         let line = "42 (a) b(c) S 7 42 42 0 -1 4194560 1 0 0 0 150 50 20 5 20 0 1 0 99 1 1";
         let stat = parse_stat(line).unwrap();
-        assert_eq!((stat.name.as_str(), stat.parent), ("a) b(c", 7));
+        assert_eq!((stat.name.as_str(), stat.state, stat.parent), ("a) b(c", 'S', 7));
         assert_eq!(
             (stat.own, stat.ended_children),
             (Duration::from_secs(2), Duration::from_millis(250))

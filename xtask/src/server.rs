@@ -70,6 +70,13 @@ impl Server {
         process::resident_mb(self.pid())
     }
 
+    /// Ends it, unless it has ended.
+    pub(crate) fn end(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.stop();
+        }
+    }
+
     /// Asks it to end, and waits; false when it had to be killed.
     pub(crate) fn stop(&mut self) -> bool {
         let pid = self.child.id().to_string();
@@ -90,9 +97,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            self.stop();
-        }
+        self.end();
     }
 }
 

@@ -89,7 +89,7 @@ fn measure(node: &Node, case: &Case, requests: usize, samples: &mut Samples) -> 
     Neighbour::settle(node)?;
     let cpu = || process::cpu_of_tree(node.server.pid()).as_secs_f64();
     let (before, since) = (cpu(), Instant::now());
-    samples.quiet_ms.extend(Neighbour::quiet(node, QUIET)?);
+    samples.quiet_ms.extend(Neighbour::calls_for(node, QUIET)?);
     let of_neighbour = (cpu() - before) / since.elapsed().as_secs_f64();
     let (before, since) = (cpu(), Instant::now());
     let watch = Neighbour::watch(node)?;
