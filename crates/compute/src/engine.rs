@@ -23,7 +23,7 @@ use crate::package::PackageStore;
 use crate::pool::{Account, Backlogs, Closed, Job, MemoryBudget, Permit, Pool, Starting};
 use crate::registry::Registry;
 use crate::sandbox::{Sandbox, raise_open_files};
-use crate::spec::{FunctionSpec, FunctionStatus, InvokeRequest, InvokeResponse};
+use crate::spec::{FunctionSpec, FunctionStatus, InvokeRequest, InvokeResponse, ProvisionedStatus};
 use crate::stream::StreamedResponse;
 use crate::supervisor;
 
@@ -39,8 +39,6 @@ struct Inner {
     host: Arc<Host>,
     registry: Arc<Registry>,
     stopping: AtomicBool,
-    /// Stops the supervisor.
-    stop: CancellationToken,
 }
 
 impl Engine {
@@ -83,26 +81,24 @@ impl Engine {
             sandbox,
             memory: MemoryBudget::new(config.memory_budget_bytes),
             start_slots: Arc::new(Semaphore::new(cores)),
+            // one core stays for what somebody waits for
+            warm_slots: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
             cores,
             cores_idle: AtomicBool::new(true),
             backlogs: Backlogs::default(),
             memory_wanted: Notify::new(),
             tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
             kill: CancellationToken::new(),
             next_instance: AtomicU64::new(1),
         });
         let registry = Arc::new(Registry::new(Account::new(config.account_concurrency)));
-        let stop = CancellationToken::new();
-        host.tasks.spawn(supervisor::run(
-            Arc::clone(&host),
-            Arc::clone(&registry),
-            stop.clone(),
-        ));
+        host.tasks
+            .spawn(supervisor::run(Arc::clone(&host), Arc::clone(&registry)));
         Ok(Self(Arc::new(Inner {
             host,
             registry,
             stopping: AtomicBool::new(false),
-            stop,
         })))
     }
 
@@ -113,8 +109,9 @@ impl Engine {
     }
 
     /// Registers a function version, or replaces it: invocations that run finish on the old code,
-    /// those that come or wait run on the new. A spec that differs in nothing but its reserved concurrency
-    /// keeps its instances; one that was [proved](Self::prove) finds its instance warm.
+    /// those that come or wait run on the new. A spec that differs in nothing but its reserved and
+    /// provisioned concurrency keeps its instances; one that was [proved](Self::prove) finds its instance
+    /// warm.
     pub fn deploy(&self, spec: FunctionSpec) {
         if self.0.stopping.load(Ordering::Acquire) {
             return;
@@ -122,13 +119,35 @@ impl Engine {
         if let Some((pool, gate)) = self.0.registry.find(&spec.arn)
             && pool.spec.runs_like(&spec)
         {
-            return gate.reserve(spec.reserved_concurrency);
+            gate.reserve(spec.reserved_concurrency);
+            return pool.provision(spec.provisioned_concurrency);
         }
+        let provisioned = spec.provisioned_concurrency;
         let proved = self.0.registry.take_proved(&spec);
         let pool = proved.unwrap_or_else(|| Pool::new(spec, Arc::clone(&self.0.host)));
+        pool.provision(provisioned);
         if let Some(old) = self.0.registry.put(Arc::clone(&pool)) {
+            pool.set_warm_floor(old.warm_floor());
             old.close(Closed::Replaced(pool));
         }
+    }
+
+    /// How far the provisioned concurrency of a function version has come. None when it is not deployed.
+    #[must_use]
+    pub fn provisioned(&self, arn: &FunctionArn) -> Option<ProvisionedStatus> {
+        let (pool, _gate) = self.0.registry.find(arn)?;
+        Some(pool.provisioned())
+    }
+
+    /// Keeps at least `count` instances of a function version initialised, whatever its traffic, until
+    /// told otherwise; a deploy of new code does not change it. Unlike provisioned concurrency it is no
+    /// promise: the account's and the node's limits come first. False when it is not deployed.
+    pub fn set_warm_floor(&self, arn: &FunctionArn, count: u32) -> bool {
+        let Some((pool, _gate)) = self.0.registry.find(arn) else {
+            return false;
+        };
+        pool.set_warm_floor(count);
+        true
     }
 
     /// Starts an instance of `spec` and lets it initialise, next to whatever is deployed. On success
@@ -150,7 +169,7 @@ impl Engine {
         }
         let pool = Pool::new(spec, Arc::clone(&self.0.host));
         let (proof, proved) = oneshot::channel();
-        instance::start(Starting::unasked(Arc::clone(&pool)), Some(proof));
+        instance::start(Starting::proof(Arc::clone(&pool)), Some(proof));
         proved.await.map_err(|_dropped| stopping())??;
         self.0.registry.keep_proved(pool);
         Ok(())
@@ -246,7 +265,7 @@ impl Engine {
         for pool in inner.registry.all() {
             pool.close(Closed::Stopping);
         }
-        inner.stop.cancel();
+        inner.host.stop.cancel();
         let tasks = &inner.host.tasks;
         tasks.close();
         if tokio::time::timeout(deadline, tasks.wait()).await.is_err() {
@@ -261,7 +280,7 @@ impl Engine {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.host.stop.cancel();
         self.host.kill.cancel();
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Places<'a> {
     /// The folder of the interpreter, which Lambda has first in `PATH`.
     pub(crate) interpreter_dir: Option<&'a Path>,
     pub(crate) log_stream: &'a str,
+    /// `AWS_LAMBDA_INITIALIZATION_TYPE`.
+    pub(crate) initialization_type: &'a str,
 }
 
 /// The whole environment of an instance of `spec`, without what belongs to its channel.
@@ -67,7 +69,10 @@ fn reserved(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(&'static str, OsSt
         ("AWS_LAMBDA_FUNCTION_NAME", spec.arn.name.as_str().into()),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", spec.memory.to_string().into()),
         ("AWS_LAMBDA_FUNCTION_VERSION", spec.version().to_string().into()),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".into()),
+        (
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            places.initialization_type.into(),
+        ),
         ("AWS_LAMBDA_LOG_GROUP_NAME", spec.log_group.as_ref().into()),
         ("AWS_LAMBDA_LOG_STREAM_NAME", places.log_stream.into()),
         // an access key of twelve digits selects the account; the rest is only there to be signed with
@@ -146,6 +151,7 @@ mod tests {
             },
             interpreter_dir: Some(Path::new("/usr/bin")),
             log_stream: "2026/11/20/[7]ab",
+            initialization_type: "on-demand",
         };
         let text = |text: OsString| text.into_string().unwrap();
         environment(spec, &places)

@@ -36,6 +36,8 @@ pub(crate) struct Host {
     pub(crate) memory: Arc<MemoryBudget>,
     /// Starts that may keep a core busy at the same time.
     pub(crate) start_slots: Arc<Semaphore>,
+    /// Starts that nobody waits for and that may be under way at the same time.
+    pub(crate) warm_slots: Arc<Semaphore>,
     pub(crate) cores: usize,
     /// Whether processors idle, as the supervisor last saw it.
     pub(crate) cores_idle: AtomicBool,
@@ -45,6 +47,8 @@ pub(crate) struct Host {
     pub(crate) memory_wanted: Notify,
     /// Owns the task of every instance.
     pub(crate) tasks: TaskTracker,
+    /// Ends what works for no invocation.
+    pub(crate) stop: CancellationToken,
     /// Kills every instance.
     pub(crate) kill: CancellationToken,
     pub(crate) next_instance: AtomicU64,

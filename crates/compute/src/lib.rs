@@ -52,6 +52,7 @@ pub use package::{PackageError, PackageFile, PackageId, PackageStore};
 pub use sandbox::SandboxChoice;
 pub use spec::{
     CustomRuntime, Dialect, Egress, FunctionComputeSettings, FunctionErrorKind, FunctionSpec, FunctionStatus,
-    Hook, InvokeRequest, InvokeResponse, LogFormat, LogLevel, LoggingConfig,
+    Hook, InvokeRequest, InvokeResponse, LogFormat, LogLevel, LoggingConfig, ProvisionedState,
+    ProvisionedStatus,
 };
 pub use stream::{StreamBody, StreamError, StreamEvent, StreamedResponse};

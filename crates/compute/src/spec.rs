@@ -278,3 +278,41 @@ pub struct FunctionStatus {
     /// Why the latest of them failed.
     pub last_failure: Option<String>,
 }
+
+/// How far the provisioned concurrency of a function version has come (`GetProvisionedConcurrencyConfig`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvisionedStatus {
+    /// `RequestedProvisionedConcurrentExecutions`.
+    pub requested: u32,
+    /// `AllocatedProvisionedConcurrentExecutions`: instances that have initialised.
+    pub allocated: u32,
+    /// `AvailableProvisionedConcurrentExecutions`.
+    pub available: u32,
+    /// `Status`.
+    pub status: ProvisionedState,
+    /// `StatusReason`, when it failed.
+    pub reason: Option<String>,
+}
+
+/// `Status` of provisioned concurrency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProvisionedState {
+    /// All instances are there.
+    Ready,
+    /// Instances are being started.
+    InProgress,
+    /// Several starts failed one after the other; it is tried again, ever more slowly.
+    Failed,
+}
+
+impl ProvisionedState {
+    /// Lambda's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "READY",
+            Self::InProgress => "IN_PROGRESS",
+            Self::Failed => "FAILED",
+        }
+    }
+}

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::host::Host;
 use crate::pool::Pool;
@@ -23,15 +22,15 @@ const CPU_WINDOW: Duration = Duration::from_millis(100);
 /// Processors are idle when more than this part of their time is.
 const IDLE_PERCENT: u64 = 15;
 
-/// Runs until `stop`. It fails in no way; a panic ends only this upkeep and is logged by its owner.
-pub(crate) async fn run(host: Arc<Host>, registry: Arc<Registry>, stop: CancellationToken) {
+/// Runs until the engine stops. It fails in no way; a panic ends only this upkeep and is logged by its owner.
+pub(crate) async fn run(host: Arc<Host>, registry: Arc<Registry>) {
     let reap_every = (host.keep_alive / REAPS_PER_KEEP_ALIVE).clamp(SHORTEST_REAP, LONGEST_REAP);
     let mut reap = tokio::time::interval(reap_every);
     let mut cpu = CpuWatch::default();
     let mut backlog = false;
     loop {
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = host.stop.cancelled() => return,
             _ = reap.tick() => reap_idle(&host, &registry),
             () = host.memory_wanted.notified() => make_room(&registry),
             () = host.backlogs.arrived(), if !backlog => backlog = true,

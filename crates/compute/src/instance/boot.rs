@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::host::Host;
 use crate::interpreters::Interpreter;
 use crate::package::PackageLease;
-use crate::pool::Pool;
+use crate::pool::{Pool, Purpose};
 use crate::sandbox::{CHANNEL_FDS, Folders, Limits, Process, SpawnError, SpawnPlan};
 use crate::spec::FunctionSpec;
 
@@ -71,7 +71,7 @@ struct Program {
 }
 
 /// Starts a process for the pool's function.
-pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>) -> Result<Booted, Failure> {
+pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) -> Result<Booted, Failure> {
     let (spec, host) = (&pool.spec, &pool.host);
     let lease = |package| host.packages.lease(package).map_err(|gone| unavailable(&gone));
     let package = lease(&spec.package)?;
@@ -96,6 +96,7 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>) -> Result<Booted, Fa
                 folders: &inside,
                 interpreter_dir: program.interpreter_dir.as_deref(),
                 log_stream: &log_stream,
+                initialization_type: initialization_type(purpose),
             },
         ),
         program: program.path,
@@ -143,6 +144,14 @@ async fn open_channel(plan: &mut SpawnPlan, own_runtime: bool) -> io::Result<Cha
     plan.environment.push(("_TRADEWIND_OUT_FD".into(), output));
     plan.channel = Some(theirs);
     Ok(Channel::Frames(frames))
+}
+
+/// `AWS_LAMBDA_INITIALIZATION_TYPE`.
+fn initialization_type(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Provisioned => "provisioned-concurrency",
+        Purpose::Asked | Purpose::Proof | Purpose::Floor => "on-demand",
+    }
 }
 
 fn limits(spec: &FunctionSpec) -> Limits {

@@ -21,7 +21,7 @@ use tradewind_observe::LogKind;
 
 use crate::error::InitFailure;
 use crate::failure::Failure;
-use crate::pool::{Job, MemoryMeter, Pool, Starting};
+use crate::pool::{Job, MemoryMeter, Pool, Purpose, Starting};
 use driver::Instance;
 use journal::Journal;
 use report::{Report, init_timeout_line};
@@ -40,22 +40,22 @@ pub(crate) fn start(starting: Starting, proof: Option<Proof>) {
 async fn life(mut starting: Starting, proof: Option<Proof>) {
     let pool = Arc::clone(starting.pool());
     let admitted = tokio::select! {
-        admitted = starting.admit(proof.is_none()) => admitted,
+        admitted = starting.admit() => admitted,
         () = pool.host.kill.cancelled() => None,
     };
     let Some(claim) = admitted else { return };
     let id = pool.host.instance_number();
     let journal = new_journal(&pool);
-    let booted = match boot::boot(&pool, journal.stream()).await {
+    let booted = match boot::boot(&pool, journal.stream(), starting.purpose()).await {
         Ok(booted) => booted,
         Err(failure) => return start_failed(starting, journal, failure, proof).await,
     };
     let mut instance = Instance::new(id, Arc::clone(&pool), booted, journal, MemoryMeter::new(claim));
-    let limit = instance.begun() + pool.host.init_limit;
+    let limit = instance.begun() + starting.init_limit();
     match instance.initialise(limit, &mut starting).await {
         Ok(()) => {
             let (sender, jobs) = mpsc::channel(1);
-            let next = pool.joined(id, sender, instance.init_duration());
+            let next = pool.joined(id, sender, instance.init_duration(), starting.purpose());
             drop(starting);
             prove(proof, Ok(()));
             instance.run(jobs, next).await;
@@ -63,9 +63,11 @@ async fn life(mut starting: Starting, proof: Option<Proof>) {
         Err(Failure::TimedOut(limit)) => {
             let mut journal = instance.end().await;
             journal.say(LogKind::Platform, init_timeout_line(limit));
-            match proof {
-                Some(proof) => start_failed(starting, journal, Failure::TimedOut(limit), Some(proof)).await,
-                None => second_try(starting, journal).await,
+            match starting.purpose() {
+                Purpose::Asked | Purpose::Floor => second_try(starting, journal).await,
+                Purpose::Proof | Purpose::Provisioned => {
+                    start_failed(starting, journal, Failure::TimedOut(limit), proof).await;
+                }
             }
         }
         Err(failure) => {
@@ -86,7 +88,7 @@ async fn second_try(mut starting: Starting, mut journal: Journal) {
     let (id, started) = (pool.host.instance_number(), Instant::now());
     let timeout = pool.spec.timeout.as_duration();
     driver::begin(&mut journal, &pool, &job);
-    let booted = match boot::boot(&pool, journal.stream()).await {
+    let booted = match boot::boot(&pool, journal.stream(), Purpose::Asked).await {
         Ok(booted) => booted,
         Err(failure) => return fail_job(&pool, &mut journal, *job, &failure, started.elapsed()),
     };

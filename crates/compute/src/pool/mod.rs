@@ -19,12 +19,13 @@ mod job;
 mod memory;
 mod scaling;
 mod start;
+mod warm;
 
 pub(crate) use backlog::Backlogs;
 pub(crate) use gate::{Account, Gate, Permit};
 pub(crate) use job::Job;
 pub(crate) use memory::{MemoryBudget, MemoryClaim, MemoryMeter};
-pub(crate) use start::{Starting, YOUNG};
+pub(crate) use start::{Purpose, Starting, YOUNG};
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
@@ -40,6 +41,7 @@ use crate::host::Host;
 use crate::instance;
 use crate::spec::{FunctionSpec, FunctionStatus};
 use scaling::{Estimate, Load};
+use warm::Warmth;
 
 /// How long an invocation waits at most for an instance.
 const QUEUE_LIMIT: Duration = Duration::from_secs(60);
@@ -78,6 +80,7 @@ struct State {
     failed_starts: u32,
     failed_at: Option<Instant>,
     last_failure: Option<String>,
+    warmth: Warmth,
     closed: Option<Closed>,
 }
 
@@ -86,6 +89,8 @@ struct State {
 struct Member {
     jobs: mpsc::Sender<Box<Job>>,
     busy_since: Option<Instant>,
+    /// Whether it was started as one of the provisioned ones, and still counts as such.
+    provisioned: bool,
 }
 
 /// Why a pool takes no more.
@@ -146,16 +151,24 @@ impl Pool {
     }
 
     /// What the instance does after it has initialised.
-    pub(crate) fn joined(&self, id: u64, jobs: mpsc::Sender<Box<Job>>, cold_start: Duration) -> Next {
+    pub(crate) fn joined(
+        &self,
+        id: u64,
+        jobs: mpsc::Sender<Box<Job>>,
+        cold_start: Duration,
+        purpose: Purpose,
+    ) -> Next {
         let mut state = self.state();
         state.cold_start.learn(cold_start);
         state.failed_starts = 0;
         state.last_failure = None;
+        state.warmth.recovered();
         state.instances.insert(
             id,
             Member {
                 jobs,
                 busy_since: None,
+                provisioned: purpose == Purpose::Provisioned,
             },
         );
         state.next_for(id)
@@ -166,6 +179,7 @@ impl Pool {
         let member = Member {
             jobs,
             busy_since: Some(Instant::now()),
+            provisioned: false,
         };
         self.state().instances.insert(id, member);
     }
@@ -185,6 +199,7 @@ impl Pool {
             state.idle.retain(|(idle, _since)| *idle != id);
         }
         self.scale();
+        self.warm_up();
     }
 
     /// A start failed: those whose fault it is now. When starts keep failing that is all who wait.
@@ -194,6 +209,7 @@ impl Pool {
         state.failed_at = Some(Instant::now());
         let error = failure.clone().into_init_failure(Vec::new());
         state.last_failure = Some(error.to_string());
+        state.warmth.failed(error.to_string());
         let hopeless = state.failed_starts >= FAILS_FOR_ALL && state.instances.is_empty();
         let count = if hopeless { state.queue.len() } else { 1 };
         let failed = (0..count).filter_map(|_| state.queue.pop_front()).collect();
@@ -239,12 +255,11 @@ impl Pool {
                 return;
             }
             let starts = self.load(&state).starts_wanted();
-            state.starting += starts;
-            state.young_starts += starts;
+            (0..starts).for_each(|_| state.count_start(Purpose::Asked));
             starts
         };
         for _ in 0..starts {
-            instance::start(Starting::counted(Arc::clone(self)), None);
+            instance::start(Starting::counted(Arc::clone(self), Purpose::Asked), None);
         }
     }
 
@@ -268,27 +283,23 @@ impl Pool {
     /// Lets go what has been idle since before `before`.
     pub(crate) fn reap(&self, before: Instant) {
         let mut state = self.state();
-        let old = state
-            .idle
-            .iter()
-            .take_while(|(_id, since)| *since < before)
-            .count();
-        for (id, _since) in state.idle.drain(..old).collect::<Vec<_>>() {
-            state.instances.remove(&id);
+        while let Some((at, since)) = state.dispensable()
+            && since < before
+        {
+            state.let_go(at);
         }
     }
 
-    /// Since when its least recently used instance has been idle.
+    /// Since when its least recently used instance has been idle, of those that may go.
     pub(crate) fn oldest_idle(&self) -> Option<Instant> {
-        self.state().idle.first().map(|(_id, since)| *since)
+        self.state().dispensable().map(|(_at, since)| since)
     }
 
     /// Lets its least recently used idle instance go.
     pub(crate) fn evict(&self) {
         let mut state = self.state();
-        if !state.idle.is_empty() {
-            let (id, _since) = state.idle.remove(0);
-            state.instances.remove(&id);
+        if let Some((at, _since)) = state.dispensable() {
+            state.let_go(at);
         }
     }
 
@@ -364,6 +375,23 @@ impl Pool {
 }
 
 impl State {
+    /// The least recently used of the idle instances that need not be kept warm: its place among them,
+    /// and since when it has been idle.
+    fn dispensable(&self) -> Option<(usize, Instant)> {
+        if self.spare() == 0 {
+            return None;
+        }
+        let mut idle = self.idle.iter().enumerate();
+        let (at, (_id, since)) = idle.find(|(_at, (id, _since))| self.is_ordinary(*id))?;
+        Some((at, *since))
+    }
+
+    /// Its driver ends it, now that the pool holds no way to it any more.
+    fn let_go(&mut self, at: usize) {
+        let (id, _since) = self.idle.remove(at);
+        self.instances.remove(&id);
+    }
+
     /// Gives the job to the instance that was used last, or back.
     fn dispatch(&mut self, mut job: Box<Job>) -> Option<Box<Job>> {
         while let Some((id, _since)) = self.idle.pop() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::{MemoryClaim, Pool};
+use super::{MemoryClaim, Pool, State};
 
 /// A start that takes longer than this waits for something; it needs no core any more.
 pub(crate) const YOUNG: Duration = Duration::from_millis(250);
@@ -16,46 +16,86 @@ const MEMORY_RETRY: Duration = Duration::from_millis(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// Lambda's limit for the initialisation of provisioned instances, or the function's timeout if that
+/// is longer ("Lambda execution environment lifecycle").
+const PROVISIONED_INIT: Duration = Duration::from_secs(130);
+const NO_MEMORY: &str = "the node's memory for instances is used up";
+/// How long a start that nobody waits for tries to get memory.
+const MEMORY_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a start is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// An invocation waits.
+    Asked,
+    /// Somebody wants to know whether the code works.
+    Proof,
+    /// Provisioned concurrency.
+    Provisioned,
+    /// A warm floor.
+    Floor,
+}
+
 /// A start under way. Counts in its pool until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Starting {
     pool: Arc<Pool>,
+    purpose: Purpose,
     slot: Option<OwnedSemaphorePermit>,
+    /// The turn of a start that nobody waits for.
+    warm_slot: Option<OwnedSemaphorePermit>,
     young: bool,
 }
 
 impl Starting {
     /// A start that the pool has counted already.
-    pub(super) fn counted(pool: Arc<Pool>) -> Self {
+    pub(super) fn counted(pool: Arc<Pool>, purpose: Purpose) -> Self {
         Self {
             pool,
+            purpose,
             slot: None,
+            warm_slot: None,
             young: true,
         }
     }
 
-    /// A start of its own, that no invocation asked for.
-    pub(crate) fn unasked(pool: Arc<Pool>) -> Self {
-        {
-            let mut state = pool.state();
-            state.starting += 1;
-            state.young_starts += 1;
-        }
-        Self::counted(pool)
+    /// A start that shows whether the code works.
+    pub(crate) fn proof(pool: Arc<Pool>) -> Self {
+        pool.state().count_start(Purpose::Proof);
+        Self::counted(pool, Purpose::Proof)
+    }
+
+    /// Holds the turn until the start is over.
+    pub(super) fn with_warm_slot(mut self, slot: OwnedSemaphorePermit) -> Self {
+        self.warm_slot = Some(slot);
+        self
     }
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {
         &self.pool
     }
 
-    /// Waits for memory and for a core. None when by then nobody needs the instance any more, which
-    /// `unasked` starts never find.
-    pub(crate) async fn admit(&mut self, asked: bool) -> Option<MemoryClaim> {
+    /// What it is for.
+    pub(crate) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// How long it may take to initialise before it is tried again.
+    pub(crate) fn init_limit(&self) -> Duration {
+        match self.purpose {
+            Purpose::Provisioned => PROVISIONED_INIT.max(self.pool.spec.timeout.as_duration()),
+            Purpose::Asked | Purpose::Proof | Purpose::Floor => self.pool.host.init_limit,
+        }
+    }
+
+    /// Waits for memory and for a core. None when by then nobody needs the instance any more, or when
+    /// nobody waits for it and there is no memory.
+    pub(crate) async fn admit(&mut self) -> Option<MemoryClaim> {
         self.pause_after_failures().await;
-        let claim = self.memory(asked).await?;
+        let claim = self.memory().await?;
         // the semaphore is never closed
         self.slot = Arc::clone(&self.pool.host.start_slots).acquire_owned().await.ok();
-        self.is_wanted(asked).then_some(claim)
+        self.is_wanted().then_some(claim)
     }
 
     /// From now on it only waits: others may start meanwhile.
@@ -66,13 +106,20 @@ impl Starting {
         }
     }
 
-    async fn memory(&self, asked: bool) -> Option<MemoryClaim> {
+    async fn memory(&self) -> Option<MemoryClaim> {
+        let begun = Instant::now();
         loop {
             let measured = self.pool.state().measured_bytes;
             if let Some(claim) = self.pool.host.memory.claim(measured) {
                 return Some(claim);
             }
-            if !self.is_wanted(asked) {
+            if !self.is_wanted() {
+                return None;
+            }
+            if matches!(self.purpose, Purpose::Provisioned | Purpose::Floor)
+                && begun.elapsed() > MEMORY_PATIENCE
+            {
+                self.pool.state().warmth.failed(NO_MEMORY.to_owned());
                 return None;
             }
             self.pool.host.memory_wanted.notify_one();
@@ -80,8 +127,9 @@ impl Starting {
         }
     }
 
-    fn is_wanted(&self, asked: bool) -> bool {
+    fn is_wanted(&self) -> bool {
         let state = self.pool.state();
+        let asked = self.purpose == Purpose::Asked;
         state.closed.is_none() && (!asked || !state.queue.is_empty())
     }
 
@@ -102,9 +150,23 @@ impl Starting {
 impl Drop for Starting {
     fn drop(&mut self) {
         self.aged();
-        self.pool.state().starting -= 1;
+        self.pool.state().uncount_start(self.purpose);
         // whoever counted on this start must not wait for it
         self.pool.scale();
+        self.pool.warm_up();
+    }
+}
+
+impl State {
+    pub(super) fn count_start(&mut self, purpose: Purpose) {
+        self.starting += 1;
+        self.young_starts += 1;
+        self.warmth.starting += u32::from(purpose == Purpose::Provisioned);
+    }
+
+    fn uncount_start(&mut self, purpose: Purpose) {
+        self.starting -= 1;
+        self.warmth.starting -= u32::from(purpose == Purpose::Provisioned);
     }
 }
 

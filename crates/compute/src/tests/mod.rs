@@ -7,3 +7,4 @@ mod node;
 mod scaling;
 mod semantics;
 mod streaming;
+mod warm;
