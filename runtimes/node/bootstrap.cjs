@@ -28,8 +28,11 @@ let initialised = false;
 function die(title, error, exitCode) {
   log.logError(title, error);
   const body = errorBody(error);
-  if (initialised) invocation.abandon(body);
-  else channel.send(FRAME.INIT_ERROR, body);
+  if (initialised) {
+    invocation.abandon(body, () => process.exit(exitCode));
+    return;
+  }
+  channel.send(FRAME.INIT_ERROR, body);
   process.exit(exitCode);
 }
 

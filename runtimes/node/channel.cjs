@@ -9,7 +9,16 @@
 const fs = require('fs');
 const { writeFully } = require('./log.cjs');
 
-const FRAME = { INVOKE: 1, READY: 16, INIT_ERROR: 17, RESPONSE: 18, ERROR: 19 };
+const FRAME = {
+  INVOKE: 1,
+  READY: 16,
+  INIT_ERROR: 17,
+  RESPONSE: 18,
+  ERROR: 19,
+  STREAM_BEGIN: 20,
+  STREAM_CHUNK: 21,
+  STREAM_END: 22,
+};
 const FRAME_HEADER = 5;
 const BUFFER_BYTES = 64 * 1024;
 
@@ -21,6 +30,7 @@ class Channel {
     this.start = 0;
     this.end = 0;
     this.output = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    this.stream = null;
   }
 
   /** Blocks until the host has work. Ends the process when the host closes its side. */
@@ -124,6 +134,16 @@ class Channel {
     this.finish(kind, frame, head + length, idLength);
   }
 
+  /** The pipe to the host, for writes that wait for it. */
+  asStream() {
+    if (!this.stream) {
+      const { Socket } = require('net');
+      this.stream = new Socket({ fd: this.outputFd, readable: false, writable: true });
+      this.stream.on('error', () => process.exit(0)); // the host is gone
+    }
+    return this.stream;
+  }
+
   finish(kind, frame, length, idLength) {
     frame.writeUInt32LE(length - 4, 0);
     frame[4] = kind;
@@ -132,4 +152,48 @@ class Channel {
   }
 }
 
-module.exports = { Channel, FRAME };
+/** A string of the frame format. */
+function lengthAndText(text) {
+  const bytes = Buffer.from(text);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(bytes.length);
+  return Buffer.concat([length, bytes]);
+}
+
+/**
+ * Sends the frames of a streamed response without blocking the event loop. The pipe is non-blocking
+ * from the first of them on; `writeFully` bears that. Nothing else may be sent before STREAM_END is
+ * out, which its callback tells.
+ */
+class StreamSender {
+  constructor(channel, id) {
+    this.pipe = channel.asStream();
+    this.id = lengthAndText(id);
+  }
+
+  begin(contentType, prelude) {
+    this.pipe.cork(); // leaves with the first chunk, or the end
+    this.frame(FRAME.STREAM_BEGIN, Buffer.concat([lengthAndText(contentType), prelude]));
+  }
+
+  chunk(bytes, done) {
+    this.frame(FRAME.STREAM_CHUNK, bytes, done);
+  }
+
+  end(error, done) {
+    this.frame(FRAME.STREAM_END, Buffer.from(error), done);
+  }
+
+  frame(kind, body, done) {
+    const head = Buffer.allocUnsafe(FRAME_HEADER);
+    head.writeUInt32LE(1 + this.id.length + body.length, 0);
+    head[4] = kind;
+    this.pipe.cork();
+    this.pipe.write(Buffer.concat([head, this.id]));
+    this.pipe.write(body, done);
+    this.pipe.uncork();
+    if (kind !== FRAME.STREAM_BEGIN) while (this.pipe.writableCorked > 0) this.pipe.uncork();
+  }
+}
+
+module.exports = { Channel, FRAME, StreamSender };

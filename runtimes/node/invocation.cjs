@@ -1,10 +1,10 @@
 /** Invocations, one after another: from a frame to the handler, and from its end to an answer. */
 'use strict';
 
-const { FRAME } = require('./channel.cjs');
-const { MAX_RESPONSE_BYTES, TOO_LARGE, errorBody, fits } = require('./errors.cjs');
+const { FRAME, StreamSender } = require('./channel.cjs');
+const { TOO_LARGE, errorBody, fits } = require('./errors.cjs');
 const { logError, setRequestId } = require('./log.cjs');
-const { HIGH_WATER_MARK, createResponseStream, isStreaming } = require('./streaming.cjs');
+const { highWaterMark, isStreaming } = require('./streaming.cjs');
 const trace = require('./trace.cjs');
 
 let environment;
@@ -43,6 +43,7 @@ class Invocation {
     this.invoke = invoke;
     this.context = null;
     this.settled = false;
+    this.stream = null;
   }
 
   /** True once: for the completion that counts. */
@@ -57,10 +58,15 @@ class Invocation {
       console.error('Invocation has already been reported as done. Cannot call complete more than once per invocation.');
       return;
     }
+    channel.answer(kind, this.id, content);
+    this.close();
+  }
+
+  /** The host has all of the answer. */
+  close() {
     open = null;
     whenIdle = () => {};
     this.invoke = null;
-    channel.answer(kind, this.id, content);
     setImmediate(serveNext);
   }
 
@@ -77,16 +83,21 @@ class Invocation {
 
   respond(content) {
     if (fits(content)) this.answer(FRAME.RESPONSE, content);
-    else this.refuseSize();
-  }
-
-  refuseSize() {
-    this.answer(FRAME.ERROR, TOO_LARGE);
+    else this.answer(FRAME.ERROR, TOO_LARGE);
   }
 
   fail(error) {
     logError('Invoke Error', error);
     this.answer(FRAME.ERROR, errorBody(error));
+  }
+
+  /** What has been written stays; the error comes after it. */
+  failStream(stream, error) {
+    logError('Invoke Error', error);
+    // as on Lambda, an error after the end is for the log only
+    if (stream.writableFinished) stream.complete(() => this.close());
+    else if (stream.begun) stream.fail(errorBody(error), () => this.close());
+    else this.answer(FRAME.ERROR, errorBody(error));
   }
 
   afterEmptyLoop(complete) {
@@ -147,15 +158,19 @@ function runBuffered(invocation) {
   }
 }
 
+/**
+ * The response is complete when the stream has ended and the promise is settled. Unlike AWS's, this
+ * runtime does not also wait for an empty event loop before it takes the next invocation: a kept
+ * connection would hold the instance until it times out.
+ */
 function runStreaming(invocation) {
-  const { stream, body } = createResponseStream(handlerFunction[HIGH_WATER_MARK]);
-  const fail = (error) => invocation.settle() && invocation.fail(error);
-  const finish = () => {
-    if (!invocation.settle()) return;
-    const content = body();
-    invocation.afterEmptyLoop(() => (content.length > MAX_RESPONSE_BYTES ? invocation.refuseSize() : invocation.answer(FRAME.RESPONSE, content)));
-  };
-  whenIdle = () => fail(new Error('Response stream is not finished.'));
+  const { ResponseStream } = require('./response-stream.cjs');
+  const stream = new ResponseStream(new StreamSender(channel, invocation.id), highWaterMark(handlerFunction));
+  const fail = (error) => invocation.settle() && invocation.failStream(stream, error);
+  const finish = () => invocation.settle() && stream.complete(() => invocation.close());
+  whenIdle = () => (stream.writableFinished ? finish() : fail(new Error('Response stream is not finished.')));
+  invocation.stream = stream;
+  stream.on('error', fail);
   try {
     const context = invocation.describe();
     for (const name of ['succeed', 'fail', 'done']) delete context[name];
@@ -164,7 +179,6 @@ function runStreaming(invocation) {
       fail('Streaming does not support non-async handlers.');
       return;
     }
-    stream.on('error', fail);
     result.then((value) => {
       if (value !== undefined) console.warn('Streaming handlers ignore return values.');
       if (stream.writableFinished) finish();
@@ -197,9 +211,14 @@ function onIdle() {
   whenIdle();
 }
 
-/** Answers the running invocation with an error, if there is one; the process then ends. */
-function abandon(body) {
+/** Answers the running invocation with an error, if there is one, and then ends the process. */
+function abandon(body, exit) {
+  if (open && open.stream && open.stream.begun) {
+    open.stream.fail(body, exit);
+    return;
+  }
   if (open) channel.answer(FRAME.ERROR, open.id, body);
+  exit();
 }
 
 module.exports = { abandon, onIdle, prepare, serveNext };

@@ -18,6 +18,7 @@ import unittest
 from pathlib import Path
 
 INVOKE, READY, INIT_ERROR, RESPONSE, ERROR = 1, 16, 17, 18, 19
+STREAM_BEGIN, STREAM_CHUNK, STREAM_END = 20, 21, 22
 RUNTIMES = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 60
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
@@ -103,7 +104,7 @@ class Answer:
         self.kind = data[0]
         self.request_id = None
         self.body = data[1:]
-        if self.kind in (RESPONSE, ERROR):
+        if self.kind in (RESPONSE, ERROR, STREAM_BEGIN, STREAM_CHUNK, STREAM_END):
             (length,) = struct.unpack_from("<I", data, 1)
             self.request_id = data[5 : 5 + length].decode()
             self.body = data[5 + length :]
@@ -203,6 +204,20 @@ class Function:
         """Sends an invocation and waits for its answer."""
         self.send(invoke_frame(event, **fields))
         return self.receive()
+
+    def stream(self, event=None, **fields):
+        """Sends an invocation: content type, body and final error (None if there is none) of its streamed answer."""
+        self.send(invoke_frame(event, **fields))
+        begin = self.receive()
+        assert begin.kind == STREAM_BEGIN, begin.body
+        (length,) = struct.unpack_from("<I", begin.body)
+        content_type, body = begin.body[4 : 4 + length].decode(), begin.body[4 + length :]
+        while True:
+            frame = self.receive()
+            if frame.kind == STREAM_END:
+                return content_type, body, json.loads(frame.body) if frame.body else None
+            assert frame.kind == STREAM_CHUNK, frame.kind
+            body += frame.body
 
     def heap_bytes(self):
         """What `malloc` has of the memory below the program break."""

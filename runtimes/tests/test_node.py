@@ -463,49 +463,5 @@ class InitErrors(NodeTest):
         self.assertEqual(function.exit_code(), 128)
 
 
-@requires("node")
-class Streaming(NodeTest):
-    def stream(self, body):
-        return self.function("exports.handler = awslambda.streamifyResponse(async (event, stream, context) => { %s });" % body)
-
-    def test_what_is_written_is_the_response(self):
-        function = self.stream("stream.setContentType('text/plain'); stream.write('a'); stream.write(Buffer.from('b')); stream.write({ c: 1 }); stream.end('d');")
-        for _ in range(2):
-            answer = function.invoke()
-            self.assertEqual((answer.kind, answer.body), (RESPONSE, b'ab{"c":1}d'))
-
-    def test_a_pipeline(self):
-        function = self.stream("await require('util').promisify(require('stream').pipeline)(require('stream').Readable.from(['x', 'y']), stream);")
-        self.assertEqual(function.invoke().body, b"xy")
-
-    def test_the_end_may_come_after_the_handler(self):
-        function = self.stream("stream.write('1'); setTimeout(() => stream.end('2'), 2);")
-        self.assertEqual(function.invoke().body, b"12")
-
-    def test_an_http_prelude(self):
-        function = self.stream("const s = awslambda.HttpResponseStream.from(stream, { statusCode: 201 }); s.write('body'); s.end();")
-        self.assertEqual(function.invoke().body, b'{"statusCode":201}' + bytes(8) + b"body")
-
-    def test_an_http_prelude_without_a_body(self):
-        function = self.stream("awslambda.HttpResponseStream.from(stream, { statusCode: 204 }).end();")
-        self.assertEqual(function.invoke().body, b'{"statusCode":204}' + bytes(8))
-
-    def test_the_context_has_no_completions(self):
-        function = self.stream("stream.end(JSON.stringify([typeof context.succeed, typeof context.done, context.awsRequestId]));")
-        self.assertEqual(function.invoke().json, ["undefined", "undefined", "req-1"])
-
-    def test_errors(self):
-        function = self.stream("throw new Error('boom');")
-        self.assert_error(function, "Error", "boom")
-        self.assert_error(self.stream("stream.write('x');"), "Error", "Response stream is not finished.")
-        sync = self.function("exports.handler = awslambda.streamifyResponse((event, stream) => { stream.end('x'); });")
-        self.assert_error(sync, "string", "Streaming does not support non-async handlers.")
-
-    def test_the_size_is_limited(self):
-        function = self.stream("stream.end(Buffer.alloc(event));")
-        self.assertEqual(len(function.invoke(6291556).body), 6291556)
-        self.assert_too_large(function.invoke(6291557))
-
-
 if __name__ == "__main__":
     unittest.main()

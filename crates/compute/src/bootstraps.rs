@@ -44,6 +44,7 @@ const BOOTSTRAPS: [Bootstrap; 3] = [
                 node_module!("invocation.cjs"),
                 node_module!("loader.cjs"),
                 node_module!("log.cjs"),
+                node_module!("response-stream.cjs"),
                 node_module!("streaming.cjs"),
                 node_module!("trace.cjs"),
             ],

@@ -193,3 +193,32 @@ async fn functions_that_do_not_stream_answer_in_one_chunk() {
     );
     node.stop().await;
 }
+
+#[tokio::test]
+async fn a_node_handler_streams_through_its_own_channel() {
+    const SOURCE: &str = r"
+        exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+          const answer = awslambda.HttpResponseStream.from(stream, { statusCode: 201 });
+          answer.write('one ');
+          answer.write(Buffer.alloc(event.megabytes * 1048576));
+          if (event.fail) throw new TypeError('late');
+          answer.end('two');
+        });";
+    let node = Node::start();
+    let function = node.deploy(
+        node.spec("nodejs20.x", "index.handler", &[("index.js", SOURCE)])
+            .await,
+    );
+    let mut response = open(&node, &function, r#"{"megabytes":20}"#.into()).await;
+    assert_eq!(
+        response.content_type.as_deref(),
+        Some("application/vnd.awslambda.http-integration-response")
+    );
+    let (body, error) = rest(&mut response).await;
+    assert!(body.starts_with(b"{\"statusCode\":201}\0\0\0\0\0\0\0\0one "));
+    assert_eq!((body.len(), error), (18 + 8 + 4 + 20 * 1024 * 1024 + 3, None));
+    let mut response = open(&node, &function, r#"{"megabytes":1,"fail":true}"#.into()).await;
+    let (_body, error) = rest(&mut response).await;
+    assert_eq!(error.unwrap().error_type, "TypeError");
+    node.stop().await;
+}
