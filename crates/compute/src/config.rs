@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tradewind_model::{AccountId, Clock, Region};
 use tradewind_observe::LogStore;
+use tradewind_observe::usage::UsageSink;
 
 use crate::interpreters::Interpreters;
 use crate::sandbox::SandboxChoice;
@@ -34,6 +35,8 @@ pub struct EngineConfig {
     pub clock: Clock,
     /// Where functions' output goes.
     pub logs: LogStore,
+    /// Where it is counted what they use.
+    pub usage: UsageSink,
     /// What runs managed runtimes.
     pub interpreters: Interpreters,
     /// What instances run in.

@@ -75,6 +75,7 @@ impl Engine {
             init_limit,
             clock: config.clock,
             logs: config.logs,
+            usage: config.usage,
             interpreters: config.interpreters,
             packages,
             bootstraps,
@@ -95,6 +96,7 @@ impl Engine {
         let registry = Arc::new(Registry::new(Account::new(config.account_concurrency)));
         host.tasks
             .spawn(supervisor::run(Arc::clone(&host), Arc::clone(&registry)));
+        host.tasks.spawn(count_usage(Arc::clone(&host)));
         Ok(Self(Arc::new(Inner {
             host,
             registry,
@@ -282,6 +284,13 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.host.stop.cancel();
         self.host.kill.cancel();
+    }
+}
+
+async fn count_usage(host: Arc<Host>) {
+    tokio::select! {
+        () = host.usage.run() => {}
+        () = host.stop.cancelled() => {}
     }
 }
 

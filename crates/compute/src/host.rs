@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tradewind_model::{AccountId, Clock, Region};
 use tradewind_observe::LogStore;
+use tradewind_observe::usage::UsageSink;
 
 use crate::bootstraps::Bootstraps;
 use crate::interpreters::Interpreters;
@@ -29,6 +30,7 @@ pub(crate) struct Host {
     pub(crate) init_limit: Duration,
     pub(crate) clock: Clock,
     pub(crate) logs: LogStore,
+    pub(crate) usage: UsageSink,
     pub(crate) interpreters: Interpreters,
     pub(crate) packages: PackageStore,
     pub(crate) bootstraps: Bootstraps,

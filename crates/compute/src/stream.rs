@@ -166,6 +166,14 @@ impl Caller {
         }
     }
 
+    /// What of a stream was passed on, besides what [`end`](Self::end) gives.
+    pub(crate) fn streamed_bytes(&self) -> usize {
+        match self {
+            Self::Reading(reading) => reading.bytes,
+            Self::Whole { .. } | Self::Waiting(_) => 0,
+        }
+    }
+
     /// What a stream that ended well amounts to: its content, when it was collected.
     pub(crate) fn end(&mut self) -> Result<Bytes, Failure> {
         match self {

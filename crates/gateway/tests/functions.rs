@@ -19,6 +19,7 @@ use tradewind_gateway::{
     Api, ApiKind, Cors, Gateway, GatewayConfig, Integration, LambdaIntegration, PayloadFormat, Route, Stage,
 };
 use tradewind_model::{AccountId, Clock, FunctionArn, Region, TimeoutSeconds};
+use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 
 /// Answers as `?wish=` or the last part of the path asks.
@@ -114,6 +115,7 @@ fn engine(folder: &std::path::Path) -> Engine {
         endpoint_url: "http://127.0.0.1:4566".to_owned(),
         account_concurrency: 10,
         memory_budget_bytes: None,
+        usage: UsageSink::default(),
         keep_alive: EngineConfig::KEEP_ALIVE,
         clock: clock.clone(),
         logs: LogStore::open(folder.join("logs"), clock, LogOptions::default()).unwrap(),

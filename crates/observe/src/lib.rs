@@ -1,4 +1,5 @@
-//! What functions and the platform say: log groups on disk, and live tails of them.
+//! What functions and the platform say, and what they use: log groups on disk, live tails of them, and
+//! [usage](usage).
 //!
 //! A [`LogStore`] takes events from the hot path through a bounded queue. One writer thread owns
 //! every file: it gathers what waits, appends it to the segment files of each group and hands it to
@@ -26,6 +27,7 @@ mod read;
 mod segment;
 mod store;
 mod tail;
+pub mod usage;
 mod writer;
 
 pub use event::{LogEvent, LogKind};

@@ -22,12 +22,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tradewind_observe::LogKind;
+use tradewind_observe::usage::{UsageRecord, UsageStatus};
 
 use super::alarm::Alarm;
 use super::boot::{Booted, Workspace};
 use super::journal::Journal;
 use super::output::Output;
-use super::report::{Report, end_line, start_line};
+use super::report::{Report, Traffic, end_line, start_line};
 use super::trace::trace_id;
 use crate::channel::{Channel, ChannelEvent, Delivery};
 use crate::error::InvokeError;
@@ -322,8 +323,9 @@ impl Instance {
         let duration = started.elapsed();
         self.deadline = None;
         self.output.drain_into(&mut self.journal).await;
+        let traffic = traffic(&job, &answer);
         let tail = if job.request.log_tail {
-            self.conclude(&job.id, duration, None)
+            self.conclude(&job.id, duration, None, traffic)
         } else {
             None
         };
@@ -332,7 +334,7 @@ impl Instance {
         let next = self.pool.release(self.id, duration);
         reply(&self.pool, *job, answer, tail);
         if !concluded {
-            self.conclude(&id, duration, None);
+            self.conclude(&id, duration, None, traffic);
         }
         self.journal.end();
         self.journal.flush();
@@ -348,6 +350,7 @@ impl Instance {
         answer: Result<Bytes, Failure>,
     ) -> Option<Next> {
         let id = Arc::clone(&job.id);
+        let traffic = traffic(&job, &answer);
         let mut waiting = Some((job, answer));
         if let Some((job, answer)) = waiting.take_if(|(job, _answer)| !job.request.log_tail) {
             reply(&self.pool, *job, answer, None);
@@ -356,7 +359,7 @@ impl Instance {
         let duration = started.elapsed();
         self.deadline = None;
         self.output.drain_into(&mut self.journal).await;
-        let tail = self.conclude(&id, duration, None);
+        let tail = self.conclude(&id, duration, None, traffic);
         let next = ready.then(|| self.pool.release(self.id, duration));
         if let Some((job, answer)) = waiting {
             reply(&self.pool, *job, answer, tail);
@@ -389,13 +392,21 @@ impl Instance {
             self.journal.end_line();
             self.journal.say(LogKind::Platform, line);
         }
-        let tail = self.conclude(&job.id, duration, failure.report_status());
+        let status = failure.report_status();
+        let answer = Err(failure);
+        let tail = self.conclude(&job.id, duration, status, traffic(&job, &answer));
         self.pool.lost(self.id);
-        reply(&self.pool, *job, Err(failure), tail);
+        reply(&self.pool, *job, answer, tail);
     }
 
     /// END and REPORT, after the last line.
-    fn conclude(&mut self, id: &str, duration: Duration, status: Option<String>) -> Option<Vec<u8>> {
+    fn conclude(
+        &mut self,
+        id: &Arc<str>,
+        duration: Duration,
+        status: Option<String>,
+        traffic: Traffic,
+    ) -> Option<Vec<u8>> {
         if self.memory.measure(|| self.process.usage(), Instant::now()) {
             self.pool.learn_memory(self.memory.peak_bytes());
         }
@@ -404,10 +415,12 @@ impl Instance {
             duration,
             memory_mib: self.pool.spec.memory.get(),
             peak_bytes: self.memory.peak_bytes(),
+            cpu: self.memory.take_cpu(),
             init: self.init.take(),
             status,
+            traffic,
         };
-        conclude(&mut self.journal, &report);
+        conclude(&mut self.journal, &self.pool, &report);
         self.journal.take_tail()
     }
 
@@ -489,11 +502,45 @@ pub(super) fn begin(journal: &mut Journal, pool: &Pool, job: &Job) {
     journal.say(LogKind::Start, start_line(&job.id, &pool.version));
 }
 
-/// END and REPORT.
-pub(super) fn conclude(journal: &mut Journal, report: &Report<'_>) {
+/// END, REPORT and the usage record.
+pub(super) fn conclude(journal: &mut Journal, pool: &Pool, report: &Report<'_>) {
     journal.end_line();
+    pool.host.usage.record(usage_record(journal, pool, report));
     journal.say(LogKind::End, end_line(report.request_id));
     journal.say(LogKind::Report, report.line());
+}
+
+fn usage_record(journal: &Journal, pool: &Pool, report: &Report<'_>) -> UsageRecord {
+    let [function, _qualified] = &pool.arns;
+    let bytes = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+    UsageRecord {
+        function: Arc::clone(function),
+        version: Arc::clone(&pool.version),
+        request_id: Arc::clone(report.request_id),
+        started: journal.started(),
+        init: report.init,
+        duration: report.duration,
+        billed_ms: report.billed_ms(),
+        memory_mib: report.memory_mib,
+        peak_memory_bytes: report.peak_bytes,
+        cpu: report.cpu,
+        bytes_in: bytes(report.traffic.bytes_in),
+        bytes_out: bytes(report.traffic.bytes_out),
+        status: report.traffic.status,
+    }
+}
+
+/// What the report of an invocation with this answer counts.
+pub(super) fn traffic(job: &Job, answer: &Result<Bytes, Failure>) -> Traffic {
+    Traffic {
+        bytes_in: job.request.payload.len(),
+        bytes_out: job.caller.streamed_bytes() + answer.as_ref().map_or(0, Bytes::len),
+        status: match answer {
+            Ok(_) => UsageStatus::Success,
+            Err(Failure::TimedOut(_)) => UsageStatus::Timeout,
+            Err(_) => UsageStatus::Error,
+        },
+    }
 }
 
 /// Answers a job in Lambda's terms.

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tradewind_model::Clock;
+use tradewind_model::{Clock, Timestamp};
 use tradewind_observe::{LogEvent, LogKind, LogStore};
 
 use super::lines::Lines;
@@ -39,6 +39,8 @@ pub(crate) struct Journal {
     stream: Arc<str>,
     /// The invocation that runs.
     request: Option<Arc<str>>,
+    /// When that was said to start.
+    started: Timestamp,
     lines: Lines,
     pending: Vec<LogEvent>,
     pending_bytes: usize,
@@ -59,6 +61,7 @@ impl Journal {
             group,
             stream,
             request: None,
+            started: Timestamp::from_millis(0),
             lines: Lines::default(),
             pending: Vec::new(),
             pending_bytes: 0,
@@ -123,14 +126,23 @@ impl Journal {
         }
         self.pending_bytes += message.len() + EVENT_BYTES;
         self.pending_since.get_or_insert_with(Instant::now);
+        let timestamp = self.clock.now();
+        if kind == LogKind::Start {
+            self.started = timestamp;
+        }
         self.pending.push(LogEvent {
             group: Arc::clone(&self.group),
             stream: Arc::clone(&self.stream),
-            timestamp: self.clock.now(),
+            timestamp,
             request_id: self.request.clone(),
             kind,
             message: message.into_boxed_str(),
         });
+    }
+
+    /// When the last invocation started.
+    pub(crate) fn started(&self) -> Timestamp {
+        self.started
     }
 
     /// The time, as log lines print it.

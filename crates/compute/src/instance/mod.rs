@@ -154,10 +154,12 @@ fn fail_job(pool: &Pool, journal: &mut Journal, job: Job, failure: &Failure, dur
         duration,
         memory_mib: pool.spec.memory.get(),
         peak_bytes: 0,
+        cpu: Duration::ZERO,
         init: None,
         status: failure.report_status(),
+        traffic: driver::traffic(&job, &Err(failure.clone())),
     };
-    driver::conclude(journal, &report);
+    driver::conclude(journal, pool, &report);
     let tail = journal.take_tail();
     driver::reply(pool, job, Err(failure.clone()), tail);
     journal.end();

@@ -78,6 +78,9 @@ impl Drop for MemoryClaim {
 pub(crate) struct MemoryMeter {
     claim: MemoryClaim,
     peak_bytes: u64,
+    cpu: Duration,
+    /// What of `cpu` is in a usage record.
+    cpu_told: Duration,
     measured: Option<Instant>,
 }
 
@@ -86,6 +89,8 @@ impl MemoryMeter {
         Self {
             claim,
             peak_bytes: 0,
+            cpu: Duration::ZERO,
+            cpu_told: Duration::ZERO,
             measured: None,
         }
     }
@@ -102,7 +107,15 @@ impl MemoryMeter {
         let Some(usage) = usage() else { return false };
         self.peak_bytes = self.peak_bytes.max(usage.peak_bytes);
         self.claim.set(usage.memory_bytes);
+        self.cpu = usage.cpu;
         true
+    }
+
+    /// Processor time that was measured and not taken yet.
+    pub(crate) fn take_cpu(&mut self) -> Duration {
+        let cpu = self.cpu.saturating_sub(self.cpu_told);
+        self.cpu_told = self.cpu;
+        cpu
     }
 
     /// The most it was seen to use.

@@ -56,9 +56,9 @@ pub(crate) struct Pool {
     pub(crate) spec: FunctionSpec,
     pub(crate) host: Arc<Host>,
     /// The function's ARN without and with its version.
-    pub(crate) arns: [Box<str>; 2],
+    pub(crate) arns: [Arc<str>; 2],
     /// Its version, as log lines print it.
-    pub(crate) version: Box<str>,
+    pub(crate) version: Arc<str>,
     state: Mutex<State>,
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tradewind_model::{AccountId, Clock, FunctionArn, MemoryMib, Region, RequestId, TimeoutSeconds};
+use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogEvent, LogKind, LogOptions, LogQuery, LogStore};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -21,6 +22,7 @@ pub(super) struct Node {
     pub(super) dir: tempfile::TempDir,
     pub(super) engine: Engine,
     pub(super) logs: LogStore,
+    pub(super) usage: UsageSink,
     functions: AtomicU32,
 }
 
@@ -52,6 +54,7 @@ impl Node {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         let logs = LogStore::open(path("logs"), Clock::system(), LogOptions::default()).unwrap();
+        let usage = UsageSink::default();
         let config = EngineConfig {
             packages_dir: path("packages"),
             run_dir: path("run"),
@@ -65,6 +68,7 @@ impl Node {
             keep_alive: settings.keep_alive,
             clock: Clock::system(),
             logs: logs.clone(),
+            usage: usage.clone(),
             interpreters: Interpreters::discover(&std::env::var_os("PATH").unwrap()),
         };
         let engine = Engine::start_with(config, settings.init_limit).unwrap();
@@ -72,6 +76,7 @@ impl Node {
             dir,
             engine,
             logs,
+            usage,
             functions: AtomicU32::new(0),
         }
     }

@@ -239,3 +239,41 @@ async fn large_events_and_answers_pass() {
     assert_eq!(answer.as_str().unwrap().len(), text.len());
     node.stop().await;
 }
+
+#[tokio::test]
+async fn every_invocation_is_counted_with_the_figures_of_its_report() {
+    let node = Node::start();
+    let function = node
+        .js("exports.handler = async (event) => { if (event === 1) throw new Error('no'); return event }")
+        .await;
+    for event in ["\"abc\"", "1", "{}"] {
+        node.try_invoke(&function, event).await.unwrap();
+    }
+    let messages = node.messages(&function, 3).await;
+    let billed: u64 = messages
+        .iter()
+        .filter_map(|line| {
+            line.split("Billed Duration: ")
+                .nth(1)?
+                .split(' ')
+                .next()?
+                .parse::<u64>()
+                .ok()
+        })
+        .sum();
+    let all = node.usage.totals();
+    let [usage] = all.as_slice() else {
+        panic!("{all:?}")
+    };
+    assert_eq!(*usage.function, *function.to_string());
+    assert_eq!(*usage.version, *"$LATEST");
+    let totals = &usage.totals;
+    assert_eq!((totals.invocations, totals.errors, totals.cold_starts), (3, 1, 1));
+    assert_eq!((totals.bytes_in, totals.bytes_out), (8, 7));
+    assert_eq!((totals.billed_ms, totals.billed_mib_ms), (billed, billed * 256));
+    assert!(
+        totals.init_us > 0 && totals.cpu_us > 0 && totals.peak_memory_bytes > 0,
+        "{totals:?}"
+    );
+    node.stop().await;
+}

@@ -15,6 +15,7 @@ use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice};
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_model::resource::{Properties, ResourceContext, ResourceState, ResourceType};
 use tradewind_model::{AccountId, Clock, Region};
+use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_store::Database;
 
@@ -40,6 +41,7 @@ impl Node {
             endpoint_url: "http://127.0.0.1:4566".to_owned(),
             account_concurrency: 10,
             memory_budget_bytes: None,
+            usage: UsageSink::default(),
             keep_alive: EngineConfig::KEEP_ALIVE,
             clock: clock.clone(),
             logs: LogStore::open(path("logs"), clock.clone(), LogOptions::default()).unwrap(),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice};
 use tradewind_model::resource::{Properties, ResourceContext, ResourceType};
 use tradewind_model::{AccountId, Clock, Region, Timestamp};
+use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_store::Database;
 use tradewind_wire::{Caller, read_body};
@@ -160,6 +161,7 @@ fn engine(folder: PathBuf, interpreters: &Interpreters) -> Engine {
         endpoint_url: "http://127.0.0.1:4566".to_owned(),
         account_concurrency: 10,
         memory_budget_bytes: None,
+        usage: UsageSink::default(),
         keep_alive: EngineConfig::KEEP_ALIVE,
         clock: Clock::system(),
         logs,

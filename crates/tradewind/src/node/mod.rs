@@ -28,6 +28,7 @@ use tradewind_logs::LogsService;
 use tradewind_model::limits::ACCOUNT_CONCURRENCY;
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{AccountId, Clock, Region};
+use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_s3::S3Service;
 use tradewind_store::{DataFolder, Database, Migration};
@@ -70,6 +71,7 @@ pub(crate) struct State {
     pub(crate) region: Region,
     pub(crate) engine: Engine,
     pub(crate) logs: LogStore,
+    pub(crate) usage: UsageSink,
     pub(crate) gateway: Gateway,
     pub(crate) lambda: LambdaService,
     pub(crate) iam: IamService,
@@ -220,6 +222,7 @@ async fn compose(
     let clock = Clock::system();
     let base_url = format!("http://{address}");
     let logs = LogStore::open(folder.path().join("logs"), clock.clone(), LogOptions::default())?;
+    let usage = UsageSink::default();
     let interpreters = Interpreters::discover(&config.path);
     let engine = Engine::start(engine_config(
         config,
@@ -227,6 +230,7 @@ async fn compose(
         &base_url,
         &clock,
         &logs,
+        &usage,
         &interpreters,
     ))?;
     let gateway = Gateway::new(
@@ -260,6 +264,7 @@ async fn compose(
         region,
         engine,
         logs,
+        usage,
         gateway,
         lambda,
         iam,
@@ -277,6 +282,7 @@ fn engine_config(
     base_url: &str,
     clock: &Clock,
     logs: &LogStore,
+    usage: &UsageSink,
     interpreters: &Interpreters,
 ) -> EngineConfig {
     EngineConfig {
@@ -291,6 +297,7 @@ fn engine_config(
         sandbox: SandboxChoice::Auto,
         bootstraps_dir: folder.path().join("bootstraps"),
         account_concurrency: ACCOUNT_CONCURRENCY,
+        usage: usage.clone(),
         memory_budget_bytes: None,
         keep_alive: EngineConfig::KEEP_ALIVE,
     }

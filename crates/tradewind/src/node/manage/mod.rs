@@ -4,6 +4,7 @@
 mod logs;
 mod packages;
 mod stacks;
+mod usage;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub(crate) async fn handle(state: &Arc<State>, parts: &Parts, body: Incoming) ->
     match (&parts.method, segments.as_slice()) {
         (&Method::GET, ["health"]) => health(state),
         (&Method::GET, ["functions"]) => json_response(StatusCode::OK, &functions(state)),
+        (&Method::GET, ["usage"]) => json_response(StatusCode::OK, &usage::document(state)),
         (&Method::GET, ["logs"]) => logs::read(state, parts).await,
         (&Method::PUT, ["packages"]) => packages::upload(state, body).await,
         (&Method::GET, ["packages", file]) => packages::download(state, file).await,
@@ -31,7 +33,7 @@ pub(crate) async fn handle(state: &Arc<State>, parts: &Parts, body: Incoming) ->
         (&Method::GET, ["stacks", name]) => stacks::describe(state, name).await,
         (&Method::POST, ["stacks", name]) => stacks::apply(state, name, body).await,
         (&Method::DELETE, ["stacks", name]) => stacks::remove(state, name).await,
-        (_, ["health" | "functions" | "logs"] | ["packages" | "stacks", ..]) => error(
+        (_, ["health" | "functions" | "usage" | "logs"] | ["packages" | "stacks", ..]) => error(
             StatusCode::METHOD_NOT_ALLOWED,
             &format!("{} is not allowed here", parts.method),
         ),
