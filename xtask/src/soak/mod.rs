@@ -61,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ..Setup::default()
     };
     let mut node = Node::start(&binary, &setup)?;
-    let remains = Remains::before(node.data());
+    let remains = Remains::before(node.data(), node.server.pid());
     let period = Duration::from_secs_f64(options.minutes * 60.0);
     println!(
         "{} functions, {} callers, {:.0} s",

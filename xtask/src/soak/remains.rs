@@ -17,20 +17,21 @@ pub(crate) struct Remains {
     /// In the environment of each function, so that whatever it starts can be known by it.
     mark: String,
     data: PathBuf,
+    /// The node's process id, by which it names its groups.
+    node: u32,
     mounts: BTreeSet<String>,
-    cgroups: BTreeSet<PathBuf>,
     interfaces: BTreeSet<PathBuf>,
     pinned: usize,
 }
 
 impl Remains {
     /// Looks around before any function runs. The node itself already does.
-    pub(crate) fn before(data: &Path) -> Self {
+    pub(crate) fn before(data: &Path, node: u32) -> Self {
         Self {
             mark: format!("soak-{}", std::process::id()),
             data: data.to_owned(),
+            node,
             mounts: mounts(),
-            cgroups: cgroups(Path::new(CGROUPS)),
             interfaces: entries(Path::new("/sys/class/net")),
             pinned: pinned_namespaces(),
         }
@@ -57,8 +58,7 @@ impl Remains {
         account.line("mounts", left.len(), &some(left));
         let left = pinned_namespaces().saturating_sub(self.pinned);
         account.line("network namespaces kept by a mount", left, "");
-        let now = cgroups(Path::new(CGROUPS));
-        let left = difference(&now, &self.cgroups);
+        let left = cgroups(&format!("tradewind-{}", self.node));
         account.line("cgroups", left.len(), &some(left));
         let now = entries(Path::new("/sys/class/net"));
         let left = difference(&now, &self.interfaces);
@@ -114,19 +114,16 @@ fn pinned_namespaces() -> usize {
     mounts().iter().filter(|line| line.contains(" net:[")).count()
 }
 
-/// The node's groups, in all hierarchies.
-fn cgroups(top: &Path) -> BTreeSet<PathBuf> {
-    let mut found = BTreeSet::new();
-    let mut folders = vec![top.to_owned()];
+/// Groups of that name and all below them, in all hierarchies.
+fn cgroups(name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from(CGROUPS)];
     while let Some(folder) = folders.pop() {
-        for path in entries(&folder)
-            .into_iter()
-            .filter(|path| path.is_dir() && !path.is_symlink())
-        {
-            if path.to_string_lossy().contains("tradewind") {
-                found.insert(path.clone());
-            }
-            folders.push(path);
+        let below = entries(&folder).into_iter();
+        folders.extend(below.filter(|path| path.is_dir() && !path.is_symlink()));
+        let path = folder.to_string_lossy().into_owned();
+        if path.split('/').any(|part| part == name) {
+            found.push(path);
         }
     }
     found

@@ -1,0 +1,190 @@
+//! Cold: from nothing to the first answer (goals C1 to C5), and the start of a node.
+//!
+//! Each sample is the first call of a function that was created a while ago, over a connection that is
+//! open. What is compared is sampled in turn.
+
+mod floor;
+mod packages;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::report::{Goal, Report};
+use super::{Options, median};
+use crate::command::{cache, command, root, run as run_command};
+use crate::node::{Function, Node, Setup};
+use floor::Floor;
+
+/// Starts of each kind in a round.
+const STARTS: usize = 10;
+const QUICK_STARTS: usize = 3;
+/// Between two starts: what the one before left to do in the background is done.
+const PAUSE: Duration = Duration::from_millis(150);
+/// After functions are created: what a node prepares in the background is prepared.
+const SETTLE: Duration = Duration::from_secs(3);
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let binary = options.binary()?;
+    let mut report = Report::start("cold", options);
+    node_itself(&binary, options, &mut report)?;
+    from_nothing(&binary, options, &mut report)?;
+    libraries(&binary, options, &mut report)?;
+    for (id, what, why) in PENDING {
+        report.pending(id, what, why);
+    }
+    report.finish()
+}
+
+/// Goals whose feature does not run yet.
+const PENDING: [(&str, &str, &str); 4] = [
+    ("C2", "cold from a stem ÷ plain", "needs stems"),
+    (
+        "C3",
+        "Node with the AWS SDK and a code cache ÷ plain",
+        "needs stems and code caches",
+    ),
+    (
+        "C4",
+        "Python with boto3, compiled and forked ÷ plain",
+        "needs compiled packages and forks",
+    ),
+    (
+        "C5",
+        "Java with libraries and a class-data archive ÷ plain",
+        "needs Java",
+    ),
+];
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn starts(options: &Options) -> usize {
+    if options.quick {
+        QUICK_STARTS
+    } else {
+        STARTS * options.rounds()
+    }
+}
+
+/// An empty node: until it answers, and what it takes.
+fn node_itself(binary: &Path, options: &Options, report: &mut Report) -> Result<()> {
+    let (mut ready, mut resident) = (Vec::new(), Vec::new());
+    for _round in 0..options.rounds() {
+        let node = Node::start(binary, &Setup::default())?;
+        ready.push(milliseconds(node.server.ready));
+        resident.push(node.server.resident_mb()?);
+    }
+    report.figure(
+        "tradewind serve, empty folder → first answer",
+        median(&ready),
+        "ms",
+    );
+    report.figure("tradewind, idle, resident", median(&resident), "MB");
+    Ok(())
+}
+
+/// Functions of one kind on one node, each to be started once.
+struct Series<'a> {
+    node: &'a Node,
+    name: String,
+    ms: Vec<f64>,
+}
+
+impl<'a> Series<'a> {
+    fn create(node: &'a Node, name: &str, function: &Function, count: usize) -> Result<Self> {
+        for number in 0..count {
+            node.create(&format!("{name}-{number}"), function)?;
+        }
+        Ok(Self {
+            node,
+            name: name.to_owned(),
+            ms: Vec::new(),
+        })
+    }
+
+    fn start_one(&mut self) -> Result<()> {
+        std::thread::sleep(PAUSE);
+        let name = format!("{}-{}", self.name, self.ms.len());
+        let (took, answer) = self.node.invoke(&name, "{}")?;
+        anyhow::ensure!(
+            answer.header("x-amz-function-error").is_none(),
+            "{name}: {}",
+            answer.text()
+        );
+        self.ms.push(milliseconds(took));
+        Ok(())
+    }
+}
+
+/// C1: a trivial function without anything prepared, on a light node and on a heavy one.
+fn from_nothing(binary: &Path, options: &Options, report: &mut Report) -> Result<()> {
+    let light = Node::start(binary, &plain())?;
+    let heavy = Node::start(binary, &with_ballast(plain())?)?;
+    report.figure("the heavy node, resident", heavy.server.resident_mb()?, "MB");
+    let count = starts(options);
+    for (language, function) in [("node", packages::node()?), ("python", packages::python()?)] {
+        let floor = Floor::of(language)?;
+        let mut floors = Vec::new();
+        let mut on_light = Series::create(&light, language, &function, count)?;
+        let mut on_heavy = Series::create(&heavy, language, &function, count)?;
+        std::thread::sleep(SETTLE);
+        for _ in 0..count {
+            std::thread::sleep(PAUSE);
+            floors.push(milliseconds(floor.measure()?));
+            on_light.start_one()?;
+            on_heavy.start_one()?;
+        }
+        let (floor, ours, heavy) = (median(&floors), median(&on_light.ms), median(&on_heavy.ms));
+        report.figure(&format!("{language}: spawned plainly, until READY"), floor, "ms");
+        report.figure(&format!("{language}: first answer of a new function"), ours, "ms");
+        report.figure(&format!("{language}: the same from the heavy node"), heavy, "ms");
+        let what = format!("{language}: cold from nothing over the runtime's own floor, ms");
+        report.goal("C1", &what, ours - floor, Goal::AtMost(5.0));
+        let what = format!("{language}: from a node with another GB × from a light one");
+        report.goal("C1", &what, heavy / ours, Goal::AtMost(1.1));
+    }
+    Ok(())
+}
+
+/// Functions with the libraries that users have.
+fn libraries(binary: &Path, options: &Options, report: &mut Report) -> Result<()> {
+    let node = Node::start(binary, &plain())?;
+    let count = starts(options).min(STARTS);
+    for (what, function) in [
+        ("Node with the S3 client", packages::node_sdk()?),
+        ("Python with boto3 and requests", packages::python_boto3()?),
+    ] {
+        let name = function.runtime.split('.').next().unwrap_or("function");
+        let mut series = Series::create(&node, &format!("{name}-libraries"), &function, count)?;
+        std::thread::sleep(SETTLE);
+        for _ in 0..count {
+            series.start_one()?;
+        }
+        report.figure(&format!("{what}, first answer"), median(&series.ms), "ms");
+    }
+    Ok(())
+}
+
+/// A node that starts everything from nothing.
+fn plain() -> Setup {
+    Setup::default()
+}
+
+fn with_ballast(setup: Setup) -> Result<Setup> {
+    let library: PathBuf = cache().join("bench/ballast.so");
+    std::fs::create_dir_all(cache().join("bench"))?;
+    run_command(
+        command("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(&library)
+            .arg(root().join("bench/ballast.c")),
+    )?;
+    let mut setup = setup;
+    setup
+        .environment
+        .push(("LD_PRELOAD".to_owned(), library.to_string_lossy().into_owned()));
+    Ok(setup)
+}
