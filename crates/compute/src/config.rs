@@ -29,8 +29,8 @@ pub struct EngineConfig {
     pub account_concurrency: u32,
     /// Memory that all instances together may use; none means three quarters of the machine's.
     pub memory_budget_bytes: Option<u64>,
-    /// How long an idle instance is kept.
-    pub keep_alive: Duration,
+    /// How long idle instances are kept.
+    pub keep_alive: KeepAlive,
     /// The time.
     pub clock: Clock,
     /// Where functions' output goes.
@@ -44,6 +44,19 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    /// How long an idle instance is kept unless configured: five minutes.
-    pub const KEEP_ALIVE: Duration = Duration::from_secs(5 * 60);
+    /// How long idle instances are kept unless configured: five minutes to four hours.
+    pub const KEEP_ALIVE: KeepAlive = KeepAlive {
+        least: Duration::from_secs(5 * 60),
+        most: Duration::from_secs(4 * 60 * 60),
+    };
+}
+
+/// How long idle instances are kept. The last one of a function is kept for as long as the function is
+/// usually idle, within these bounds; what more it has goes after the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// However often it is called.
+    pub least: Duration,
+    /// However rarely; more than four hours are not learnt.
+    pub most: Duration,
 }

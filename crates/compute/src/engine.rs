@@ -129,7 +129,7 @@ impl Engine {
         let pool = proved.unwrap_or_else(|| Pool::new(spec, Arc::clone(&self.0.host)));
         pool.provision(provisioned);
         if let Some(old) = self.0.registry.put(Arc::clone(&pool)) {
-            pool.set_warm_floor(old.warm_floor());
+            pool.inherit(&old);
             old.close(Closed::Replaced(pool));
         }
     }

@@ -13,6 +13,7 @@ use tradewind_observe::LogStore;
 use tradewind_observe::usage::UsageSink;
 
 use crate::bootstraps::Bootstraps;
+use crate::config::KeepAlive;
 use crate::interpreters::Interpreters;
 use crate::package::PackageStore;
 use crate::pool::{Backlogs, MemoryBudget};
@@ -25,7 +26,7 @@ pub(crate) struct Host {
     pub(crate) region: Region,
     pub(crate) endpoint_url: String,
     pub(crate) run_dir: PathBuf,
-    pub(crate) keep_alive: Duration,
+    pub(crate) keep_alive: KeepAlive,
     /// How long an instance may initialise before it is tried again under the function's timeout.
     pub(crate) init_limit: Duration,
     pub(crate) clock: Clock,

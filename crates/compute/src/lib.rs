@@ -43,7 +43,7 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 
-pub use config::EngineConfig;
+pub use config::{EngineConfig, KeepAlive};
 pub use engine::Engine;
 pub use error::{InitFailure, InvokeError, StartEngineError, ThrottleReason};
 pub use guards::{Guard, guards};

@@ -24,15 +24,15 @@ const IDLE_PERCENT: u64 = 15;
 
 /// Runs until the engine stops. It fails in no way; a panic ends only this upkeep and is logged by its owner.
 pub(crate) async fn run(host: Arc<Host>, registry: Arc<Registry>) {
-    let reap_every = (host.keep_alive / REAPS_PER_KEEP_ALIVE).clamp(SHORTEST_REAP, LONGEST_REAP);
+    let reap_every = (host.keep_alive.least / REAPS_PER_KEEP_ALIVE).clamp(SHORTEST_REAP, LONGEST_REAP);
     let mut reap = tokio::time::interval(reap_every);
     let mut cpu = CpuWatch::default();
     let mut backlog = false;
     loop {
         tokio::select! {
             () = host.stop.cancelled() => return,
-            _ = reap.tick() => reap_idle(&host, &registry),
-            () = host.memory_wanted.notified() => make_room(&registry),
+            _ = reap.tick() => reap_idle(reap_every, &registry),
+            () = host.memory_wanted.notified() => make_room(reap_every, &registry),
             () = host.backlogs.arrived(), if !backlog => backlog = true,
             () = tokio::time::sleep(BACKLOG_TICK), if backlog => {
                 cpu.look(&host);
@@ -42,24 +42,23 @@ pub(crate) async fn run(host: Arc<Host>, registry: Arc<Registry>) {
     }
 }
 
-fn reap_idle(host: &Host, registry: &Registry) {
-    let Some(before) = Instant::now().checked_sub(host.keep_alive) else {
-        return;
-    };
+fn reap_idle(period: Duration, registry: &Registry) {
+    let now = Instant::now();
     for pool in registry.all() {
-        pool.reap(before);
+        pool.reap(now, period);
     }
 }
 
-/// Lets go of the instance that has been idle longest, of whatever function.
-fn make_room(registry: &Registry) {
-    let idle = |pool: Arc<Pool>| Some((pool.oldest_idle()?, pool));
-    let oldest = registry
+/// Lets go of the idle instance, of whatever function, that is worth least; of equals the one that has
+/// been idle longest.
+fn make_room(period: Duration, registry: &Registry) {
+    let value = |pool: Arc<Pool>| Some((pool.eviction_cost(period)?, pool));
+    let cheapest = registry
         .all()
         .into_iter()
-        .filter_map(idle)
-        .min_by_key(|(since, _pool)| *since);
-    if let Some((_since, pool)) = oldest {
+        .filter_map(value)
+        .min_by(|((one, since), _), ((other, after), _)| one.total_cmp(other).then(since.cmp(after)));
+    if let Some((_value, pool)) = cheapest {
         pool.evict();
     }
 }

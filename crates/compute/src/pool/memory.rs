@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::sandbox::ProcessUsage;
 
 /// What an instance is taken to need before one of its kind was measured.
-const UNKNOWN_BYTES: u64 = 48 * 1024 * 1024;
+pub(super) const UNKNOWN_BYTES: u64 = 48 * 1024 * 1024;
 /// The budget where the machine does not say what it has.
 const FALLBACK_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// How often one instance is measured at most: reading it costs more than an invocation.

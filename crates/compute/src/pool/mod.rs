@@ -15,6 +15,7 @@
 
 mod backlog;
 mod gate;
+mod idleness;
 mod job;
 mod memory;
 mod scaling;
@@ -35,11 +36,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::config::KeepAlive;
 use crate::error::{InvokeError, ThrottleReason};
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::instance;
 use crate::spec::{FunctionSpec, FunctionStatus};
+use idleness::{IdleTimes, Rate};
 use scaling::{Estimate, Load};
 use warm::Warmth;
 
@@ -81,6 +84,8 @@ struct State {
     failed_at: Option<Instant>,
     last_failure: Option<String>,
     warmth: Warmth,
+    idle_times: IdleTimes,
+    rate: Rate,
     closed: Option<Closed>,
 }
 
@@ -114,6 +119,9 @@ pub(crate) enum Next {
     /// It ends.
     Stop,
 }
+
+#[cfg(test)]
+mod tests;
 
 impl Pool {
     pub(crate) fn new(spec: FunctionSpec, host: Arc<Host>) -> Arc<Self> {
@@ -197,6 +205,9 @@ impl Pool {
             let mut state = self.state();
             state.instances.remove(&id);
             state.idle.retain(|(idle, _since)| *idle != id);
+            if state.idle.len() == state.instances.len() && state.queue.is_empty() {
+                state.idle_times.quiet(Instant::now());
+            }
         }
         self.scale();
         self.warm_up();
@@ -280,19 +291,35 @@ impl Pool {
         watched
     }
 
-    /// Lets go what has been idle since before `before`.
-    pub(crate) fn reap(&self, before: Instant) {
+    /// Lets go what has been idle for too long; called every `period`.
+    pub(crate) fn reap(&self, now: Instant, period: Duration) {
         let mut state = self.state();
-        while let Some((at, since)) = state.dispensable()
-            && since < before
-        {
-            state.let_go(at);
-        }
+        state.rate.settle(period);
+        state.reap(now, self.host.keep_alive);
     }
 
-    /// Since when its least recently used instance has been idle, of those that may go.
-    pub(crate) fn oldest_idle(&self) -> Option<Instant> {
-        self.state().dispensable().map(|(_at, since)| since)
+    /// What it would cost to let an idle instance go, and since when that has been idle. None when none
+    /// may go.
+    pub(crate) fn eviction_cost(&self, period: Duration) -> Option<(f64, Instant)> {
+        let state = self.state();
+        let (_at, since) = state.dispensable()?;
+        let cold_start = state.cold_start.get().unwrap_or(UNKNOWN_COLD_START);
+        let bytes = state.measured_bytes.unwrap_or(memory::UNKNOWN_BYTES);
+        Some((state.worth_keeping(cold_start, bytes, period), since))
+    }
+
+    /// Takes over what was learnt of the same function's former code, and what it was told to keep warm.
+    pub(crate) fn inherit(self: &Arc<Self>, former: &Self) {
+        let (floor, idle_times, rate) = {
+            let former = former.state();
+            (former.warmth.floor(), former.idle_times.clone(), former.rate)
+        };
+        {
+            let mut state = self.state();
+            state.idle_times = idle_times;
+            state.rate = rate;
+        }
+        self.set_warm_floor(floor);
     }
 
     /// Lets its least recently used idle instance go.
@@ -324,6 +351,8 @@ impl Pool {
             if let Some(closed) = &state.closed {
                 return Err((job, closed.clone()));
             }
+            state.rate.arrived();
+            state.idle_times.woken(job.submitted);
             let Some(job) = state.dispatch(job) else {
                 return Ok(());
             };
@@ -386,6 +415,22 @@ impl State {
         Some((at, *since))
     }
 
+    fn reap(&mut self, now: Instant, bounds: KeepAlive) {
+        while let Some((at, since)) = self.dispensable()
+            && now.saturating_duration_since(since) > self.keep_alive(bounds)
+        {
+            self.let_go(at);
+        }
+    }
+
+    /// How long the least recently used idle instance is kept.
+    fn keep_alive(&self, bounds: KeepAlive) -> Duration {
+        match self.idle.len() {
+            0 | 1 => self.idle_times.keep_alive(bounds),
+            _ => bounds.least,
+        }
+    }
+
     /// Its driver ends it, now that the pool holds no way to it any more.
     fn let_go(&mut self, at: usize) {
         let (id, _since) = self.idle.remove(at);
@@ -432,6 +477,9 @@ impl State {
             None => {
                 member.busy_since = None;
                 self.idle.push((id, now));
+                if self.idle.len() == self.instances.len() {
+                    self.idle_times.quiet(now);
+                }
                 Next::Idle
             }
         }

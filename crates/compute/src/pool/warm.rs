@@ -52,6 +52,11 @@ impl Warmth {
         self.reason = None;
     }
 
+    /// At least so many instances are kept.
+    pub(super) fn floor(&self) -> u32 {
+        self.floor
+    }
+
     fn retry_at(&self) -> Option<Instant> {
         let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.saturating_sub(1).min(16));
         Some(self.failed_at? + doubled.min(LONGEST_PAUSE))
@@ -76,11 +81,6 @@ impl Pool {
     pub(crate) fn set_warm_floor(self: &Arc<Self>, count: u32) {
         self.state().warmth.floor = count;
         self.warm_up();
-    }
-
-    /// At least so many instances are kept.
-    pub(crate) fn warm_floor(&self) -> u32 {
-        self.state().warmth.floor
     }
 
     /// How far its provisioned concurrency has come.

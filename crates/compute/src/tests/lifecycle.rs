@@ -9,7 +9,7 @@ use serde_json::json;
 use tradewind_model::RequestId;
 use tradewind_observe::{LogKind, TailItem};
 
-use super::node::{Node, Settings, eventually, process_exists};
+use super::node::{NO_TIME, Node, Settings, eventually, process_exists};
 use crate::{InvokeError, InvokeRequest};
 
 /// Says that it runs, then waits until it may go on.
@@ -150,7 +150,7 @@ async fn an_invocation_runs_to_its_end_when_its_caller_goes_away() {
 #[tokio::test]
 async fn idle_instances_go_after_their_keep_alive_with_their_folders() {
     let node = Node::start_with(Settings {
-        keep_alive: Duration::from_millis(1),
+        keep_alive: NO_TIME,
         ..Settings::default()
     });
     let function = node

@@ -13,7 +13,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::{
-    Engine, EngineConfig, FunctionSpec, Interpreters, InvokeError, InvokeRequest, InvokeResponse,
+    Engine, EngineConfig, FunctionSpec, Interpreters, InvokeError, InvokeRequest, InvokeResponse, KeepAlive,
     SandboxChoice,
 };
 
@@ -26,10 +26,16 @@ pub(super) struct Node {
     functions: AtomicU32,
 }
 
+/// Idle instances go when the engine looks.
+pub(super) const NO_TIME: KeepAlive = KeepAlive {
+    least: Duration::from_millis(1),
+    most: Duration::from_millis(1),
+};
+
 /// What tests may change about their node.
 pub(super) struct Settings {
     pub(super) account_concurrency: u32,
-    pub(super) keep_alive: Duration,
+    pub(super) keep_alive: KeepAlive,
     pub(super) init_limit: Duration,
     pub(super) memory_budget_bytes: Option<u64>,
 }

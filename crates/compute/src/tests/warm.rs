@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::node::{Node, Settings, eventually, process_exists};
+use super::node::{NO_TIME, Node, Settings, eventually, process_exists};
 use crate::{ProvisionedState, ProvisionedStatus};
 
 const KIND: &str = "
@@ -54,7 +54,7 @@ async fn provisioned_instances_are_there_before_anyone_asks_and_are_replaced() {
 #[tokio::test]
 async fn what_is_kept_warm_outlives_the_keep_alive_and_the_rest_does_not() {
     let node = Node::start_with(Settings {
-        keep_alive: std::time::Duration::from_millis(1),
+        keep_alive: NO_TIME,
         ..Settings::default()
     });
     let (function, other) = (node.python(KIND).await, node.python(KIND).await);
