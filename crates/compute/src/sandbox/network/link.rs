@@ -7,8 +7,8 @@
 use std::fs::File;
 use std::io;
 use std::mem;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -170,6 +170,23 @@ fn set_nonblocking(file: BorrowedFd<'_>) -> io::Result<()> {
     checked(flags)?;
     // SAFETY: as above.
     checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) })
+}
+
+/// An unconnected IPv4 socket of the calling thread's namespace, for use by the runtime.
+pub(super) fn tcp_socket() -> io::Result<TcpStream> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: takes integers.
+    let socket = unsafe { libc::socket(libc::AF_INET, kind, 0) };
+    checked(socket)?;
+    // SAFETY: the descriptor is new, and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(socket) }.into())
+}
+
+/// Lets the calling thread, and none but it, stand back for others.
+pub(super) fn stand_back() -> io::Result<()> {
+    const NICE: libc::c_int = 5;
+    // SAFETY: takes integers; on Linux 0 is the calling thread.
+    checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) })
 }
 
 /// How many files this process may have open.

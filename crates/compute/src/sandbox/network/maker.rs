@@ -5,6 +5,7 @@ use std::thread;
 
 use tokio::sync::{Mutex, mpsc};
 
+use super::link;
 use super::namespace::{self, Layout, Namespace};
 
 /// Namespaces of one layout that wait for their instance.
@@ -16,12 +17,17 @@ pub(super) struct Maker {
 }
 
 impl Maker {
-    /// Starts the thread, which ends with the maker. It makes the first namespace at once and the next
+    /// Starts the thread, which ends with the maker and is in nobody's way. It makes the first namespace at once and the next
     /// whenever fewer than `kept` are ready.
     pub(super) fn start(layout: Layout, kept: usize) -> io::Result<Self> {
         let (sender, ready) = mpsc::channel(kept);
-        // each namespace takes the thread into it; the thread has no business in any of them
-        let make_on = move || while sender.blocking_send(namespace::make(&layout)).is_ok() {};
+        let make_on = move || {
+            if let Err(error) = link::stand_back() {
+                tracing::debug!(%error, "cannot lower a thread's priority");
+            }
+            // each namespace takes the thread into it; the thread has no business in any of them
+            while sender.blocking_send(namespace::make(&layout)).is_ok() {}
+        };
         thread::Builder::new()
             .name("tradewind-netns".into())
             .spawn(make_on)?;

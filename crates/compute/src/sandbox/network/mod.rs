@@ -19,12 +19,13 @@
 //! - Where a function may connect is decided in one place, [`policy`].
 //!
 //! # Where to look
-//! `maker` (the pool), `namespace` (what is inside), `link` (system calls), `attendant` (the thread that
-//! carries traffic), `endpoint` and `relay` (the API endpoint), `egress` with `policy`, `packet`, `flows`,
+//! `maker` (the pool), `namespace` (what is inside), `link` (system calls), `door` (from the node to a
+//! function), `attendant` (the thread that carries traffic), `endpoint` and `relay` (the API endpoint), `egress` with `policy`, `packet`, `flows`,
 //! `datagrams`, `world` (the way out).
 
 mod attendant;
 mod datagrams;
+mod door;
 mod egress;
 mod endpoint;
 mod flows;
@@ -40,7 +41,7 @@ mod world;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -49,6 +50,8 @@ use tokio_util::sync::DropGuard;
 
 use crate::spec::Egress;
 use attendant::Attendant;
+pub(crate) use door::Dialer;
+use door::Door;
 use maker::Maker;
 use namespace::{Device, Layout, Namespace};
 pub(crate) use relay::Traffic;
@@ -66,6 +69,7 @@ pub(crate) struct Networks {
     api: Option<SocketAddr>,
     open: OnceCell<Maker>,
     closed: OnceCell<Maker>,
+    door: Door,
     attendant: Attendant,
     world: Arc<World>,
 }
@@ -80,6 +84,7 @@ impl Networks {
             api,
             open: OnceCell::new(),
             closed: OnceCell::new(),
+            door: Door::start()?,
             attendant: Attendant::start()?,
             world: Arc::new(World::new(api)),
         })
@@ -128,8 +133,12 @@ impl Networks {
         let service = async move {
             tokio::join!(api, egress);
         };
+        let dialer = Dialer {
+            namespace: Arc::new(handle),
+            door: self.door.clone(),
+        };
         InstanceNetwork {
-            handle,
+            dialer,
             runtime_api,
             resolv_conf: resolv_conf.unwrap_or_default(),
             traffic,
@@ -161,7 +170,7 @@ async fn carry(device: Option<Device>, world: Arc<World>, traffic: Arc<Traffic>)
 /// The network of one instance. Dropped, nothing of it is left but the function's own sockets.
 #[derive(Debug)]
 pub(crate) struct InstanceNetwork {
-    handle: OwnedFd,
+    dialer: Dialer,
     runtime_api: Option<std::net::TcpListener>,
     resolv_conf: String,
     traffic: Arc<Traffic>,
@@ -172,7 +181,7 @@ pub(crate) struct InstanceNetwork {
 impl InstanceNetwork {
     /// The namespace, to be joined by setns.
     pub(crate) fn namespace(&self) -> BorrowedFd<'_> {
-        self.handle.as_fd()
+        self.dialer.namespace.as_fd()
     }
 
     /// The listener inside the namespace for the Runtime API, [`RUNTIME_API`]. There is one.
@@ -182,6 +191,11 @@ impl InstanceNetwork {
     pub(crate) fn runtime_api(&mut self) -> io::Result<TcpListener> {
         let listener = self.runtime_api.take();
         TcpListener::from_std(listener.ok_or_else(|| io::Error::from(io::ErrorKind::AddrInUse))?)
+    }
+
+    /// The way to what the instance's processes listen on.
+    pub(crate) fn dialer(&self) -> Dialer {
+        self.dialer.clone()
     }
 
     /// What `/etc/resolv.conf` has to say inside; nothing without egress.

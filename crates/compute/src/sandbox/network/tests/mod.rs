@@ -114,3 +114,19 @@ async fn a_network_that_is_dropped_takes_its_connections_along() {
     assert!(matches!(at_node, Ok(0) | Err(_)), "{at_node:?}");
     assert!(matches!(in_function, Ok(0) | Err(_)), "{in_function:?}");
 }
+
+#[tokio::test]
+async fn the_node_reaches_what_a_function_listens_on() {
+    let networks = Networks::start(None).unwrap();
+    let one = networks.take(Egress::None).await.unwrap();
+    let other = networks.take(Egress::None).await.unwrap();
+    let port = inside(&one, || greeter("127.0.0.1:0", "inside")).await.port();
+    let mut stream = one.dialer().connect(port).await.unwrap();
+    let mut text = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut text)
+        .await
+        .unwrap();
+    assert_eq!(text, "inside");
+    let refused = other.dialer().connect(port).await.unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+}
