@@ -109,7 +109,9 @@ impl Links {
         let links = Self(UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?);
         let index = links.index(name)?;
         let mut request = libc::in6_ifreq {
-            ifr6_addr: in6(address),
+            ifr6_addr: libc::in6_addr {
+                s6_addr: address.octets(),
+            },
             ifr6_prefixlen: 128,
             ifr6_ifindex: index,
         };
@@ -282,9 +284,3 @@ fn socket_address(address: Ipv4Addr) -> libc::sockaddr {
 
 #[expect(clippy::cast_possible_truncation, reason = "the family is 2")]
 const FAMILY_INET: libc::sa_family_t = libc::AF_INET as libc::sa_family_t;
-
-fn in6(address: Ipv6Addr) -> libc::in6_addr {
-    libc::in6_addr {
-        s6_addr: address.octets(),
-    }
-}

@@ -8,6 +8,16 @@ use tokio::sync::{Mutex, mpsc};
 use super::link;
 use super::namespace::{self, Layout, Namespace};
 
+/// Makes a namespace and forgets it: whether it can be made is all that is to be known.
+///
+/// # Blocking
+/// For a millisecond.
+pub(super) fn try_out(layout: Layout) -> io::Result<()> {
+    let made = thread::Builder::new().spawn(move || namespace::make(&layout).map(drop))?;
+    let panicked = |_panic| io::Error::other("the thread that makes a network namespace panicked");
+    made.join().map_err(panicked)?
+}
+
 /// Namespaces of one layout that wait for their instance.
 #[derive(Debug)]
 pub(super) struct Maker {

@@ -40,7 +40,7 @@ mod tests;
 mod world;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
@@ -57,8 +57,9 @@ use namespace::{Device, Layout, Namespace};
 pub(crate) use relay::Traffic;
 use world::World;
 
-/// Where Lambda's Runtime API stands for a function.
-pub(crate) const RUNTIME_API: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
+/// Where Lambda's Runtime API stands for a function, on its loopback interface; one further if the node's
+/// API endpoint has that port.
+const RUNTIME_API: u16 = 9001;
 /// Namespaces that are kept ready, of each kind that was asked for.
 const READY: usize = 4;
 
@@ -69,6 +70,8 @@ pub(crate) struct Networks {
     api: Option<SocketAddr>,
     open: OnceCell<Maker>,
     closed: OnceCell<Maker>,
+    /// Why there is no way out for any instance.
+    no_way_out: Option<String>,
     door: Door,
     attendant: Attendant,
     world: Arc<World>,
@@ -77,45 +80,50 @@ pub(crate) struct Networks {
 impl Networks {
     /// Namespaces will have the node's API endpoint `api` at its own port.
     ///
+    /// # Blocking
+    /// For some milliseconds: one of each kind is made, to see that it can.
+    ///
     /// # Errors
-    /// When no thread can be started.
+    /// When no thread can be started or no namespace be made.
     pub(crate) fn start(api: Option<SocketAddr>) -> io::Result<Self> {
+        maker::try_out(layout(None, Egress::None))?;
+        let way_out = maker::try_out(layout(None, Egress::Internet));
+        let no_way_out = way_out.err().map(|error| error.to_string());
+        if let Some(error) = &no_way_out {
+            tracing::warn!(%error, "functions cannot reach the world: no network device can be made for them");
+        }
         Ok(Self {
             api,
             open: OnceCell::new(),
             closed: OnceCell::new(),
+            no_way_out,
             door: Door::start()?,
             attendant: Attendant::start()?,
             world: Arc::new(World::new(api)),
         })
     }
 
+    /// Why functions with egress have none here: usually a machine without `/dev/net/tun`.
+    pub(crate) fn no_way_out(&self) -> Option<&str> {
+        self.no_way_out.as_deref()
+    }
+
     /// A network for an instance, which nothing has used before. The first one of a kind has to be made.
+    /// Where there is [no way out](Self::no_way_out), none has one.
     ///
     /// # Errors
-    /// When the kernel makes none: no permission, no TUN device, no descriptor left.
+    /// When the kernel makes none: no descriptor left.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn take(&self, egress: Egress) -> io::Result<InstanceNetwork> {
-        let maker = match egress {
-            Egress::Internet => &self.open,
-            Egress::None => &self.closed,
+        let (maker, egress) = match egress {
+            Egress::Internet if self.no_way_out.is_none() => (&self.open, egress),
+            Egress::Internet | Egress::None => (&self.closed, Egress::None),
         };
-        let start = async || Maker::start(self.layout(egress), READY);
+        let start = async || Maker::start(layout(self.api, egress), READY);
         let namespace = maker.get_or_try_init(start).await?.take().await?;
         Ok(self.serve(namespace))
-    }
-
-    fn layout(&self, egress: Egress) -> Layout {
-        let ports = [Some(RUNTIME_API), self.api];
-        Layout {
-            ports: ports.iter().flatten().map(SocketAddr::port).collect(),
-            device: match egress {
-                Egress::Internet => Some(world::ipv6()),
-                Egress::None => None,
-            },
-        }
     }
 
     fn serve(&self, namespace: Namespace) -> InstanceNetwork {
@@ -152,6 +160,23 @@ impl Networks {
     }
 }
 
+fn layout(api: Option<SocketAddr>, egress: Egress) -> Layout {
+    Layout {
+        ports: ports(api),
+        device: match egress {
+            Egress::Internet => Some(world::ipv6()),
+            Egress::None => None,
+        },
+    }
+}
+
+/// The Runtime API's, then the API endpoint's.
+fn ports(api: Option<SocketAddr>) -> Vec<u16> {
+    let api = api.map(|address| address.port());
+    let runtime_api = RUNTIME_API + u16::from(api == Some(RUNTIME_API));
+    std::iter::once(runtime_api).chain(api).collect()
+}
+
 async fn serve_api(endpoint: Option<(std::net::TcpListener, SocketAddr)>) {
     let Some((listener, node)) = endpoint else { return };
     match TcpListener::from_std(listener) {
@@ -184,7 +209,7 @@ impl InstanceNetwork {
         self.dialer.namespace.as_fd()
     }
 
-    /// The listener inside the namespace for the Runtime API, [`RUNTIME_API`]. There is one.
+    /// The listener inside the namespace for the Runtime API. There is one.
     ///
     /// # Errors
     /// When it was taken before.

@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use super::link::{self, LOOPBACK, Links};
 
@@ -83,11 +84,11 @@ fn make_device(links: &Links, ipv6: Ipv6) -> io::Result<Device> {
     links.set_address(DEVICE, FUNCTION_V4)?;
     links.up(DEVICE)?;
     links.set_default_route(DEVICE)?;
-    // bound to no address, because a new one of IPv6 cannot be bound at once
     let any: IpAddr = match ipv6 {
         Ipv6::Absent => Ipv4Addr::UNSPECIFIED.into(),
         Ipv6::Routed => {
             links.set_ipv6(DEVICE, FUNCTION_V6)?;
+            await_address(FUNCTION_V6)?;
             Ipv6Addr::UNSPECIFIED.into()
         }
     };
@@ -114,6 +115,23 @@ fn quieten(ipv6: Ipv6) -> io::Result<()> {
         // no link-local address, no solicitations of routers
         Ipv6::Routed => set("addr_gen_mode", "1").and_then(|()| set("router_solicitations", "0")),
     }
+}
+
+/// Waits until an IPv6 address can be used. The kernel takes its time: until then, connections are made
+/// from the loopback interface's, and answers to them are lost.
+fn await_address(address: Ipv6Addr) -> io::Result<()> {
+    const PATIENCE: Duration = Duration::from_millis(2);
+    const TRIES: usize = 1000;
+    let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    let itself = SocketAddr::from((address, socket.local_addr()?.port()));
+    for _ in 0..TRIES {
+        socket.send_to(&[0], itself)?;
+        if socket.recv(&mut [0]).is_ok() {
+            return Ok(());
+        }
+    }
+    Err(io::ErrorKind::TimedOut.into())
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

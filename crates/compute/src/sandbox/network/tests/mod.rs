@@ -68,11 +68,10 @@ async fn the_runtime_api_is_served_by_the_node_inside() {
     let mut network = networks.take(Egress::None).await.unwrap();
     let listener = network.runtime_api().unwrap();
     assert!(network.runtime_api().is_err());
-    let said = inside(&network, || {
-        TcpStream::connect(RUNTIME_API)
-            .unwrap()
-            .write_all(b"next")
-            .unwrap();
+    let address = listener.local_addr().unwrap();
+    assert_eq!(address.to_string(), "127.0.0.1:9001");
+    let said = inside(&network, move || {
+        TcpStream::connect(address).unwrap().write_all(b"next").unwrap();
     });
     let heard = async {
         let (mut stream, _peer) = listener.accept().await.unwrap();
@@ -129,4 +128,22 @@ async fn the_node_reaches_what_a_function_listens_on() {
     assert_eq!(text, "inside");
     let refused = other.dialer().connect(port).await.unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn the_runtime_api_gives_way_to_the_api_endpoint() {
+    assert_eq!(ports(None), [9001]);
+    assert_eq!(ports(Some("127.0.0.1:4566".parse().unwrap())), [9001, 4566]);
+    assert_eq!(ports(Some("127.0.0.1:9001".parse().unwrap())), [9002, 9001]);
+}
+
+#[tokio::test]
+async fn without_a_device_functions_run_but_have_no_way_out() {
+    let mut networks = Networks::start(None).unwrap();
+    networks.no_way_out = Some("no device".to_owned());
+    let network = networks.take(Egress::Internet).await.unwrap();
+    let outside = inside(&network, || greeting(([203, 0, 113, 5], 80).into())).await;
+    let kind = outside.unwrap_err().kind();
+    assert_eq!(kind, io::ErrorKind::NetworkUnreachable);
+    assert_eq!(network.resolv_conf(), "");
 }
