@@ -10,7 +10,7 @@ use std::path::Path;
 use tradewind_model::{AccountId, Language, Region};
 
 use crate::sandbox::Folders;
-use crate::spec::FunctionSpec;
+use crate::spec::{FunctionSpec, LogFormat};
 
 /// Where the things are that variables name.
 #[derive(Debug)]
@@ -75,6 +75,7 @@ fn reserved(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(&'static str, OsSt
         ),
         ("AWS_LAMBDA_LOG_GROUP_NAME", spec.log_group.as_ref().into()),
         ("AWS_LAMBDA_LOG_STREAM_NAME", places.log_stream.into()),
+        ("AWS_LAMBDA_LOG_FORMAT", spec.logging.format.as_str().into()),
         // an access key of twelve digits selects the account; the rest is only there to be signed with
         ("AWS_ACCESS_KEY_ID", places.account.as_str().into()),
         ("AWS_SECRET_ACCESS_KEY", "tradewind".into()),
@@ -82,6 +83,10 @@ fn reserved(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(&'static str, OsSt
         ("LAMBDA_TASK_ROOT", places.folders.task_root.clone().into()),
         ("LAMBDA_RUNTIME_DIR", places.folders.runtime.clone().into()),
     ];
+    if spec.logging.format == LogFormat::Json {
+        let level = spec.logging.application_level.as_str();
+        all.push(("AWS_LAMBDA_LOG_LEVEL", level.into()));
+    }
     // Lambda does not set it for runtimes that are the user's own
     if spec.runtime.language() != Language::Provided {
         all.push(("AWS_EXECUTION_ENV", format!("AWS_Lambda_{}", spec.runtime).into()));
@@ -174,6 +179,7 @@ mod tests {
             ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
             ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/shop"),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/20/[7]ab"),
+            ("AWS_LAMBDA_LOG_FORMAT", "Text"),
             ("AWS_ACCESS_KEY_ID", "123456789012"),
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
             ("LAMBDA_TASK_ROOT", "/p/code"),

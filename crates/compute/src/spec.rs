@@ -97,6 +97,32 @@ pub enum LogLevel {
     Fatal,
 }
 
+impl LogFormat {
+    /// Lambda's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "Text",
+            Self::Json => "JSON",
+        }
+    }
+}
+
+impl LogLevel {
+    /// Lambda's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "TRACE",
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+            Self::Fatal => "FATAL",
+        }
+    }
+}
+
 /// Whose conventions a function was written for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Dialect {

@@ -147,7 +147,7 @@ async fn open_channel(plan: &mut SpawnPlan, own_runtime: bool) -> io::Result<Cha
 }
 
 /// `AWS_LAMBDA_INITIALIZATION_TYPE`.
-fn initialization_type(purpose: Purpose) -> &'static str {
+pub(super) fn initialization_type(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Provisioned => "provisioned-concurrency",
         Purpose::Asked | Purpose::Proof | Purpose::Floor => "on-demand",

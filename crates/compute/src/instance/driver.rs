@@ -21,14 +21,14 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tradewind_observe::LogKind;
 use tradewind_observe::usage::{UsageRecord, UsageStatus};
 
 use super::alarm::Alarm;
 use super::boot::{Booted, Workspace};
 use super::journal::Journal;
 use super::output::Output;
-use super::report::{Report, Traffic, end_line, start_line};
+use super::platform::PlatformEvent;
+use super::report::{Report, Traffic};
 use super::trace::trace_id;
 use crate::channel::{Channel, ChannelEvent, Delivery};
 use crate::error::InvokeError;
@@ -390,7 +390,7 @@ impl Instance {
         self.rest_of_output().await;
         if let Some(line) = failure.log_line(&job.id, &self.journal.now()) {
             self.journal.end_line();
-            self.journal.say(LogKind::Platform, line);
+            self.journal.complain(line);
         }
         let status = failure.report_status();
         let answer = Err(failure);
@@ -447,8 +447,7 @@ impl Instance {
         self.journal.end_line();
         if let Wake::Exited(status) = wake {
             let sentence = ExitReason::from(*status).sentence();
-            self.journal
-                .say(LogKind::Platform, format!("{sentence} (between invocations)"));
+            self.journal.complain(format!("{sentence} (between invocations)"));
         }
     }
 
@@ -499,15 +498,18 @@ impl Instance {
 /// START.
 pub(super) fn begin(journal: &mut Journal, pool: &Pool, job: &Job) {
     journal.begin(&job.id, job.request.log_tail);
-    journal.say(LogKind::Start, start_line(&job.id, &pool.version));
+    journal.platform(&PlatformEvent::Start {
+        request_id: &job.id,
+        version: &pool.version,
+    });
 }
 
 /// END, REPORT and the usage record.
 pub(super) fn conclude(journal: &mut Journal, pool: &Pool, report: &Report<'_>) {
     journal.end_line();
     pool.host.usage.record(usage_record(journal, pool, report));
-    journal.say(LogKind::End, end_line(report.request_id));
-    journal.say(LogKind::Report, report.line());
+    journal.platform(&PlatformEvent::RuntimeDone(report));
+    journal.platform(&PlatformEvent::Report(report));
 }
 
 fn usage_record(journal: &Journal, pool: &Pool, report: &Report<'_>) -> UsageRecord {

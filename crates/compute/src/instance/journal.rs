@@ -17,6 +17,8 @@ use tradewind_model::{Clock, Timestamp};
 use tradewind_observe::{LogEvent, LogKind, LogStore};
 
 use super::lines::Lines;
+use super::platform::{PlatformEvent, level_of};
+use crate::spec::{LogFormat, LoggingConfig};
 
 /// How long a line may wait for others.
 const LINGER: Duration = Duration::from_millis(100);
@@ -37,6 +39,7 @@ pub(crate) struct Journal {
     clock: Clock,
     group: Arc<str>,
     stream: Arc<str>,
+    logging: LoggingConfig,
     /// The invocation that runs.
     request: Option<Arc<str>>,
     /// When that was said to start.
@@ -54,12 +57,19 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn new(logs: LogStore, clock: Clock, group: Arc<str>, stream: Arc<str>) -> Self {
+    pub(crate) fn new(
+        logs: LogStore,
+        clock: Clock,
+        logging: LoggingConfig,
+        group: Arc<str>,
+        stream: Arc<str>,
+    ) -> Self {
         Self {
             logs,
             clock,
             group,
             stream,
+            logging,
             request: None,
             started: Timestamp::from_millis(0),
             lines: Lines::default(),
@@ -100,7 +110,7 @@ impl Journal {
     /// What the function printed.
     pub(crate) fn output(&mut self, bytes: &[u8]) {
         let mut lines = std::mem::take(&mut self.lines);
-        lines.feed(bytes, |line| self.say(LogKind::Line, line.into_owned()));
+        lines.feed(bytes, |line| self.line(line.into_owned()));
         self.lines = lines;
         if self.pending_bytes >= MAX_PENDING_BYTES {
             self.flush();
@@ -110,8 +120,51 @@ impl Journal {
     /// What it printed last was a line, with or without a newline.
     pub(crate) fn end_line(&mut self) {
         let mut lines = std::mem::take(&mut self.lines);
-        lines.flush(|line| self.say(LogKind::Line, line.into_owned()));
+        lines.flush(|line| self.line(line.into_owned()));
         self.lines = lines;
+    }
+
+    /// A line of the function, if its level is logged.
+    fn line(&mut self, line: String) {
+        let least = self.logging.application_level;
+        let dropped =
+            self.logging.format == LogFormat::Json && level_of(&line).is_some_and(|level| level < least);
+        if !dropped {
+            self.say(LogKind::Line, line);
+        }
+    }
+
+    /// An event of the platform, in the log's form, if its level is logged.
+    pub(crate) fn platform(&mut self, event: &PlatformEvent<'_>) {
+        if matches!(event, PlatformEvent::Start { .. }) {
+            self.started = self.clock.now();
+        }
+        match self.logging.format {
+            LogFormat::Text => {
+                let (kind, line) = event.text();
+                self.say(kind, line);
+            }
+            LogFormat::Json if event.level() >= self.logging.system_level => {
+                let (kind, line) = event.json(&self.now());
+                self.say(kind, line);
+            }
+            LogFormat::Json => {}
+        }
+    }
+
+    /// A complaint of the platform about the function.
+    pub(crate) fn complain(&mut self, complaint: String) {
+        let complaint = match self.logging.format {
+            LogFormat::Text => complaint,
+            LogFormat::Json => serde_json::json!({
+                "timestamp": self.now(),
+                "level": "ERROR",
+                "requestId": self.request.as_deref(),
+                "message": complaint,
+            })
+            .to_string(),
+        };
+        self.say(LogKind::Platform, complaint);
     }
 
     /// A line of its own.
@@ -126,14 +179,10 @@ impl Journal {
         }
         self.pending_bytes += message.len() + EVENT_BYTES;
         self.pending_since.get_or_insert_with(Instant::now);
-        let timestamp = self.clock.now();
-        if kind == LogKind::Start {
-            self.started = timestamp;
-        }
         self.pending.push(LogEvent {
             group: Arc::clone(&self.group),
             stream: Arc::clone(&self.stream),
-            timestamp,
+            timestamp: self.clock.now(),
             request_id: self.request.clone(),
             kind,
             message: message.into_boxed_str(),
@@ -243,7 +292,8 @@ mod tests {
     }
 
     fn journal(logs: &LogStore) -> Journal {
-        Journal::new(logs.clone(), Clock::system(), "/g".into(), "s".into())
+        let logging = LoggingConfig::default();
+        Journal::new(logs.clone(), Clock::system(), logging, "/g".into(), "s".into())
     }
 
     async fn messages(logs: &LogStore) -> Vec<String> {

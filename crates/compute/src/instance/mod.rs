@@ -9,6 +9,7 @@ mod driver;
 mod journal;
 mod lines;
 mod output;
+mod platform;
 mod report;
 mod trace;
 
@@ -17,13 +18,13 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tradewind_observe::LogKind;
 
 use crate::error::InitFailure;
 use crate::failure::Failure;
 use crate::pool::{Job, MemoryMeter, Pool, Purpose, Starting};
 use driver::Instance;
 use journal::Journal;
+use platform::{PlatformEvent, RuntimeVersion};
 use report::{Report, init_timeout_line};
 
 pub(crate) use crate::pool::YOUNG;
@@ -45,7 +46,8 @@ async fn life(mut starting: Starting, proof: Option<Proof>) {
     };
     let Some(claim) = admitted else { return };
     let id = pool.host.instance_number();
-    let journal = new_journal(&pool);
+    let mut journal = new_journal(&pool);
+    say_init_start(&mut journal, &pool, starting.purpose());
     let booted = match boot::boot(&pool, journal.stream(), starting.purpose()).await {
         Ok(booted) => booted,
         Err(failure) => return start_failed(starting, journal, failure, proof).await,
@@ -62,7 +64,7 @@ async fn life(mut starting: Starting, proof: Option<Proof>) {
         }
         Err(Failure::TimedOut(limit)) => {
             let mut journal = instance.end().await;
-            journal.say(LogKind::Platform, init_timeout_line(limit));
+            journal.complain(init_timeout_line(limit));
             match starting.purpose() {
                 Purpose::Asked | Purpose::Floor => second_try(starting, journal).await,
                 Purpose::Proof | Purpose::Provisioned => {
@@ -134,7 +136,7 @@ fn fail_waiting(pool: &Pool, journal: &mut Journal, failure: &Failure) {
     let failed = pool.start_failed(failure);
     if let Failure::Node(error) = failure {
         // it never came to the function: its log has no invocation of it
-        journal.say(LogKind::Platform, error.to_string());
+        journal.complain(error.to_string());
         failed.into_iter().for_each(|job| job.answer(Err(error.clone())));
         return;
     }
@@ -147,7 +149,7 @@ fn fail_waiting(pool: &Pool, journal: &mut Journal, failure: &Failure) {
 /// The lines and the answer of an invocation that found no instance to run in.
 fn fail_job(pool: &Pool, journal: &mut Journal, job: Job, failure: &Failure, duration: Duration) {
     if let Some(line) = failure.log_line(&job.id, &journal.now()) {
-        journal.say(LogKind::Platform, line);
+        journal.complain(line);
     }
     let report = Report {
         request_id: &job.id,
@@ -186,7 +188,15 @@ fn new_journal(pool: &Pool) -> Journal {
     Journal::new(
         host.logs.clone(),
         host.clock.clone(),
+        pool.spec.logging,
         Arc::clone(&pool.spec.log_group),
         stream.into(),
     )
+}
+
+fn say_init_start(journal: &mut Journal, pool: &Pool, purpose: Purpose) {
+    journal.platform(&PlatformEvent::InitStart {
+        initialization_type: boot::initialization_type(purpose),
+        runtime: &RuntimeVersion::of(&pool.spec.runtime, &pool.host.region),
+    });
 }

@@ -5,7 +5,7 @@ use tradewind_model::{Qualifier, RequestId};
 use tradewind_observe::LogKind;
 
 use super::node::Node;
-use crate::{InvokeError, InvokeRequest};
+use crate::{InvokeError, InvokeRequest, LogFormat, LogLevel};
 
 const ECHO_JS: &str =
     "let calls = 0; exports.handler = async (event) => ({ event, calls: ++calls, pid: process.pid });";
@@ -53,7 +53,12 @@ async fn the_log_has_lambdas_lines_in_order() {
     assert_eq!(response.executed_version, Qualifier::Latest);
     node.invoke(&function, "{}").await;
     let messages = node.messages(&function, 2).await;
-    let of_first = &messages[..6];
+    assert!(
+        messages[0].starts_with("INIT_START Runtime Version: python:3.11.v")
+            && messages[0].contains("\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:"),
+        "{messages:?}"
+    );
+    let of_first = &messages[1..7];
     assert_eq!(of_first[0], "loading");
     assert_eq!(of_first[1], "START RequestId: r-1 Version: $LATEST");
     assert_eq!(of_first[2..5], ["working", "no newline", "END RequestId: r-1"]);
@@ -86,7 +91,9 @@ async fn events_of_the_log_carry_their_invocation_and_instance() {
         .await
         .unwrap();
     node.messages(&function, 1).await;
-    let log = node.log(&function).await;
+    let mut log = node.log(&function).await;
+    let init = log.remove(0);
+    assert_eq!((init.kind, init.request_id), (LogKind::Start, None));
     let kinds: Vec<_> = log.iter().map(|event| event.kind).collect();
     assert_eq!(
         kinds,
@@ -177,6 +184,7 @@ async fn the_environment_is_lambdas_and_the_users_and_nothing_else() {
         "AWS_LAMBDA_FUNCTION_NAME",
         "AWS_LAMBDA_FUNCTION_VERSION",
         "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_FORMAT",
         "AWS_LAMBDA_LOG_GROUP_NAME",
         "AWS_LAMBDA_LOG_STREAM_NAME",
         "AWS_REGION",
@@ -275,5 +283,55 @@ async fn every_invocation_is_counted_with_the_figures_of_its_report() {
         totals.init_us > 0 && totals.cpu_us > 0 && totals.peak_memory_bytes > 0,
         "{totals:?}"
     );
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_json_log_has_json_events_and_only_the_levels_that_are_wanted() {
+    let node = Node::start();
+    let code = "
+        def handler(event, context):
+            sys.stdout.write('{\"level\":\"INFO\",\"message\":\"quiet\"}\\n{\"level\":\"ERROR\",\"message\":\"loud\"}\\nplain\\n')
+            if event: os._exit(3)
+            return [os.environ['AWS_LAMBDA_LOG_FORMAT'], os.environ['AWS_LAMBDA_LOG_LEVEL']]
+        ";
+    let mut spec = node.python_spec(code).await;
+    spec.logging.format = LogFormat::Json;
+    spec.logging.application_level = LogLevel::Warn;
+    let function = node.deploy(spec);
+    assert_eq!(node.invoke(&function, "0").await, json!(["JSON", "WARN"]));
+    let (error_type, _message) = node.invoke_error(&function, "1").await;
+    assert_eq!(error_type, "Runtime.ExitError");
+    let messages = node.messages(&function, 2).await;
+    let types: Vec<String> = messages
+        .iter()
+        .map(|line| {
+            let Ok(event) = serde_json::from_str::<serde_json::Value>(line) else {
+                return line.clone();
+            };
+            let name = event["type"].as_str().or(event["message"].as_str());
+            name.unwrap_or_default()
+                .split('\n')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(
+        types[..5],
+        [
+            "platform.initStart",
+            "platform.start",
+            "loud",
+            "plain",
+            "platform.report"
+        ]
+    );
+    assert_eq!(types[5..8], ["platform.start", "loud", "plain"]);
+    assert!(
+        types[8].ends_with("Error: Runtime exited with error: exit status 3"),
+        "{types:?}"
+    );
+    assert_eq!(types[9..], ["platform.runtimeDone", "platform.report"]);
     node.stop().await;
 }
