@@ -8,13 +8,14 @@
 //! All waiting is in one place, [`Instance::poll_wake`], which polls everything there is and keeps
 //! nothing in futures: no wait can lose an event when another thing comes first.
 
+mod freeze;
 mod streaming;
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -61,6 +62,8 @@ pub(super) struct Instance {
     begun: Instant,
     /// How long it took to initialise; told by the first invocation's report.
     init: Option<Duration>,
+    /// Whether it gets no processor.
+    frozen: bool,
 }
 
 /// What ends a wait.
@@ -105,6 +108,7 @@ impl Instance {
             begun: booted.begun,
             killed,
             init: None,
+            frozen: false,
         }
     }
 
@@ -426,20 +430,27 @@ impl Instance {
 
     /// Waits for a job. None when the pool has let the instance go, or it is gone.
     async fn idle(&mut self, jobs: &mut mpsc::Receiver<Box<Job>>) -> Option<Box<Job>> {
-        self.deadline = None;
-        poll_fn(|cx| {
-            if let Poll::Ready(job) = jobs.poll_recv(cx) {
-                return Poll::Ready(job);
-            }
-            match self.poll_wake(cx) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(wake) => {
-                    self.note_idle_end(&wake);
-                    Poll::Ready(None)
+        self.deadline = Some(Instant::now() + self.freezes_after());
+        let job = poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(job) = jobs.poll_recv(cx) {
+                    return Poll::Ready(job);
+                }
+                match ready!(self.poll_wake(cx)) {
+                    Wake::Deadline => {
+                        self.deadline = None;
+                        self.freeze();
+                    }
+                    wake => {
+                        self.note_idle_end(&wake);
+                        return Poll::Ready(None);
+                    }
                 }
             }
         })
-        .await
+        .await;
+        self.thaw();
+        job
     }
 
     /// An idle instance that ends, or says what nobody asked, is not fit for the next event.

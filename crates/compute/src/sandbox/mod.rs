@@ -177,7 +177,6 @@ impl Process {
     ///
     /// # Errors
     /// When the kernel refuses.
-    #[allow(dead_code, reason = "for the pool, which is about to freeze idle instances")]
     pub(crate) fn freeze(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(process) => process.freeze(),
@@ -188,7 +187,6 @@ impl Process {
     ///
     /// # Errors
     /// When the kernel refuses.
-    #[allow(dead_code, reason = "for the pool, which is about to freeze idle instances")]
     pub(crate) fn thaw(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(process) => process.thaw(),

@@ -2,6 +2,7 @@
 
 mod custom_runtimes;
 mod faults;
+mod idle;
 mod lifecycle;
 mod node;
 mod scaling;
