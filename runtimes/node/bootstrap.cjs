@@ -47,11 +47,11 @@ function hideEntry() {
   delete module.constructor._cache[__filename];
 }
 
-function inheritChannel() {
-  const { _TRADEWIND_FD: inputFd, _TRADEWIND_OUT_FD: outputFd } = process.env;
-  delete process.env._TRADEWIND_FD;
-  delete process.env._TRADEWIND_OUT_FD;
-  return new Channel(Number(inputFd), Number(outputFd));
+/** A variable from the host that is not for user code. */
+function takeVariable(name) {
+  const value = process.env[name];
+  if (value !== undefined) delete process.env[name];
+  return value;
 }
 
 /** What user code may ask for by the name of `awslambda`. */
@@ -67,8 +67,9 @@ function watchProcess() {
 }
 
 async function main() {
-  channel = inheritChannel();
+  channel = new Channel(Number(takeVariable('_TRADEWIND_FD')), Number(takeVariable('_TRADEWIND_OUT_FD')));
   hideEntry();
+  if (takeVariable('_TRADEWIND_STEM')) await require('./stem.cjs').waitForFunction(channel);
   log.setUp();
   watchProcess();
   offerStreaming();

@@ -11,6 +11,7 @@ const { writeFully } = require('./log.cjs');
 
 const FRAME = {
   INVOKE: 1,
+  SPECIALISE: 2,
   READY: 16,
   INIT_ERROR: 17,
   RESPONSE: 18,
@@ -18,6 +19,7 @@ const FRAME = {
   STREAM_BEGIN: 20,
   STREAM_CHUNK: 21,
   STREAM_END: 22,
+  STEM_READY: 23,
 };
 const FRAME_HEADER = 5;
 const BUFFER_BYTES = 64 * 1024;
@@ -35,15 +37,33 @@ class Channel {
 
   /** Blocks until the host has work. Ends the process when the host closes its side. */
   receive() {
-    this.fillTo(4);
-    const length = 4 + this.input.readUInt32LE(this.start);
-    this.fillTo(length);
-    const limit = this.start + length;
-    this.at = this.start + FRAME_HEADER;
-    if (this.input[this.at - 1] !== FRAME.INVOKE) throw new Error(`the host sent a frame of kind ${this.input[this.at - 1]}`);
+    const limit = this.receiveFrame(FRAME.INVOKE);
     const invoke = this.takeInvoke(limit);
     this.release(limit);
     return invoke;
+  }
+
+  /** Blocks until the host says what a stem becomes: the environment, as a Map. */
+  receiveEnvironment() {
+    const limit = this.receiveFrame(FRAME.SPECIALISE);
+    const environment = new Map();
+    this.at += 4; // how many there are: the frame's end says it, too
+    while (this.at < limit) {
+      const name = this.takeString();
+      environment.set(name, this.takeString());
+    }
+    this.release(limit);
+    return environment;
+  }
+
+  /** Waits for a whole frame of this kind: where it ends; its body begins at `at`. */
+  receiveFrame(kind) {
+    this.fillTo(4);
+    const length = 4 + this.input.readUInt32LE(this.start);
+    this.fillTo(length);
+    this.at = this.start + FRAME_HEADER;
+    if (this.input[this.at - 1] !== kind) throw new Error(`the host sent a frame of kind ${this.input[this.at - 1]}`);
+    return this.start + length;
   }
 
   takeInvoke(limit) {

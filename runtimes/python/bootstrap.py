@@ -20,7 +20,8 @@ import sys
 import time
 from struct import Struct
 
-INVOKE, READY, INIT_ERROR, RESPONSE, ERROR = 1, 16, 17, 18, 19
+INVOKE, SPECIALISE = 1, 2
+READY, INIT_ERROR, RESPONSE, ERROR, STEM_READY = 16, 17, 18, 19, 23
 # What Lambda lets a synchronous invocation return: 6 MiB and 100 bytes.
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
 TOO_LARGE = (
@@ -32,14 +33,9 @@ DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # Leading spaces of a stack trace survive in log viewers as no-break spaces.
 NO_BREAK_SPACE = "\u00a0"
 
-LOGS_JSON = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
-ENVIRONMENT = {
-    "log_group_name": os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME"),
-    "log_stream_name": os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME"),
-    "function_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
-    "memory_limit_in_mb": os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
-    "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"),
-}
+# Read when the function is known: see ``read_environment``.
+logs_json = False
+environment = {}
 
 # The invocation that runs, for records of ``logging``.
 current_request_id = ""
@@ -73,6 +69,25 @@ class Channel:
 
     def receive(self):
         """Blocks until the host has work; ends the process when the host closes its side."""
+        return Invoke(*self._receive_frame())
+
+    def receive_environment(self):
+        """Blocks until the host says what a stem becomes."""
+        data, end = self._receive_frame()
+        if data[LENGTH.size] != SPECIALISE:
+            raise RuntimeError("the host sent a frame of kind %d to a stem" % data[LENGTH.size])
+        at = FRAME_HEADER.size + LENGTH.size
+        variables = {}
+        while at < end:
+            name, at = take_string(data, at)
+            variables[name], at = take_string(data, at)
+        return variables
+
+    def send_stem_ready(self):
+        self.send(STEM_READY, b"")
+
+    def _receive_frame(self):
+        """Bytes that begin with a whole frame, and where it ends."""
         data = self.pending or self._read(READ_BYTES)
         while len(data) < LENGTH.size:
             data += self._read(READ_BYTES)
@@ -80,7 +95,7 @@ class Channel:
         if len(data) < end:
             data = self._read_rest(data, end)
         self.pending = data[end:]
-        return Invoke(data, end)
+        return data, end
 
     def _read_rest(self, data, end):
         chunks, missing = [data], end - len(data)
@@ -200,7 +215,7 @@ def is_runtime_file(filename):
 
 
 def log_error(error):
-    if LOGS_JSON:
+    if logs_json:
         record = {"timestamp": time.strftime(DATE_FORMAT, time.gmtime()), "log_level": "ERROR"}
         record.update(error)
         write_record(json.dumps(record))
@@ -263,7 +278,7 @@ def configure_logging(logging):
 
     logging.Formatter.converter = time.gmtime
     handler = Handler()
-    handler.setFormatter(json_formatter(logging) if LOGS_JSON else text_formatter(logging))
+    handler.setFormatter(json_formatter(logging) if logs_json else text_formatter(logging))
     handler.addFilter(RequestId())
     root = logging.getLogger()
     root.addHandler(handler)
@@ -360,7 +375,7 @@ class ClientContext(Record):
 class LambdaContext:
     def __init__(self, invoke):
         self.aws_request_id = invoke.request_id
-        self.__dict__.update(ENVIRONMENT)
+        self.__dict__.update(environment)
         self.invoked_function_arn = invoke.arn
         self.tenant_id = None
         self.client_context = None
@@ -551,8 +566,31 @@ def use_task_root():
     sys.path.insert(0, os.environ.get("LAMBDA_TASK_ROOT", os.getcwd()))
 
 
+def read_environment():
+    global logs_json, environment
+    logs_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+    environment = {
+        "log_group_name": os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME"),
+        "log_stream_name": os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME"),
+        "function_name": os.environ.get("AWS_LAMBDA_FUNCTION_NAME"),
+        "memory_limit_in_mb": os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
+        "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION"),
+    }
+
+
+def become_a_function(channel):
+    """What a stem does first; see ``_tradewind_stem.py``."""
+    import _tradewind_stem
+
+    del sys.modules["_tradewind_stem"]
+    _tradewind_stem.wait_for_function(channel)
+
+
 def main():
     channel = Channel(int(os.environ.pop("_TRADEWIND_FD")), int(os.environ.pop("_TRADEWIND_OUT_FD")))
+    if os.environ.pop("_TRADEWIND_STEM", None):
+        become_a_function(channel)
+    read_environment()
     use_task_root()
     prepare_output()
     prepare_logging()

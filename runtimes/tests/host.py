@@ -18,7 +18,8 @@ import unittest
 from pathlib import Path
 
 INVOKE, READY, INIT_ERROR, RESPONSE, ERROR = 1, 16, 17, 18, 19
-STREAM_BEGIN, STREAM_CHUNK, STREAM_END = 20, 21, 22
+STREAM_BEGIN, STREAM_CHUNK, STREAM_END, STEM_READY = 20, 21, 22, 23
+SPECIALISE = 2
 RUNTIMES = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 60
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
@@ -34,14 +35,22 @@ ENVIRONMENT = {
     "PATH": os.environ.get("PATH", os.defpath),
     "LANG": "C.UTF-8",
     "TZ": "UTC",
-    "_TRADEWIND_FD": "3",
-    "_TRADEWIND_OUT_FD": "4",
     "LAMBDA_RUNTIME_DIR": "/var/runtime",
     "AWS_LAMBDA_FUNCTION_NAME": "shop-api",
     "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
     "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/shop-api",
     "AWS_LAMBDA_LOG_STREAM_NAME": "2030/01/01/[$LATEST]0123456789abcdef",
+}
+
+
+# A stem knows no function, and is not started in its folder.
+STEM_ENVIRONMENT = {
+    "_TRADEWIND_STEM": "1",
+    "PATH": ENVIRONMENT["PATH"],
+    "LANG": ENVIRONMENT["LANG"],
+    "TZ": "Asia/Tokyo",
+    "LEFT_OVER": "of the stem",
 }
 
 
@@ -97,6 +106,13 @@ def invoke_frame(event, request_id="req-1", deadline=None, trace="", client_cont
     return struct.pack("<I", len(body)) + body
 
 
+def specialise_frame(environment):
+    """SPECIALISE: what a stem becomes."""
+    pairs = b"".join(string(name) + string(value) for name, value in environment.items())
+    body = struct.pack("<BI", SPECIALISE, len(environment)) + pairs
+    return struct.pack("<I", len(body)) + body
+
+
 class Answer:
     """A frame from the function; the body of an answer stands after its request id."""
 
@@ -117,7 +133,7 @@ class Answer:
 class Function:
     """A running bootstrap."""
 
-    def __init__(self, language, files, handler, env=None):
+    def __init__(self, language, files, handler, env=None, stem=False):
         program, _ = PROGRAMS[language]
         self.folder = tempfile.TemporaryDirectory()
         self.root = self.folder.name
@@ -126,10 +142,12 @@ class Function:
         self.channel, output_end = os.pipe()
         self.log, log_end = os.pipe()
         os.set_blocking(self.log, False)
+        environment = {**ENVIRONMENT, "LAMBDA_TASK_ROOT": self.root, "_HANDLER": handler, **(env or {})}
+        channel = {"_TRADEWIND_FD": "3", "_TRADEWIND_OUT_FD": "4"}
         self.process = subprocess.Popen(
             [program, str(bootstrap_file(language))],
-            cwd=self.root,
-            env={**ENVIRONMENT, "LAMBDA_TASK_ROOT": self.root, "_HANDLER": handler, **(env or {})},
+            cwd="/" if stem else self.root,
+            env={**channel, **(STEM_ENVIRONMENT if stem else environment)},
             stdin=subprocess.DEVNULL,
             stdout=log_end,
             stderr=log_end,
@@ -140,6 +158,9 @@ class Function:
             os.close(end)
         self.buffer = b""
         self.logged = b""
+        self.stem_is_silent = stem
+        if stem:
+            self.send(specialise_frame(environment))
 
     def close(self):
         self.hang_up()
@@ -156,6 +177,9 @@ class Function:
             self.to_function = None
 
     def receive(self):
+        if self.stem_is_silent:
+            self.stem_is_silent = False
+            assert self.receive().kind == STEM_READY
         while len(self.buffer) < 4 or len(self.buffer) < 4 + self._length():
             self._read()
         end = 4 + self._length()
@@ -256,6 +280,7 @@ class BootstrapTest(unittest.TestCase):
     language = None
     main_file = None
     handler = None
+    stem = False
 
     def function(self, source, handler=None, env=None):
         """A started function that has said READY; ``source`` is the main file or several files."""
@@ -266,7 +291,7 @@ class BootstrapTest(unittest.TestCase):
 
     def started(self, source, handler=None, env=None):
         files = source if isinstance(source, dict) else {self.main_file: source}
-        function = Function(self.language, files, handler or self.handler, env)
+        function = Function(self.language, files, handler or self.handler, env, self.stem)
         self.addCleanup(function.close)
         return function
 

@@ -1,5 +1,6 @@
 //! The bootstraps of managed runtimes: embedded in the binary, written where interpreters can read them.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,12 @@ macro_rules! node_module {
     };
 }
 
+/// What bootstraps load besides themselves, below the folder of all bootstraps.
+const MODULES: [(&str, &str); 1] = [(
+    "python/_tradewind_stem.py",
+    include_str!("../../../runtimes/python/_tradewind_stem.py"),
+)];
+
 const BOOTSTRAPS: [Bootstrap; 3] = [
     Bootstrap {
         language: Language::Node,
@@ -45,6 +52,7 @@ const BOOTSTRAPS: [Bootstrap; 3] = [
                 node_module!("loader.cjs"),
                 node_module!("log.cjs"),
                 node_module!("response-stream.cjs"),
+                node_module!("stem.cjs"),
                 node_module!("streaming.cjs"),
                 node_module!("trace.cjs"),
             ],
@@ -99,16 +107,10 @@ impl Bootstraps {
         fs::create_dir_all(dir)?;
         let dir = fs::canonicalize(dir)?;
         for Bootstrap { file, source, .. } in BOOTSTRAPS {
-            let (path, content) = (dir.join(file), source.text());
-            if fs::read(&path).is_ok_and(|current| current == content.as_bytes()) {
-                continue;
-            }
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            let fresh = path.with_extension(format!("{}.new", std::process::id()));
-            fs::write(&fresh, content)?;
-            fs::rename(&fresh, &path)?;
+            write_if_changed(&dir.join(file), &source.text())?;
+        }
+        for (file, text) in MODULES {
+            write_if_changed(&dir.join(file), text)?;
         }
         Ok(Self { dir })
     }
@@ -128,6 +130,48 @@ impl Bootstraps {
     }
 }
 
+/// Whether a stem of `language`, started with `stem`'s variables, can take over `wanted` instead: none
+/// may differ that the interpreter or the dynamic linker reads only when it starts. (Python checks its
+/// own, and starts itself anew where it must: see `_tradewind_stem.py`.)
+#[cfg_attr(not(test), expect(dead_code, reason = "for the pool of stems, which is next"))]
+pub(crate) fn stem_can_become(
+    language: Language,
+    stem: &[(OsString, OsString)],
+    wanted: &[(OsString, OsString)],
+) -> bool {
+    if !matches!(language, Language::Node | Language::Python) {
+        return false;
+    }
+    let value = |all: &[(OsString, OsString)], name: &OsStr| {
+        let found = all.iter().find(|(other, _value)| other == name);
+        found.map(|(_name, value)| value.clone())
+    };
+    let mut names = stem.iter().chain(wanted).map(|(name, _value)| name);
+    names.all(|name| !is_read_at_start(language, name) || value(stem, name) == value(wanted, name))
+}
+
+fn is_read_at_start(language: Language, name: &OsStr) -> bool {
+    const OF_NODE: [&str; 6] = ["NODE_", "UV_", "OPENSSL_", "SSL_", "ICU_", "LC_ALL"];
+    let Some(name) = name.to_str() else { return true };
+    match language {
+        Language::Node if name == "NODE_PATH" => false,
+        Language::Node => name.starts_with("LD_") || OF_NODE.iter().any(|start| name.starts_with(start)),
+        _ => name.starts_with("LD_"),
+    }
+}
+
+fn write_if_changed(path: &Path, content: &str) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|current| current == content.as_bytes()) {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let fresh = path.with_extension(format!("{}.new", std::process::id()));
+    fs::write(&fresh, content)?;
+    fs::rename(&fresh, path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +189,26 @@ mod tests {
         Bootstraps::write(dir.path()).unwrap();
         assert_ne!(fs::read(&entry).unwrap(), b"stale");
         assert_eq!(bootstraps.entry(Language::Provided), None);
+    }
+
+    #[test]
+    fn a_stem_takes_over_what_is_not_read_at_the_start() {
+        let variables = |all: &[(&str, &str)]| -> Vec<(OsString, OsString)> {
+            all.iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect()
+        };
+        let stem = variables(&[("LD_LIBRARY_PATH", "/var/task/lib"), ("TZ", ":UTC")]);
+        let can = |language, more: &[(&str, &str)]| {
+            let mut wanted = variables(&[("LD_LIBRARY_PATH", "/var/task/lib"), ("TZ", "Asia/Tokyo")]);
+            wanted.extend(variables(more));
+            stem_can_become(language, &stem, &wanted)
+        };
+        assert!(can(Language::Node, &[("NODE_PATH", "/opt"), ("STAGE", "dev")]));
+        assert!(!can(Language::Node, &[("NODE_OPTIONS", "--inspect")]));
+        assert!(can(Language::Python, &[("NODE_OPTIONS", "--inspect")]));
+        assert!(!can(Language::Python, &[("LD_PRELOAD", "x.so")]));
+        assert!(!can(Language::Ruby, &[]));
+        assert!(!stem_can_become(Language::Node, &stem, &[]));
     }
 }
