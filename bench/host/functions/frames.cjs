@@ -1,10 +1,11 @@
-// The least a Node function can be: length-prefixed JSON on the socket at descriptor 0, read blocking.
+// The least a Node function can be: length-prefixed JSON, in at descriptor 0, out at the one given, read
+// blocking.
 'use strict';
 
 const fs = require('node:fs');
 const path = require('node:path');
 
-const [file, name] = process.argv.slice(2);
+const [file, name, out] = process.argv.slice(2);
 const handler = require(path.resolve(file))[name];
 const LENGTH_BYTES = 4;
 const received = Buffer.allocUnsafeSlow(1 << 20);
@@ -31,7 +32,7 @@ function answer(value) {
   const frame = Buffer.allocUnsafe(LENGTH_BYTES + length);
   frame.writeUInt32LE(length, 0);
   frame.write(text, LENGTH_BYTES);
-  for (let sent = 0; sent < frame.length; ) sent += fs.writeSync(0, frame, sent);
+  for (let sent = 0; sent < frame.length; ) sent += fs.writeSync(Number(out), frame, sent);
 }
 
 (async () => {

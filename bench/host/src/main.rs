@@ -51,7 +51,9 @@ pub(crate) struct Arguments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ChannelKind {
     /// A socket at descriptor 0, on which each message is a `u32` length and JSON
-    Frames,
+    Socket,
+    /// The same messages on two pipes: in at descriptor 0, out at 1
+    Pipes,
     /// Lambda's Runtime API over HTTP
     RuntimeApi,
 }

@@ -16,7 +16,7 @@ const MINISTACK: [&str; 2] = ["ministack==1.5.33", "boto3"];
 #[derive(Clone, Debug)]
 pub(crate) struct BareHost {
     pub(crate) instances: usize,
-    /// `frames` or `runtime-api`.
+    /// `socket`, `pipes` or `runtime-api`.
     pub(crate) channel: &'static str,
     pub(crate) command: Vec<String>,
     pub(crate) folder: PathBuf,
@@ -32,14 +32,24 @@ impl BareHost {
             "bench/host/functions/frames.cjs",
             "bench/hello/handler.js",
             "handler",
+            "0",
         ];
         Self {
             instances,
-            channel: "frames",
+            channel: "socket",
             command: words.map(str::to_owned).into(),
             folder: root(),
             handler: "handler.handler",
         }
+    }
+
+    /// The same over pipes, which wake fewer processes.
+    pub(crate) fn on_pipes(mut self) -> Self {
+        self.channel = "pipes";
+        if let Some(out) = self.command.last_mut() {
+            "1".clone_into(out);
+        }
+        self
     }
 
     /// Instances of `bench/hello/handler.py`, with the least program around it.

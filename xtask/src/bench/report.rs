@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::Options;
 use crate::command::{command, root};
 
+/// Above this load before a run, its figures are a rough guide at best.
+const QUIET_LOAD: f64 = 0.5;
+
 /// What a figure is held against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
@@ -56,6 +59,12 @@ impl Report {
             "{} cores of {}, Linux {}, load {} before: what else runs here is in these figures",
             measured["cores"], measured["processor"], measured["kernel"], measured["loadBefore"]
         );
+        if load_average() > QUIET_LOAD {
+            println!(
+                "this machine is busy: a subject of more processes gets more of it than one of fewer, and all p99 are \
+                 of the others' making"
+            );
+        }
         Self {
             name,
             measured,

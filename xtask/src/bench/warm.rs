@@ -138,6 +138,8 @@ impl Stage {
         let host = BareHost::of_node(stage.node_instances);
         let name = format!("bare host, {} × Node", stage.node_instances);
         stage.peer(&name, host.start(&[])?);
+        let name = format!("bare host on pipes, {} × Node", stage.node_instances);
+        stage.peer(&name, host.on_pipes().start(&[])?);
         stage.peer("uvicorn", peers::uvicorn()?);
         stage.custom("lean client", &root().join("bench/lean"), "/lean", "any")?;
         for (fixture, handler, _program) in OFFICIAL {
@@ -260,6 +262,8 @@ fn goals(stage: &Stage, report: &mut Report) {
         times,
         Goal::AtLeast(0.8),
     );
+    let times = ratio("tradewind, Node", "bare host on pipes", 16);
+    report.figure("Node, 16 connections × the bare host on pipes", times, "");
     let times = ratio("tradewind, Python", "uvicorn", 16);
     report.goal(
         "W3",
