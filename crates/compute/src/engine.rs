@@ -14,14 +14,15 @@ use tokio_util::task::TaskTracker;
 use tradewind_model::FunctionArn;
 use tradewind_model::limits::{self, SYNC_PAYLOAD_BYTES};
 
+use crate::alias::AliasRoute;
 use crate::bootstraps::Bootstraps;
 use crate::config::EngineConfig;
 use crate::error::{InitFailure, InvokeError, StartEngineError, ThrottleReason};
 use crate::host::Host;
 use crate::instance;
 use crate::package::PackageStore;
-use crate::pool::{Account, Backlogs, Closed, Job, MemoryBudget, Permit, Pool, Starting};
-use crate::registry::Registry;
+use crate::pool::{Account, Backlogs, Closed, Job, MemoryBudget, Named, Permit, Pool, Starting};
+use crate::registry::{Found, Registry};
 use crate::sandbox::{Sandbox, raise_open_files};
 use crate::spec::{FunctionSpec, FunctionStatus, InvokeRequest, InvokeResponse, ProvisionedStatus};
 use crate::stream::StreamedResponse;
@@ -39,6 +40,13 @@ struct Inner {
     host: Arc<Host>,
     registry: Arc<Registry>,
     stopping: AtomicBool,
+}
+
+/// An invocation that may run, and where.
+struct Admitted {
+    pool: Arc<Pool>,
+    permit: Permit,
+    named: Named,
 }
 
 impl Engine {
@@ -118,11 +126,11 @@ impl Engine {
         if self.0.stopping.load(Ordering::Acquire) {
             return;
         }
-        if let Some((pool, gate)) = self.0.registry.find(&spec.arn)
-            && pool.spec.runs_like(&spec)
+        if let Some(found) = self.0.registry.find(&spec.arn)
+            && found.pool.spec.runs_like(&spec)
         {
-            gate.reserve(spec.reserved_concurrency);
-            return pool.provision(spec.provisioned_concurrency);
+            found.gate.reserve(spec.reserved_concurrency);
+            return found.pool.provision(spec.provisioned_concurrency);
         }
         let provisioned = spec.provisioned_concurrency;
         let proved = self.0.registry.take_proved(&spec);
@@ -137,15 +145,15 @@ impl Engine {
     /// How far the provisioned concurrency of a function version has come. None when it is not deployed.
     #[must_use]
     pub fn provisioned(&self, arn: &FunctionArn) -> Option<ProvisionedStatus> {
-        let (pool, _gate) = self.0.registry.find(arn)?;
-        Some(pool.provisioned())
+        let found = self.0.registry.find(arn)?;
+        Some(found.pool.provisioned())
     }
 
     /// Keeps at least `count` instances of a function version initialised, whatever its traffic, until
     /// told otherwise; a deploy of new code does not change it. Unlike provisioned concurrency it is no
     /// promise: the account's and the node's limits come first. False when it is not deployed.
     pub fn set_warm_floor(&self, arn: &FunctionArn, count: u32) -> bool {
-        let Some((pool, _gate)) = self.0.registry.find(arn) else {
+        let Some(Found { pool, .. }) = self.0.registry.find(arn) else {
             return false;
         };
         pool.set_warm_floor(count);
@@ -185,6 +193,17 @@ impl Engine {
         }
     }
 
+    /// Lets `arn`, whose qualifier is an alias, lead to versions of its function: those that are
+    /// deployed when an invocation comes.
+    pub fn put_alias(&self, arn: &FunctionArn, route: AliasRoute) {
+        self.0.registry.put_alias(arn, route);
+    }
+
+    /// Forgets an alias. That it is gone already is fine.
+    pub fn remove_alias(&self, arn: &FunctionArn) {
+        self.0.registry.remove_alias(arn);
+    }
+
     /// Runs a function and gives its answer, or Lambda's error in its place.
     ///
     /// # Errors
@@ -198,9 +217,9 @@ impl Engine {
         arn: &FunctionArn,
         request: InvokeRequest,
     ) -> Result<InvokeResponse, InvokeError> {
-        let (pool, permit) = self.admit(arn, &request)?;
-        let (job, answer) = Job::new(request, arn.qualifier.is_some(), permit);
-        pool.submit(job);
+        let admitted = self.admit(arn, &request)?;
+        let (job, answer) = Job::new(request, admitted.named, admitted.permit);
+        admitted.pool.submit(job);
         answer.await.unwrap_or_else(|_dropped| Err(lost()))
     }
 
@@ -217,18 +236,18 @@ impl Engine {
         arn: &FunctionArn,
         request: InvokeRequest,
     ) -> Result<StreamedResponse, InvokeError> {
-        let (pool, permit) = self.admit(arn, &request)?;
-        let (job, answer) = Job::streamed(request, arn.qualifier.is_some(), permit);
-        pool.submit(job);
+        let admitted = self.admit(arn, &request)?;
+        let (job, answer) = Job::streamed(request, admitted.named, admitted.permit);
+        admitted.pool.submit(job);
         answer.await.unwrap_or_else(|_dropped| Err(lost()))
     }
 
     /// What each invocation passes before it is anyone's work.
-    fn admit(&self, arn: &FunctionArn, request: &InvokeRequest) -> Result<(Arc<Pool>, Permit), InvokeError> {
+    fn admit(&self, arn: &FunctionArn, request: &InvokeRequest) -> Result<Admitted, InvokeError> {
         if self.0.stopping.load(Ordering::Acquire) {
             return Err(InvokeError::ShuttingDown);
         }
-        let Some((pool, gate)) = self.0.registry.find(arn) else {
+        let Some(Found { pool, gate, alias }) = self.0.registry.find(arn) else {
             return Err(InvokeError::NotFound {
                 function: arn.to_string(),
             });
@@ -242,7 +261,12 @@ impl Engine {
         }
         let throttled = |reason: ThrottleReason| InvokeError::Throttled { reason };
         let permit = gate.enter().map_err(throttled)?;
-        Ok((pool, permit))
+        let named = match alias {
+            Some(alias) => Named::Alias(alias),
+            None if arn.qualifier.is_some() => Named::Version,
+            None => Named::Function,
+        };
+        Ok(Admitted { pool, permit, named })
     }
 
     /// What is registered, and how it does, sorted by ARN.

@@ -22,6 +22,7 @@
 //! `channel` (frames and the Runtime API), `sandbox` (processes; the only unsafe code), `package`
 //! (code on disk), `environment` (what functions see).
 
+mod alias;
 mod bootstraps;
 mod channel;
 mod config;
@@ -43,6 +44,7 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 
+pub use alias::AliasRoute;
 pub use config::{EngineConfig, KeepAlive};
 pub use engine::Engine;
 pub use error::{InitFailure, InvokeError, StartEngineError, ThrottleReason};

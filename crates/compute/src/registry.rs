@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tradewind_model::{AccountId, FunctionArn, FunctionName, Qualifier, Region};
 
+use crate::alias::AliasRoute;
 use crate::pool::{Account, Closed, Gate, Pool};
 use crate::spec::FunctionSpec;
 
@@ -30,6 +31,26 @@ struct Function {
     account: AccountId,
     gate: Arc<Gate>,
     versions: Vec<Arc<Pool>>,
+    aliases: Vec<Alias>,
+}
+
+/// An alias and its ARN as invocations see it.
+#[derive(Debug)]
+struct Alias {
+    arn: FunctionArn,
+    text: Arc<str>,
+    route: AliasRoute,
+}
+
+/// What an ARN leads to.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The pool of the version.
+    pub(crate) pool: Arc<Pool>,
+    /// The gate of its function.
+    pub(crate) gate: Arc<Gate>,
+    /// The ARN of the alias that led there.
+    pub(crate) alias: Option<Arc<str>>,
 }
 
 impl Function {
@@ -42,6 +63,25 @@ impl Function {
             .iter()
             .position(|pool| same_version(&pool.spec.arn, arn))
     }
+
+    /// The version an invocation of `arn` goes to; an alias decides anew each time.
+    fn find(&self, arn: &FunctionArn) -> Option<Found> {
+        let alias = match &arn.qualifier {
+            Some(Qualifier::Alias(_)) => Some(self.aliases.iter().find(|alias| alias.arn == *arn)?),
+            None | Some(Qualifier::Latest | Qualifier::Version(_)) => None,
+        };
+        let qualifier = match alias {
+            Some(alias) => Some(alias.route.next()),
+            None => arn.qualifier.as_ref(),
+        };
+        let version = numbered(qualifier);
+        let of_version = |pool: &&Arc<Pool>| numbered(pool.spec.arn.qualifier.as_ref()) == version;
+        Some(Found {
+            pool: Arc::clone(self.versions.iter().find(of_version)?),
+            gate: Arc::clone(&self.gate),
+            alias: alias.map(|alias| Arc::clone(&alias.text)),
+        })
+    }
 }
 
 /// No qualifier means `$LATEST`.
@@ -50,9 +90,11 @@ fn same_version(one: &FunctionArn, other: &FunctionArn) -> bool {
 }
 
 fn version(arn: &FunctionArn) -> Option<&Qualifier> {
-    arn.qualifier
-        .as_ref()
-        .filter(|qualifier| **qualifier != Qualifier::Latest)
+    numbered(arn.qualifier.as_ref())
+}
+
+fn numbered(qualifier: Option<&Qualifier>) -> Option<&Qualifier> {
+    qualifier.filter(|qualifier| **qualifier != Qualifier::Latest)
 }
 
 impl Registry {
@@ -64,15 +106,39 @@ impl Registry {
         }
     }
 
-    /// The pool of a version, and the gate of its function.
-    pub(crate) fn find(&self, arn: &FunctionArn) -> Option<(Arc<Pool>, Arc<Gate>)> {
+    /// The pool of a version or of what an alias picks, and the gate of its function.
+    pub(crate) fn find(&self, arn: &FunctionArn) -> Option<Found> {
         let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);
         let function = functions
             .get(&arn.name)?
             .iter()
             .find(|function| function.is(arn))?;
-        let pool = function.versions.get(function.position(arn)?)?;
-        Some((Arc::clone(pool), Arc::clone(&function.gate)))
+        function.find(arn)
+    }
+
+    /// Makes or replaces an alias of a function that is there.
+    pub(crate) fn put_alias(&self, arn: &FunctionArn, route: AliasRoute) {
+        let alias = Alias {
+            arn: arn.clone(),
+            text: arn.to_string().into(),
+            route,
+        };
+        self.change_aliases(arn, |aliases| aliases.push(alias));
+    }
+
+    /// Takes an alias away.
+    pub(crate) fn remove_alias(&self, arn: &FunctionArn) {
+        self.change_aliases(arn, |_| {});
+    }
+
+    /// Changes the aliases of a function after the one of `arn` was taken out.
+    fn change_aliases(&self, arn: &FunctionArn, change: impl FnOnce(&mut Vec<Alias>)) {
+        let mut functions = self.functions.write().unwrap_or_else(PoisonError::into_inner);
+        let of_name = functions.get_mut(&arn.name);
+        if let Some(function) = of_name.and_then(|all| all.iter_mut().find(|function| function.is(arn))) {
+            function.aliases.retain(|alias| alias.arn != *arn);
+            change(&mut function.aliases);
+        }
     }
 
     /// Puts a pool in place of the one for the same version, which is returned.
@@ -88,6 +154,7 @@ impl Registry {
                     account: arn.account.clone(),
                     gate: Gate::new(Arc::clone(&self.account)),
                     versions: Vec::new(),
+                    aliases: Vec::new(),
                 });
                 of_name.len() - 1
             }

@@ -246,13 +246,12 @@ impl Instance {
                 &made_up
             }
         };
-        let [plain, qualified] = &self.pool.arns;
         self.channel.deliver(&Delivery {
             request_id: &job.id,
             deadline_ms: now
                 .plus_millis(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))
                 .as_millis(),
-            function_arn: if job.qualified { qualified } else { plain },
+            function_arn: job.function_arn(&self.pool.arns),
             trace_id,
             client_context: job.request.client_context.as_deref(),
             payload: job.request.payload.clone(),

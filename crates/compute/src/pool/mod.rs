@@ -24,7 +24,7 @@ mod warm;
 
 pub(crate) use backlog::Backlogs;
 pub(crate) use gate::{Account, Gate, Permit};
-pub(crate) use job::Job;
+pub(crate) use job::{Job, Named};
 pub(crate) use memory::{MemoryBudget, MemoryClaim, MemoryMeter};
 pub(crate) use start::{Purpose, Starting, YOUNG};
 
