@@ -121,6 +121,35 @@ def versions():
     assert [v["Version"] for v in listed] == ["$LATEST", "1"], listed
 
 
+def aliases():
+    second = client.publish_version(FunctionName="basket")
+    client.get_waiter("published_version_active").wait(FunctionName="basket", Qualifier=second["Version"])
+    made = client.create_alias(FunctionName="basket", Name="live", FunctionVersion="1", Description="the one")
+    assert made["AliasArn"].endswith(":function:basket:live") and "RoutingConfig" not in made, made
+    answer = client.invoke(FunctionName="basket", Qualifier="live", Payload="{}")
+    assert (answer["ExecutedVersion"], payload(answer)) == ("1", "second")
+    routing = {"AdditionalVersionWeights": {"2": 0.5}}
+    client.update_alias(FunctionName="basket", Name="live", RoutingConfig=routing, RevisionId=made["RevisionId"])
+    assert client.get_alias(FunctionName="basket", Name="live")["RoutingConfig"] == routing
+    ran = {client.invoke(FunctionName="basket:live", Payload="{}")["ExecutedVersion"] for _ in range(40)}
+    assert ran == {"1", "2"}, ran
+    fails_with("PreconditionFailedException", client.update_alias, FunctionName="basket", Name="live",
+               RevisionId=made["RevisionId"])
+    client.update_alias(FunctionName="basket", Name="live", FunctionVersion="2", RoutingConfig={})
+    answer = payload(client.invoke(FunctionName="basket", Qualifier="live", Payload="{}"))
+    assert answer["arn"] == made["AliasArn"], answer
+    fails_with("ResourceConflictException", client.create_alias, FunctionName="basket", Name="live", FunctionVersion="1")
+    fails_with("ResourceConflictException", client.delete_function, FunctionName="basket", Qualifier="2")
+    client.add_permission(FunctionName="basket", Qualifier="live", StatementId="s", Action="lambda:InvokeFunction",
+                          Principal="s3.amazonaws.com")
+    assert "basket:live" in client.get_policy(FunctionName="basket", Qualifier="live")["Policy"]
+    pages = client.get_paginator("list_aliases").paginate(FunctionName="basket", PaginationConfig={"PageSize": 1})
+    assert [alias["Name"] for page in pages for alias in page["Aliases"]] == ["live"]
+    client.delete_alias(FunctionName="basket", Name="live")
+    fails_with("ResourceNotFoundException", client.get_alias, FunctionName="basket", Name="live")
+    client.delete_function(FunctionName="basket", Qualifier="2")
+
+
 def permissions():
     client.add_permission(FunctionName="basket", StatementId="s1", Action="lambda:InvokeFunction",
                           Principal="apigateway.amazonaws.com", SourceArn="arn:aws:execute-api:us-east-1:000000000000:x/*")
@@ -182,7 +211,7 @@ def delete():
     fails_with("ResourceNotFoundException", client.delete_function, FunctionName="basket")
 
 
-for step in (create, invoke, invoke_errors, other_types, change, versions, permissions, tags_and_lists,
+for step in (create, invoke, invoke_errors, other_types, change, versions, aliases, permissions, tags_and_lists,
              accounts, code_location, refusals, delete):
     step()
     print("ok", step.__name__)

@@ -1,5 +1,6 @@
 //! The REST-JSON API: one request in, one operation, one answer or one error out.
 
+pub(crate) mod aliases;
 mod create_function;
 pub(crate) mod delete_function;
 mod get;
@@ -153,12 +154,16 @@ fn body_error(error: &ReadBodyError, operation: Operation) -> LambdaError {
 async fn dispatch(service: &LambdaService, call: Call) -> Answer {
     match call.route.operation {
         Operation::AddPermission => permissions::add(service, call).await,
+        Operation::CreateAlias => aliases::create(service, call).await,
         Operation::CreateFunction => create_function::create_function(service, call).await,
+        Operation::DeleteAlias => aliases::delete(service, call).await,
         Operation::DeleteFunction => delete_function::delete_function(service, call).await,
+        Operation::GetAlias => aliases::get(service, &call),
         Operation::GetFunction => get::get_function(service, &call),
         Operation::GetFunctionConfiguration => get::get_function_configuration(service, &call),
         Operation::GetPolicy => permissions::get(service, &call),
         Operation::Invoke => invoke::invoke(service, call).await,
+        Operation::ListAliases => aliases::list(service, &call),
         Operation::ListFunctions => get::list_functions(service, &call),
         Operation::ListTags => tags::list(service, &call),
         Operation::ListVersionsByFunction => versions::list(service, &call),
@@ -166,6 +171,7 @@ async fn dispatch(service: &LambdaService, call: Call) -> Answer {
         Operation::RemovePermission => permissions::remove(service, call).await,
         Operation::TagResource => tags::tag(service, call).await,
         Operation::UntagResource => tags::untag(service, call).await,
+        Operation::UpdateAlias => aliases::update(service, call).await,
         Operation::UpdateFunctionCode => update_function_code::update_function_code(service, call).await,
         Operation::UpdateFunctionConfiguration => update_function_configuration::update(service, call).await,
         missing => Err(LambdaError::NotImplemented {

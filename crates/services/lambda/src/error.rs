@@ -24,6 +24,39 @@ pub enum LambdaError {
         /// What was asked for.
         arn: String,
     },
+    /// The alias to be changed does not exist.
+    #[error("Alias not found: {arn}")]
+    NoAliasToUpdate {
+        /// What was asked for.
+        arn: String,
+    },
+    /// An alias of that name exists.
+    #[error("Alias already exists: {arn}")]
+    AliasExists {
+        /// Its ARN.
+        arn: String,
+    },
+    /// Aliases lead to the version that is to be deleted.
+    #[error("Unable to delete version because the following aliases reference it: [{aliases}]")]
+    VersionInUse {
+        /// Their names, separated by commas.
+        aliases: String,
+    },
+    /// An alias would lead to more than two versions.
+    #[error("Number of items in AdditionalVersionWeights cannot be greater than 1")]
+    TooManyWeights,
+    /// An alias would lead to the same version twice.
+    #[error(
+        "Invalid function version {version}. Function version {version} is already included in routing \
+         configuration."
+    )]
+    WeightOfMainVersion {
+        /// Which.
+        version: String,
+    },
+    /// Only published versions share an alias.
+    #[error("$LATEST is not supported for an alias pointing to more than 1 version")]
+    LatestWithWeights,
     /// The function has no policy, or does not exist.
     #[error("The resource you requested does not exist.")]
     PolicyNotFound,
@@ -340,18 +373,24 @@ impl LambdaError {
         match self {
             Self::FunctionNotFound { .. }
             | Self::AliasNotFound { .. }
+            | Self::NoAliasToUpdate { .. }
             | Self::PolicyNotFound
             | Self::NoPolicyToRemove
             | Self::NoPolicyFor { .. }
             | Self::StatementNotFound { .. }
             | Self::OtherRegion { .. } => (404, "ResourceNotFoundException"),
             Self::OtherAccount { .. } => (403, "AccessDeniedException"),
-            Self::FunctionExists { .. } | Self::StatementExists { .. } | Self::UpdateInProgress { .. } => {
-                (409, "ResourceConflictException")
-            }
+            Self::FunctionExists { .. }
+            | Self::AliasExists { .. }
+            | Self::VersionInUse { .. }
+            | Self::StatementExists { .. }
+            | Self::UpdateInProgress { .. } => (409, "ResourceConflictException"),
             Self::RevisionMismatch { .. } => (412, "PreconditionFailedException"),
             Self::Validation(_) => (400, "ValidationException"),
             Self::NameTooLong { .. }
+            | Self::TooManyWeights
+            | Self::WeightOfMainVersion { .. }
+            | Self::LatestWithWeights
             | Self::QualifierMismatch
             | Self::QualifierNotAllowed
             | Self::DeleteLatest

@@ -1,4 +1,4 @@
-//! The Lambda service: functions, their versions, policies and tags; invocations over the wire,
+//! The Lambda service: functions, their versions, aliases, policies and tags; invocations over the wire,
 //! synchronous and asynchronous; and the CloudFormation types `AWS::Lambda::*`.
 //!
 //! A change is decided on the function as it is in memory, written to the database, then put into

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
-use tradewind_compute::{FunctionSpec, PackageId};
+use tradewind_compute::{AliasRoute, FunctionSpec, PackageId};
 use tradewind_model::{
     EphemeralStorageMib, FunctionArn, MemoryMib, Qualifier, Runtime, TimeoutSeconds, Timestamp,
 };
@@ -99,6 +99,62 @@ pub(crate) struct Owner {
     pub(crate) resource: String,
 }
 
+/// A share of an alias's invocations, 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Weight(f64);
+
+// A weight is never NaN.
+impl Eq for Weight {}
+
+impl Weight {
+    /// None outside of 0 to 1.
+    pub(crate) fn new(share: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&share).then_some(Self(share))
+    }
+
+    pub(crate) fn get(self) -> f64 {
+        self.0
+    }
+}
+
+/// A name that sends invocations to a version, or to one of two published ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Alias {
+    /// `$LATEST` or a published version.
+    pub(crate) version: Qualifier,
+    pub(crate) description: String,
+    /// Another published version, and the share of the invocations that go there.
+    pub(crate) additional: Option<(u64, Weight)>,
+    pub(crate) revision_id: String,
+}
+
+impl Alias {
+    /// As the engine routes it.
+    pub(crate) fn route(&self) -> AliasRoute {
+        AliasRoute {
+            version: self.version.clone(),
+            additional: self
+                .additional
+                .map(|(version, weight)| (Qualifier::Version(version), weight.get())),
+        }
+    }
+
+    /// Whether both send invocations to the same places and are described alike.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.version == other.version
+            && self.additional == other.additional
+            && self.description == other.description
+    }
+
+    /// Whether it sends invocations to the published version.
+    pub(crate) fn leads_to(&self, version: u64) -> bool {
+        self.version == Qualifier::Version(version)
+            || self
+                .additional
+                .is_some_and(|(additional, _)| additional == version)
+    }
+}
+
 /// A function with all its versions. Immutable: a change makes a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Function {
@@ -113,16 +169,41 @@ pub(crate) struct Function {
     pub(crate) tags: BTreeMap<String, String>,
     /// By qualifier; the function's own under none.
     pub(crate) policies: BTreeMap<Option<Qualifier>, Policy>,
+    /// By name.
+    pub(crate) aliases: BTreeMap<String, Alias>,
 }
 
 impl Function {
-    /// `$LATEST` or the version of that number; none for what is not there.
+    /// `$LATEST`, the version of that number, or the one that an alias leads to first; none for what is
+    /// not there.
     pub(crate) fn version(&self, qualifier: &Qualifier) -> Option<&Version> {
-        match qualifier {
+        match self.executed(qualifier)? {
             Qualifier::Latest => Some(&self.latest),
             Qualifier::Version(number) => self.versions.get(number),
             Qualifier::Alias(_) => None,
         }
+    }
+
+    /// The version that a qualifier names or leads to; none for an alias that is not there.
+    pub(crate) fn executed<'a>(&'a self, qualifier: &'a Qualifier) -> Option<&'a Qualifier> {
+        match qualifier {
+            Qualifier::Alias(name) => self.aliases.get(&**name).map(|alias| &alias.version),
+            version => Some(version),
+        }
+    }
+
+    /// The ARN the engine runs a qualifier by; none for what is not there.
+    pub(crate) fn invocable(&self, qualifier: &Qualifier) -> Option<FunctionArn> {
+        self.version(qualifier)?;
+        Some(match qualifier {
+            Qualifier::Latest => self.arn.clone(),
+            Qualifier::Version(_) | Qualifier::Alias(_) => self.arn.qualified(qualifier.clone()),
+        })
+    }
+
+    /// The ARN of an alias.
+    pub(crate) fn alias_arn(&self, name: &str) -> FunctionArn {
+        self.arn.qualified(Qualifier::Alias(name.into()))
     }
 
     /// The newest published version, unless `$LATEST` differs from what it was published from.
@@ -133,14 +214,14 @@ impl Function {
         unchanged.then_some(newest)
     }
 
-    /// What the engine runs for `qualifier`.
+    /// What the engine runs for a version.
     pub(crate) fn spec(&self, qualifier: &Qualifier) -> Option<FunctionSpec> {
         let version = self.version(qualifier)?;
-        let arn = match qualifier {
-            Qualifier::Latest => self.arn.clone(),
-            Qualifier::Version(_) | Qualifier::Alias(_) => self.arn.qualified(qualifier.clone()),
-        };
-        Some(spec(arn, version, self.reserved_concurrency))
+        Some(spec(
+            self.invocable(qualifier)?,
+            version,
+            self.reserved_concurrency,
+        ))
     }
 
     /// All versions, `$LATEST` first.

@@ -86,7 +86,7 @@ operations! {
     AddLayerVersionPermission "POST" "/2018-10-31/layers/{}/versions/{}/policy" => Missing,
     AddPermission "POST" "/2015-03-31/functions/{}/policy" => Served(""),
     CheckpointDurableExecution "POST" "/2025-12-01/durable-executions/{}/checkpoint" => Missing,
-    CreateAlias "POST" "/2015-03-31/functions/{}/aliases" => Missing,
+    CreateAlias "POST" "/2015-03-31/functions/{}/aliases" => Served(""),
     CreateCapacityProvider "POST" "/2025-11-30/capacity-providers" => Missing,
     CreateCodeSigningConfig "POST" "/2020-04-22/code-signing-configs" => Missing,
     CreateEventSourceMapping "POST" "/2015-03-31/event-source-mappings" => Missing,
@@ -95,7 +95,7 @@ operations! {
          images and code signing are refused by name",
     ),
     CreateFunctionUrlConfig "POST" "/2021-10-31/functions/{}/url" => Missing,
-    DeleteAlias "DELETE" "/2015-03-31/functions/{}/aliases/{}" => Missing,
+    DeleteAlias "DELETE" "/2015-03-31/functions/{}/aliases/{}" => Served(""),
     DeleteCapacityProvider "DELETE" "/2025-11-30/capacity-providers/{}" => Missing,
     DeleteCodeSigningConfig "DELETE" "/2020-04-22/code-signing-configs/{}" => Missing,
     DeleteDurableExecution "DELETE" "/2025-12-01/durable-executions/{}" => Missing,
@@ -109,7 +109,7 @@ operations! {
     DeleteProvisionedConcurrencyConfig "DELETE" "/2019-09-30/functions/{}/provisioned-concurrency" => Missing,
     DeleteResourcePolicy "DELETE" "/2026-07-09/resource-policy/{}" => Missing,
     GetAccountSettings "GET" "/2016-08-19/account-settings" => Missing,
-    GetAlias "GET" "/2015-03-31/functions/{}/aliases/{}" => Missing,
+    GetAlias "GET" "/2015-03-31/functions/{}/aliases/{}" => Served(""),
     GetCapacityProvider "GET" "/2025-11-30/capacity-providers/{}" => Missing,
     GetCodeSigningConfig "GET" "/2020-04-22/code-signing-configs/{}" => Missing,
     GetDurableExecution "GET" "/2025-12-01/durable-executions/{}" => Missing,
@@ -136,7 +136,7 @@ operations! {
     ),
     InvokeAsync "POST" "/2014-11-13/functions/{}/invoke-async" => Missing,
     InvokeWithResponseStream "POST" "/2021-11-15/functions/{}/response-streaming-invocations" => Missing,
-    ListAliases "GET" "/2015-03-31/functions/{}/aliases" => Missing,
+    ListAliases "GET" "/2015-03-31/functions/{}/aliases" => Served(""),
     ListCapacityProviders "GET" "/2025-11-30/capacity-providers" => Missing,
     ListCodeSigningConfigs "GET" "/2020-04-22/code-signing-configs" => Missing,
     ListDurableExecutionsByFunction "GET" "/2025-12-01/functions/{}/durable-executions" => Missing,
@@ -171,7 +171,7 @@ operations! {
     StopDurableExecution "POST" "/2025-12-01/durable-executions/{}/stop" => Missing,
     TagResource "POST" "/2017-03-31/tags/{}" => Served("functions only"),
     UntagResource "DELETE" "/2017-03-31/tags/{}" => Served("functions only"),
-    UpdateAlias "PUT" "/2015-03-31/functions/{}/aliases/{}" => Missing,
+    UpdateAlias "PUT" "/2015-03-31/functions/{}/aliases/{}" => Served(""),
     UpdateCapacityProvider "PUT" "/2025-11-30/capacity-providers/{}" => Missing,
     UpdateCodeSigningConfig "PUT" "/2020-04-22/code-signing-configs/{}" => Missing,
     UpdateEventSourceMapping "PUT" "/2015-03-31/event-source-mappings/{}" => Missing,
@@ -305,7 +305,7 @@ mod tests {
         let page = compatibility();
         assert_eq!(page.lines().count(), OPERATIONS.len() + 2);
         assert!(page.contains("| `Invoke` | yes |"));
-        assert!(page.contains("| `CreateAlias` | no |"));
+        assert!(page.contains("| `CreateEventSourceMapping` | no |"));
     }
 
     #[test]

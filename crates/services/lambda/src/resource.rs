@@ -1,5 +1,6 @@
 //! The CloudFormation types of this service.
 
+mod alias;
 mod function;
 mod inline_code;
 mod permission;
@@ -17,6 +18,7 @@ use crate::service::LambdaService;
 /// All of them.
 pub(crate) fn types(service: &LambdaService) -> Vec<Arc<dyn ResourceType>> {
     vec![
+        Arc::new(alias::AliasType(service.clone())),
         Arc::new(function::FunctionType(service.clone())),
         Arc::new(permission::PermissionType(service.clone())),
         Arc::new(version::VersionType(service.clone())),

@@ -290,6 +290,23 @@ fn tell_engine(engine: &Engine, before: Option<&Function>, after: Option<&Functi
     for spec in new.into_iter().filter(|spec| !old.contains(spec)) {
         engine.deploy(spec);
     }
+    tell_aliases(engine, before, after);
+}
+
+fn tell_aliases(engine: &Engine, before: Option<&Function>, after: Option<&Function>) {
+    if let Some(function) = before {
+        let still_there = |name: &String| after.is_some_and(|after| after.aliases.contains_key(name));
+        for name in function.aliases.keys().filter(|name| !still_there(name)) {
+            engine.remove_alias(&function.alias_arn(name));
+        }
+    }
+    if let Some(function) = after {
+        for (name, alias) in &function.aliases {
+            if before.and_then(|before| before.aliases.get(name)) != Some(alias) {
+                engine.put_alias(&function.alias_arn(name), alias.route());
+            }
+        }
+    }
 }
 
 fn summary(function: &Function) -> FunctionSummary {

@@ -4,24 +4,22 @@
 //! the other tables hang on its key. [`change`] writes the difference between two states of one
 //! function as one batch.
 
+mod stored;
+
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use tradewind_model::{
-    AccountId, EphemeralStorageMib, FunctionArn, FunctionName, MemoryMib, Qualifier, Region, TimeoutSeconds,
-    Timestamp,
-};
+use tradewind_model::{AccountId, FunctionArn, FunctionName, Qualifier, Region};
 use tradewind_store::{Batch, Database, DatabaseError, Migration, Row, SqlValue};
 
-use crate::model::{Architecture, Code, Configuration, Function, Owner, Version};
-use crate::policy::{Policy, Statement};
+use self::stored::{alias_document, alias_of, document, policy_document, policy_of, version_of};
+use crate::model::{Function, Owner};
 
 /// The schema of this service.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    service: "lambda",
-    version: 1,
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        service: "lambda",
+        version: 1,
+        sql: "
         CREATE TABLE lambda_functions (
             account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
             next_version BIGINT NOT NULL, reserved_concurrency BIGINT,
@@ -48,7 +46,18 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
         CREATE INDEX lambda_async_invocations_due
             ON lambda_async_invocations (account, region, name, due_at);
     ",
-}];
+    },
+    Migration {
+        service: "lambda",
+        version: 2,
+        sql: "
+        CREATE TABLE lambda_aliases (
+            account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
+            alias TEXT NOT NULL, document TEXT NOT NULL,
+            PRIMARY KEY (account, region, name, alias));
+    ",
+    },
+];
 
 const PUT_FUNCTION: &str = "INSERT INTO lambda_functions \
     (account, region, name, next_version, reserved_concurrency, stack, owner, latest) \
@@ -56,25 +65,63 @@ const PUT_FUNCTION: &str = "INSERT INTO lambda_functions \
     ON CONFLICT (account, region, name) DO UPDATE SET next_version = excluded.next_version, \
     reserved_concurrency = excluded.reserved_concurrency, stack = excluded.stack, \
     owner = excluded.owner, latest = excluded.latest";
-const PUT_VERSION: &str = "INSERT INTO lambda_versions (account, region, name, version, document) \
-    VALUES ($1, $2, $3, $4, $5) \
-    ON CONFLICT (account, region, name, version) DO UPDATE SET document = excluded.document";
-const PUT_POLICY: &str = "INSERT INTO lambda_policies (account, region, name, qualifier, document) \
-    VALUES ($1, $2, $3, $4, $5) \
-    ON CONFLICT (account, region, name, qualifier) DO UPDATE SET document = excluded.document";
-const PUT_TAG: &str = "INSERT INTO lambda_tags (account, region, name, tag_key, tag_value) \
-    VALUES ($1, $2, $3, $4, $5) \
-    ON CONFLICT (account, region, name, tag_key) DO UPDATE SET tag_value = excluded.tag_value";
 const DELETE_FUNCTION: &str = "DELETE FROM lambda_functions WHERE account = $1 AND region = $2 AND name = $3";
-const DELETE_VERSION: &str =
-    "DELETE FROM lambda_versions WHERE account = $1 AND region = $2 AND name = $3 AND version = $4";
-const DELETE_POLICY: &str =
-    "DELETE FROM lambda_policies WHERE account = $1 AND region = $2 AND name = $3 AND qualifier = $4";
-const DELETE_TAG: &str =
-    "DELETE FROM lambda_tags WHERE account = $1 AND region = $2 AND name = $3 AND tag_key = $4";
-const DELETE_VERSIONS: &str = "DELETE FROM lambda_versions WHERE account = $1 AND region = $2 AND name = $3";
-const DELETE_POLICIES: &str = "DELETE FROM lambda_policies WHERE account = $1 AND region = $2 AND name = $3";
-const DELETE_TAGS: &str = "DELETE FROM lambda_tags WHERE account = $1 AND region = $2 AND name = $3";
+/// A table whose rows hang on a function's key, told apart by one more column.
+struct Table {
+    put: &'static str,
+    delete: &'static str,
+    delete_all: &'static str,
+    read: &'static str,
+}
+
+macro_rules! table {
+    ($name:literal, $column:literal, $value:literal) => {
+        Table {
+            put: concat!(
+                "INSERT INTO ",
+                $name,
+                " (account, region, name, ",
+                $column,
+                ", ",
+                $value,
+                ") VALUES ($1, $2, $3, $4, $5) ON CONFLICT (account, region, name, ",
+                $column,
+                ") DO UPDATE SET ",
+                $value,
+                " = excluded.",
+                $value
+            ),
+            delete: concat!(
+                "DELETE FROM ",
+                $name,
+                " WHERE account = $1 AND region = $2 AND name = $3 AND ",
+                $column,
+                " = $4"
+            ),
+            delete_all: concat!(
+                "DELETE FROM ",
+                $name,
+                " WHERE account = $1 AND region = $2 AND name = $3"
+            ),
+            read: concat!(
+                "SELECT account, region, name, ",
+                $column,
+                ", ",
+                $value,
+                " FROM ",
+                $name
+            ),
+        }
+    };
+}
+
+const VERSIONS: Table = table!("lambda_versions", "version", "document");
+const POLICIES: Table = table!("lambda_policies", "qualifier", "document");
+const TAGS: Table = table!("lambda_tags", "tag_key", "tag_value");
+const ALIASES: Table = table!("lambda_aliases", "alias", "document");
+/// All of them: what goes with a function.
+const PARTS: &[Table] = &[VERSIONS, POLICIES, TAGS, ALIASES];
+
 const DELETE_QUEUED: &str =
     "DELETE FROM lambda_async_invocations WHERE account = $1 AND region = $2 AND name = $3";
 
@@ -82,15 +129,11 @@ const DELETE_QUEUED: &str =
 pub(crate) fn change(before: Option<&Function>, after: Option<&Function>) -> Batch {
     match (before, after) {
         (None, None) => Batch::new(),
-        (Some(gone), None) => [
-            DELETE_TAGS,
-            DELETE_POLICIES,
-            DELETE_VERSIONS,
-            DELETE_QUEUED,
-            DELETE_FUNCTION,
-        ]
-        .into_iter()
-        .fold(Batch::new(), |batch, sql| batch.run(sql, key(&gone.arn))),
+        (Some(gone), None) => PARTS
+            .iter()
+            .map(|table| table.delete_all)
+            .chain([DELETE_QUEUED, DELETE_FUNCTION])
+            .fold(Batch::new(), |batch, sql| batch.run(sql, key(&gone.arn))),
         (before, Some(after)) => put(before, after),
     }
 }
@@ -105,27 +148,22 @@ fn put(before: Option<&Function>, after: &Function) -> Batch {
         document(&after.latest),
     ]);
     let batch = Batch::new().run(PUT_FUNCTION, row);
+    let text = |text: &String| SqlValue::from(text.as_str());
     let versions = (before.map(|f| &f.versions), &after.versions);
-    let batch = difference(
-        batch,
-        &after.arn,
-        versions,
-        (PUT_VERSION, DELETE_VERSION),
-        |n| number(*n),
-        document,
-    );
+    let batch = difference(batch, &after.arn, versions, &VERSIONS, |n| number(*n), document);
     let policies = (before.map(|f| &f.policies), &after.policies);
     let batch = difference(
         batch,
         &after.arn,
         policies,
-        (PUT_POLICY, DELETE_POLICY),
+        &POLICIES,
         qualifier_text,
         policy_document,
     );
+    let aliases = (before.map(|f| &f.aliases), &after.aliases);
+    let batch = difference(batch, &after.arn, aliases, &ALIASES, text, alias_document);
     let tags = (before.map(|f| &f.tags), &after.tags);
-    let text = |text: &String| SqlValue::from(text.as_str());
-    difference(batch, &after.arn, tags, (PUT_TAG, DELETE_TAG), text, text)
+    difference(batch, &after.arn, tags, &TAGS, text, text)
 }
 
 /// Adds what puts the new and changed entries of a map and deletes those that are gone.
@@ -133,7 +171,7 @@ fn difference<K: Ord, V: PartialEq>(
     mut batch: Batch,
     arn: &FunctionArn,
     (before, after): (Option<&BTreeMap<K, V>>, &BTreeMap<K, V>),
-    (put, delete): (&'static str, &'static str),
+    table: &Table,
     column: impl Fn(&K) -> SqlValue,
     value: impl Fn(&V) -> SqlValue,
 ) -> Batch {
@@ -141,7 +179,7 @@ fn difference<K: Ord, V: PartialEq>(
         if before.and_then(|map| map.get(entry)) != Some(new) {
             let mut row = key(arn);
             row.extend([column(entry), value(new)]);
-            batch = batch.run(put, row);
+            batch = batch.run(table.put, row);
         }
     }
     for entry in before
@@ -151,7 +189,7 @@ fn difference<K: Ord, V: PartialEq>(
     {
         let mut row = key(arn);
         row.push(column(entry));
-        batch = batch.run(delete, row);
+        batch = batch.run(table.delete, row);
     }
     batch
 }
@@ -177,54 +215,6 @@ fn qualifier_text(qualifier: &Option<Qualifier>) -> SqlValue {
         .into()
 }
 
-/// The stored form of a version. Format 1 is the first; a later one gets a struct of its own.
-#[derive(Serialize, Deserialize)]
-struct StoredVersion {
-    format: u32,
-    runtime: String,
-    handler: String,
-    role: String,
-    description: String,
-    memory_mib: u32,
-    timeout_seconds: u32,
-    ephemeral_storage_mib: u32,
-    environment: Option<BTreeMap<String, String>>,
-    log_group: String,
-    architecture: String,
-    package: String,
-    code_size_bytes: u64,
-    last_modified_ms: i64,
-    revision_id: String,
-    published_from: Option<String>,
-}
-
-const FORMAT: u32 = 1;
-
-fn document(version: &Version) -> SqlValue {
-    let settings = &version.configuration;
-    let stored = StoredVersion {
-        format: FORMAT,
-        runtime: settings.runtime.to_string(),
-        handler: settings.handler.clone(),
-        role: settings.role.clone(),
-        description: settings.description.clone(),
-        memory_mib: settings.memory.get(),
-        timeout_seconds: settings.timeout.get(),
-        ephemeral_storage_mib: settings.ephemeral_storage.get(),
-        environment: settings.environment.clone(),
-        log_group: settings.log_group.clone(),
-        architecture: settings.architecture.as_str().to_owned(),
-        package: version.code.package.to_string(),
-        code_size_bytes: version.code.size_bytes,
-        last_modified_ms: version.last_modified.as_millis(),
-        revision_id: version.revision_id.clone(),
-        published_from: version.published_from.clone(),
-    };
-    serde_json::to_string(&stored)
-        .expect("text, numbers and maps of text are JSON")
-        .into()
-}
-
 /// Why the stored functions cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadFunctionsError {
@@ -241,92 +231,8 @@ pub enum LoadFunctionsError {
     },
 }
 
-fn version_of(text: &str) -> Result<Version, String> {
-    let stored: StoredVersion = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if stored.format != FORMAT {
-        return Err(format!(
-            "it has format {}, this binary knows {FORMAT}",
-            stored.format
-        ));
-    }
-    Ok(Version {
-        code: Code {
-            package: stored.package.parse().map_err(display)?,
-            size_bytes: stored.code_size_bytes,
-        },
-        last_modified: Timestamp::from_millis(stored.last_modified_ms),
-        revision_id: stored.revision_id.clone(),
-        published_from: stored.published_from.clone(),
-        configuration: configuration_of(stored)?,
-    })
-}
-
-fn configuration_of(stored: StoredVersion) -> Result<Configuration, String> {
-    Ok(Configuration {
-        runtime: stored.runtime.parse().map_err(display)?,
-        handler: stored.handler,
-        role: stored.role,
-        description: stored.description,
-        memory: MemoryMib::new(stored.memory_mib.into()).map_err(display)?,
-        timeout: TimeoutSeconds::new(stored.timeout_seconds.into()).map_err(display)?,
-        ephemeral_storage: EphemeralStorageMib::new(stored.ephemeral_storage_mib.into()).map_err(display)?,
-        environment: stored.environment,
-        log_group: stored.log_group,
-        architecture: Architecture::parse(&stored.architecture).ok_or("unknown architecture")?,
-    })
-}
-
-fn display(error: impl std::fmt::Display) -> String {
-    error.to_string()
-}
-
-fn policy_document(policy: &Policy) -> SqlValue {
-    let statements: Vec<&Value> = policy
-        .statements
-        .iter()
-        .map(|statement| &statement.json)
-        .collect();
-    let stored = serde_json::json!({
-        "format": FORMAT, "revision_id": policy.revision_id, "statements": statements,
-    });
-    stored.to_string().into()
-}
-
-#[derive(Deserialize)]
-struct StoredPolicy {
-    format: u32,
-    revision_id: String,
-    statements: Vec<Value>,
-}
-
-fn policy_of(text: &str) -> Result<Policy, String> {
-    let stored: StoredPolicy = serde_json::from_str(text).map_err(display)?;
-    if stored.format != FORMAT {
-        return Err(format!(
-            "its policy has format {}, this binary knows {FORMAT}",
-            stored.format
-        ));
-    }
-    let statement = |json: Value| Statement {
-        id: json
-            .get("Sid")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned(),
-        json,
-    };
-    Ok(Policy {
-        revision_id: stored.revision_id,
-        statements: stored.statements.into_iter().map(statement).collect(),
-    })
-}
-
 const FUNCTIONS: &str = "SELECT account, region, name, next_version, reserved_concurrency, stack, owner, \
     latest FROM lambda_functions ORDER BY account, region, name";
-const VERSIONS: &str = "SELECT account, region, name, version, document FROM lambda_versions";
-const POLICIES: &str = "SELECT account, region, name, qualifier, document FROM lambda_policies";
-const TAGS: &str = "SELECT account, region, name, tag_key, tag_value FROM lambda_tags";
-
 /// Reads every function.
 pub(crate) async fn load(database: &Database) -> Result<Vec<Function>, LoadFunctionsError> {
     let mut functions = BTreeMap::new();
@@ -334,17 +240,22 @@ pub(crate) async fn load(database: &Database) -> Result<Vec<Function>, LoadFunct
         let function = function_of(&row)?;
         functions.insert(function.arn.clone(), function);
     }
-    for row in database.read(VERSIONS, vec![]).await? {
+    for row in database.read(VERSIONS.read, vec![]).await? {
         if let Some(function) = functions.get_mut(&arn_of(&row)?) {
             add_version(function, &row)?;
         }
     }
-    for row in database.read(POLICIES, vec![]).await? {
+    for row in database.read(POLICIES.read, vec![]).await? {
         if let Some(function) = functions.get_mut(&arn_of(&row)?) {
             add_policy(function, &row)?;
         }
     }
-    for row in database.read(TAGS, vec![]).await? {
+    for row in database.read(ALIASES.read, vec![]).await? {
+        if let Some(function) = functions.get_mut(&arn_of(&row)?) {
+            add_alias(function, &row)?;
+        }
+    }
+    for row in database.read(TAGS.read, vec![]).await? {
         if let Some(function) = functions.get_mut(&arn_of(&row)?) {
             function
                 .tags
@@ -376,6 +287,7 @@ fn function_of(row: &Row) -> Result<Function, LoadFunctionsError> {
         owner,
         tags: BTreeMap::new(),
         policies: BTreeMap::new(),
+        aliases: BTreeMap::new(),
         arn,
     })
 }
@@ -400,6 +312,12 @@ fn add_policy(function: &mut Function, row: &Row) -> Result<(), LoadFunctionsErr
     Ok(())
 }
 
+fn add_alias(function: &mut Function, row: &Row) -> Result<(), LoadFunctionsError> {
+    let alias = alias_of(row.text(4)?).map_err(|reason| broken_row(function, reason))?;
+    function.aliases.insert(row.text(3)?.to_owned(), alias);
+    Ok(())
+}
+
 fn broken_row(function: &Function, reason: String) -> LoadFunctionsError {
     LoadFunctionsError::Row {
         function: function.arn.to_string(),
@@ -409,6 +327,10 @@ fn broken_row(function: &Function, reason: String) -> LoadFunctionsError {
 
 fn unsigned(value: i64) -> Result<u64, String> {
     u64::try_from(value).map_err(|_negative| format!("the number {value} is negative"))
+}
+
+fn display(error: impl std::fmt::Display) -> String {
+    error.to_string()
 }
 
 /// The key in the first three columns.

@@ -86,7 +86,11 @@ pub(crate) fn configuration<'a>(
         memory_size: settings.memory.get(),
         last_modified: last_modified_text(version.last_modified),
         code_sha256: version.code.package.code_sha256_base64(),
-        version: qualifier.cloned().unwrap_or_default().to_string(),
+        version: qualifier
+            .and_then(|qualifier| function.executed(qualifier))
+            .cloned()
+            .unwrap_or_default()
+            .to_string(),
         environment: settings
             .environment
             .as_ref()

@@ -116,12 +116,12 @@ async fn attempt(service: &LambdaService, leased: &Leased) -> Outcome {
             Err(_) => return Outcome::Missing,
         },
     };
-    let Some(spec) = function.spec(&qualifier) else {
+    let Some(arn) = function.invocable(&qualifier) else {
         return Outcome::Missing;
     };
     let mut request = InvokeRequest::new(leased.request_id.clone(), leased.payload.clone());
     request.trace_id.clone_from(&leased.trace_id);
-    match service.engine().invoke(&spec.arn, request).await {
+    match service.engine().invoke(&arn, request).await {
         Ok(response) if response.error.is_none() => Outcome::Succeeded,
         Ok(_function_error) => Outcome::FunctionFailed,
         Err(error) => outcome_of(&error),

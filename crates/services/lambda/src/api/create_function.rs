@@ -91,6 +91,7 @@ fn make(
         owner: None,
         tags: new.tags,
         policies: BTreeMap::new(),
+        aliases: BTreeMap::new(),
     };
     if !new.publish {
         let view = configuration(&function, &function.latest, None, Detail::Full);

@@ -30,20 +30,30 @@ pub(super) async fn delete_function(service: &LambdaService, call: Call) -> Answ
         };
         Ok(match version {
             None => Decision::delete(()),
-            Some(number) => without_version(function, number),
+            Some(number) => without_version(function, number)?,
         })
     };
     service.change(arn, decide).await?;
     empty(StatusCode::NO_CONTENT)
 }
 
-/// That the version is not there is success: it is gone.
-pub(crate) fn without_version(function: &Function, number: u64) -> Decision<()> {
+/// That the version is not there is success: it is gone. One that an alias leads to stays.
+pub(crate) fn without_version(function: &Function, number: u64) -> Result<Decision<()>, LambdaError> {
     if !function.versions.contains_key(&number) {
-        return Decision::keep(());
+        return Ok(Decision::keep(()));
+    }
+    let leading = function
+        .aliases
+        .iter()
+        .filter(|(_, alias)| alias.leads_to(number));
+    let aliases: Vec<&str> = leading.map(|(name, _)| name.as_str()).collect();
+    if !aliases.is_empty() {
+        return Err(LambdaError::VersionInUse {
+            aliases: aliases.join(", "),
+        });
     }
     let mut after = function.clone();
     after.versions.remove(&number);
     after.policies.remove(&Some(Qualifier::Version(number)));
-    Decision::put(after, ())
+    Ok(Decision::put(after, ()))
 }

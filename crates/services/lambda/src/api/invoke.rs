@@ -70,7 +70,7 @@ fn not_one_of(path: &'static [&'static str], given: &str, known: &str) -> Lambda
     LambdaError::Validation(violations)
 }
 
-/// The ARN the engine knows the version by.
+/// The ARN the engine knows the version or alias by.
 fn deployed(service: &LambdaService, target: &Target) -> Result<FunctionArn, LambdaError> {
     let not_found = || match target.qualifier_text() {
         Some(_) => target.not_found(),
@@ -81,8 +81,7 @@ fn deployed(service: &LambdaService, target: &Target) -> Result<FunctionArn, Lam
     let arn = target.function_arn().map_err(|_too_long| not_found())?;
     let function = service.find(&arn).ok_or_else(not_found)?;
     let qualifier = target.qualifier().transpose()?.unwrap_or_default();
-    let spec = function.spec(&qualifier).ok_or_else(|| target.not_found())?;
-    Ok(spec.arn)
+    function.invocable(&qualifier).ok_or_else(|| target.not_found())
 }
 
 async fn enqueue(service: &LambdaService, call: &Call, arn: FunctionArn, target: &Target) -> Answer {

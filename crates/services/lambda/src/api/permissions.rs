@@ -48,7 +48,7 @@ fn policy_resource(arn: &FunctionArn, qualifier: Option<&Qualifier>) -> String {
     }
 }
 
-/// Which policy of the function is meant: its own, or that of an existing version.
+/// Which policy of the function is meant: its own, or that of an existing version or alias.
 pub(crate) fn policy_qualifier(
     function: &Function,
     target: &Target,
@@ -56,9 +56,11 @@ pub(crate) fn policy_qualifier(
     match target.qualifier().transpose()? {
         None => Ok(None),
         Some(Qualifier::Latest) => Err(LambdaError::PolicyOnLatest),
-        Some(Qualifier::Alias(_)) => Err(LambdaError::AliasNotFound {
-            arn: target.arn_text(),
-        }),
+        Some(Qualifier::Alias(name)) if !function.aliases.contains_key(&*name) => {
+            Err(LambdaError::AliasNotFound {
+                arn: target.arn_text(),
+            })
+        }
         Some(qualifier) if function.version(&qualifier).is_none() => Err(target.not_found()),
         Some(qualifier) => Ok(Some(qualifier)),
     }

@@ -1,5 +1,6 @@
 //! The API, one request after the other, over a service in this process.
 
+mod aliases;
 mod invocations;
 mod policies_and_tags;
 mod versions_and_lists;

@@ -393,6 +393,7 @@ fn bring_to(current: Option<&Function>, arn: FunctionArn, described: Described, 
             owner: Some(described.owner),
             tags: described.tags,
             policies: BTreeMap::new(),
+            aliases: BTreeMap::new(),
         },
         Some(function) => {
             let mut after = function.clone();

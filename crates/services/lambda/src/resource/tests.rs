@@ -252,3 +252,71 @@ fn scalars_get_the_type_the_api_wants() {
         properties(json!({"Timeout": 6, "Via": true, "Account": "123", "On": "true", "List": [1]}));
     assert_eq!(super::typed(&given, &["Timeout"], &["Via"]), expected);
 }
+
+#[tokio::test]
+async fn an_alias_follows_its_version() {
+    let world = World::new().await;
+    world
+        .call("POST", "/2015-03-31/functions", &create_body("f", SOURCE))
+        .await;
+    let versions = world.resource_type("AWS::Lambda::Version");
+    let first = versions
+        .create(&context("V1"), &properties(json!({"FunctionName": "f"})))
+        .await
+        .unwrap();
+    let kind = world.resource_type("AWS::Lambda::Alias");
+    let given = |version: &Value, weights: Value| {
+        properties(
+            json!({"FunctionName": "f", "Name": "live", "FunctionVersion": version,
+                          "RoutingConfig": {"AdditionalVersionWeights": weights}}),
+        )
+    };
+    let alias = kind
+        .create(&context("Live"), &given(&first.attributes["Version"], json!([])))
+        .await
+        .unwrap();
+    assert_eq!(
+        alias.physical_id,
+        "arn:aws:lambda:us-east-1:000000000000:function:f:live"
+    );
+    let again = kind
+        .create(&context("Live"), &given(&json!("1"), json!([])))
+        .await
+        .unwrap();
+    assert_eq!(again, alias);
+    let other = kind
+        .create(&context("Other"), &given(&json!("$LATEST"), json!([])))
+        .await
+        .unwrap_err();
+    assert!(other.to_string().starts_with("Alias already exists"), "{other}");
+
+    let update = json!({"Timeout": 9});
+    world
+        .call("PUT", "/2015-03-31/functions/f/configuration", &update)
+        .await;
+    let second = versions
+        .create(&context("V2"), &properties(json!({"FunctionName": "f"})))
+        .await
+        .unwrap();
+    let weights = json!([{"FunctionVersion": "1", "FunctionWeight": "0.25"}]);
+    kind.update(
+        &context("Live"),
+        &alias,
+        &given(&second.attributes["Version"], weights),
+    )
+    .await
+    .unwrap();
+    let shown = world
+        .call("GET", "/2015-03-31/functions/f/aliases/live", &Value::Null)
+        .await
+        .json();
+    assert_eq!(shown["FunctionVersion"], "2");
+    assert_eq!(
+        shown["RoutingConfig"],
+        json!({"AdditionalVersionWeights": {"1": 0.25}})
+    );
+    versions.delete(&context("V1"), &first).await.unwrap_err();
+    kind.delete(&context("Live"), &alias).await.unwrap();
+    kind.delete(&context("Live"), &alias).await.unwrap();
+    versions.delete(&context("V1"), &first).await.unwrap();
+}

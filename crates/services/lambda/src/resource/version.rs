@@ -77,10 +77,10 @@ impl ResourceType for VersionType {
                 return Ok(());
             };
             let delete = move |function: Option<&Function>, _now| {
-                Ok(function.map_or_else(
-                    || Decision::keep(()),
+                function.map_or_else(
+                    || Ok(Decision::keep(())),
                     |function| without_version(function, number),
-                ))
+                )
             };
             self.0.change(arn.unqualified(), delete).await.map_err(of_lambda)
         })

@@ -1,0 +1,177 @@
+//! The stored forms of versions, policies and aliases: JSON documents with a format number.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tradewind_model::{EphemeralStorageMib, MemoryMib, TimeoutSeconds, Timestamp};
+use tradewind_store::SqlValue;
+
+use super::display;
+use crate::model::{Alias, Architecture, Code, Configuration, Version, Weight};
+use crate::policy::{Policy, Statement};
+
+/// The stored form of a version. Format 1 is the first; a later one gets a struct of its own.
+#[derive(Serialize, Deserialize)]
+struct StoredVersion {
+    format: u32,
+    runtime: String,
+    handler: String,
+    role: String,
+    description: String,
+    memory_mib: u32,
+    timeout_seconds: u32,
+    ephemeral_storage_mib: u32,
+    environment: Option<BTreeMap<String, String>>,
+    log_group: String,
+    architecture: String,
+    package: String,
+    code_size_bytes: u64,
+    last_modified_ms: i64,
+    revision_id: String,
+    published_from: Option<String>,
+}
+
+const FORMAT: u32 = 1;
+
+pub(super) fn document(version: &Version) -> SqlValue {
+    let settings = &version.configuration;
+    let stored = StoredVersion {
+        format: FORMAT,
+        runtime: settings.runtime.to_string(),
+        handler: settings.handler.clone(),
+        role: settings.role.clone(),
+        description: settings.description.clone(),
+        memory_mib: settings.memory.get(),
+        timeout_seconds: settings.timeout.get(),
+        ephemeral_storage_mib: settings.ephemeral_storage.get(),
+        environment: settings.environment.clone(),
+        log_group: settings.log_group.clone(),
+        architecture: settings.architecture.as_str().to_owned(),
+        package: version.code.package.to_string(),
+        code_size_bytes: version.code.size_bytes,
+        last_modified_ms: version.last_modified.as_millis(),
+        revision_id: version.revision_id.clone(),
+        published_from: version.published_from.clone(),
+    };
+    serde_json::to_string(&stored)
+        .expect("text, numbers and maps of text are JSON")
+        .into()
+}
+
+pub(super) fn version_of(text: &str) -> Result<Version, String> {
+    let stored: StoredVersion = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if stored.format != FORMAT {
+        return Err(format!(
+            "it has format {}, this binary knows {FORMAT}",
+            stored.format
+        ));
+    }
+    Ok(Version {
+        code: Code {
+            package: stored.package.parse().map_err(display)?,
+            size_bytes: stored.code_size_bytes,
+        },
+        last_modified: Timestamp::from_millis(stored.last_modified_ms),
+        revision_id: stored.revision_id.clone(),
+        published_from: stored.published_from.clone(),
+        configuration: configuration_of(stored)?,
+    })
+}
+
+fn configuration_of(stored: StoredVersion) -> Result<Configuration, String> {
+    Ok(Configuration {
+        runtime: stored.runtime.parse().map_err(display)?,
+        handler: stored.handler,
+        role: stored.role,
+        description: stored.description,
+        memory: MemoryMib::new(stored.memory_mib.into()).map_err(display)?,
+        timeout: TimeoutSeconds::new(stored.timeout_seconds.into()).map_err(display)?,
+        ephemeral_storage: EphemeralStorageMib::new(stored.ephemeral_storage_mib.into()).map_err(display)?,
+        environment: stored.environment,
+        log_group: stored.log_group,
+        architecture: Architecture::parse(&stored.architecture).ok_or("unknown architecture")?,
+    })
+}
+
+pub(super) fn policy_document(policy: &Policy) -> SqlValue {
+    let statements: Vec<&Value> = policy
+        .statements
+        .iter()
+        .map(|statement| &statement.json)
+        .collect();
+    let stored = serde_json::json!({
+        "format": FORMAT, "revision_id": policy.revision_id, "statements": statements,
+    });
+    stored.to_string().into()
+}
+
+#[derive(Deserialize)]
+struct StoredPolicy {
+    format: u32,
+    revision_id: String,
+    statements: Vec<Value>,
+}
+
+pub(super) fn policy_of(text: &str) -> Result<Policy, String> {
+    let stored: StoredPolicy = serde_json::from_str(text).map_err(display)?;
+    if stored.format != FORMAT {
+        return Err(format!(
+            "its policy has format {}, this binary knows {FORMAT}",
+            stored.format
+        ));
+    }
+    let statement = |json: Value| Statement {
+        id: json
+            .get("Sid")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        json,
+    };
+    Ok(Policy {
+        revision_id: stored.revision_id,
+        statements: stored.statements.into_iter().map(statement).collect(),
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredAlias {
+    format: u32,
+    version: String,
+    description: String,
+    additional_version: Option<u64>,
+    weight: Option<f64>,
+    revision_id: String,
+}
+
+pub(super) fn alias_document(alias: &Alias) -> SqlValue {
+    let stored = StoredAlias {
+        format: FORMAT,
+        version: alias.version.to_string(),
+        description: alias.description.clone(),
+        additional_version: alias.additional.map(|(version, _)| version),
+        weight: alias.additional.map(|(_, weight)| weight.get()),
+        revision_id: alias.revision_id.clone(),
+    };
+    serde_json::to_string(&stored)
+        .expect("text and finite numbers are JSON")
+        .into()
+}
+
+pub(super) fn alias_of(text: &str) -> Result<Alias, String> {
+    let stored: StoredAlias = serde_json::from_str(text).map_err(display)?;
+    if stored.format != FORMAT {
+        return Err(format!(
+            "its alias has format {}, this binary knows {FORMAT}",
+            stored.format
+        ));
+    }
+    let weight = stored.weight.and_then(Weight::new);
+    Ok(Alias {
+        version: stored.version.parse().map_err(display)?,
+        description: stored.description,
+        additional: stored.additional_version.zip(weight),
+        revision_id: stored.revision_id,
+    })
+}
