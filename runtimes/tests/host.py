@@ -29,7 +29,9 @@ PROGRAMS = {
     "node": (shutil.which("node"), "node/bootstrap.cjs"),
     "python": (sys.executable, "python/bootstrap.py"),
     "ruby": (shutil.which("ruby"), "ruby/bootstrap.rb"),
+    "java": (shutil.which("java"), "java/bootstrap.jar"),
 }
+FLAGS = {"java": ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", "-Xmx256m", "-jar"]}
 
 ENVIRONMENT = {
     "PATH": os.environ.get("PATH", os.defpath),
@@ -145,7 +147,7 @@ class Function:
         environment = {**ENVIRONMENT, "LAMBDA_TASK_ROOT": self.root, "_HANDLER": handler, **(env or {})}
         channel = {"_TRADEWIND_FD": "3", "_TRADEWIND_OUT_FD": "4"}
         self.process = subprocess.Popen(
-            [program, str(bootstrap_file(language))],
+            [program, *FLAGS.get(language, []), str(bootstrap_file(language))],
             cwd="/" if stem else self.root,
             env={**channel, **(STEM_ENVIRONMENT if stem else environment)},
             stdin=subprocess.DEVNULL,
@@ -271,7 +273,10 @@ def write_files(root, files):
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        if isinstance(text, bytes):
+            path.write_bytes(text)
+        else:
+            path.write_text(text)
 
 
 class BootstrapTest(unittest.TestCase):

@@ -85,6 +85,7 @@ fn deny() -> Result<()> {
 
 fn bootstraps() -> Result<()> {
     tools::ruby()?;
+    tools::java()?;
     run(command("python3").args(["-m", "unittest", "discover", "-s", "runtimes/tests"]))
 }
 

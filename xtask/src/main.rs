@@ -12,6 +12,7 @@ mod fixtures;
 mod gates;
 mod hostile;
 mod http;
+mod java;
 mod neighbour;
 mod node;
 mod process;
@@ -41,6 +42,8 @@ enum Task {
     },
     /// Only install what the end-to-end tests drive, so that `cargo test` can run them
     Setup,
+    /// Compile the Java bootstrap and write `runtimes/java/bootstrap.jar`, which is checked in
+    Java,
     /// Measure us and our peers side by side; prints ratios and writes bench/results/
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test { only } => gates::pass(only),
         Task::Setup => fixtures::install(),
+        Task::Java => java::build(),
         Task::Bench(bench) => bench::run(&bench),
         Task::Soak(options) => soak::run(&options),
         Task::Hostile(options) => hostile::run(&options),

@@ -33,6 +33,11 @@ pub(crate) fn ruby() -> Result<()> {
     apt("ruby", &["--version"], &["ruby"])
 }
 
+/// Makes Java and its compiler available.
+pub(crate) fn java() -> Result<()> {
+    apt("javac", &["-version"], &["default-jdk-headless"])
+}
+
 /// Makes sure a program is there, installing Debian packages when it is not and we may.
 pub(crate) fn apt(program: &str, probe: &[&str], packages: &[&str]) -> Result<()> {
     if succeeds(program, probe) {

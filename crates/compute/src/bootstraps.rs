@@ -1,5 +1,6 @@
 //! The bootstraps of managed runtimes: embedded in the binary, written where interpreters can read them.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
@@ -17,7 +18,7 @@ struct Bootstrap {
 
 enum Source {
     /// As it is.
-    Whole(&'static str),
+    Whole(&'static [u8]),
     /// The entry, and the modules it and they may `require`, by file name. Written as one file: each
     /// further one costs Node a fifth of a millisecond a start.
     Joined {
@@ -39,7 +40,7 @@ const MODULES: [(&str, &str); 1] = [(
     include_str!("../../../runtimes/python/_tradewind_stem.py"),
 )];
 
-const BOOTSTRAPS: [Bootstrap; 3] = [
+const BOOTSTRAPS: [Bootstrap; 4] = [
     Bootstrap {
         language: Language::Node,
         file: "node/bootstrap.cjs",
@@ -58,23 +59,29 @@ const BOOTSTRAPS: [Bootstrap; 3] = [
             ],
         },
     },
+    // made by `cargo xtask java`, ADR 7; the tests of the bootstraps compare it with its sources
+    Bootstrap {
+        language: Language::Java,
+        file: "java/bootstrap.jar",
+        source: Source::Whole(include_bytes!("../../../runtimes/java/bootstrap.jar")),
+    },
     Bootstrap {
         language: Language::Python,
         file: "python/bootstrap.py",
-        source: Source::Whole(include_str!("../../../runtimes/python/bootstrap.py")),
+        source: Source::Whole(include_bytes!("../../../runtimes/python/bootstrap.py")),
     },
     Bootstrap {
         language: Language::Ruby,
         file: "ruby/bootstrap.rb",
-        source: Source::Whole(include_str!("../../../runtimes/ruby/bootstrap.rb")),
+        source: Source::Whole(include_bytes!("../../../runtimes/ruby/bootstrap.rb")),
     },
 ];
 
 impl Source {
-    fn text(&self) -> String {
+    fn content(&self) -> Cow<'static, [u8]> {
         match self {
-            Self::Whole(text) => (*text).to_owned(),
-            Self::Joined { entry, modules } => join_modules(entry, modules),
+            Self::Whole(content) => Cow::Borrowed(content),
+            Self::Joined { entry, modules } => Cow::Owned(join_modules(entry, modules).into_bytes()),
         }
     }
 }
@@ -107,10 +114,10 @@ impl Bootstraps {
         fs::create_dir_all(dir)?;
         let dir = fs::canonicalize(dir)?;
         for Bootstrap { file, source, .. } in BOOTSTRAPS {
-            write_if_changed(&dir.join(file), &source.text())?;
+            write_if_changed(&dir.join(file), &source.content())?;
         }
         for (file, text) in MODULES {
-            write_if_changed(&dir.join(file), text)?;
+            write_if_changed(&dir.join(file), text.as_bytes())?;
         }
         Ok(Self { dir })
     }
@@ -160,8 +167,8 @@ fn is_read_at_start(language: Language, name: &OsStr) -> bool {
     }
 }
 
-fn write_if_changed(path: &Path, content: &str) -> io::Result<()> {
-    if fs::read(path).is_ok_and(|current| current == content.as_bytes()) {
+fn write_if_changed(path: &Path, content: &[u8]) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|current| current == content) {
         return Ok(());
     }
     if let Some(folder) = path.parent() {

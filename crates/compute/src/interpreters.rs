@@ -1,7 +1,8 @@
 //! The interpreters of this machine: which programs can run which managed runtime.
 //!
-//! Discovery only looks at names in the folders of `$PATH`, so a node starts at once; a program is
-//! run for its version the first time something needs it, and what it said is kept.
+//! Discovery only looks at names in the folders of `$PATH`, and where Linux systems install Java, so a
+//! node starts at once; a program is run for its version the first time something needs it, and what it
+//! said is kept.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -11,6 +12,9 @@ use std::sync::{Arc, OnceLock};
 use tradewind_model::{Language, Runtime};
 
 use crate::sandbox::probe;
+
+/// Where Debian, Fedora and others install Java, each version in a folder of its own.
+const JAVA_FOLDERS: &str = "/usr/lib/jvm";
 
 /// All interpreters found in `$PATH`. A cheap handle.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +32,11 @@ pub struct Interpreter {
 }
 
 impl Interpreter {
+    /// The first number of its version.
+    pub(crate) fn major(&self) -> u32 {
+        number_of(&self.version).map_or(0, |(major, _minor)| major)
+    }
+
     /// The folders it was installed to, for example `/root/.pyenv/versions/3.11.7` of the program
     /// `/root/.pyenv/versions/3.11.7/bin/python`; also those of the program it is a link to, as in
     /// Python's virtual environments.
@@ -89,12 +98,13 @@ struct Found {
 }
 
 impl Interpreters {
-    /// Looks for `node`, `python3…` and `ruby…` in the folders of `path` (the value of `$PATH`).
-    /// Runs nothing.
+    /// Looks for `node`, `python3…`, `ruby…` and `java` in the folders of `path` (the value of `$PATH`),
+    /// and for `java` below `/usr/lib/jvm`. Runs nothing.
     #[must_use]
     pub fn discover(path: &OsStr) -> Self {
         let mut candidates: Vec<Candidate> = Vec::new();
-        for folder in std::env::split_paths(path).flat_map(with_pyenv_versions) {
+        let folders = std::env::split_paths(path).flat_map(with_pyenv_versions);
+        for folder in folders.chain(java_folders()) {
             for (language, file) in interpreters_in(&folder) {
                 let seen = candidates.iter().any(|known| known.path == file);
                 if !seen {
@@ -123,7 +133,7 @@ impl Interpreters {
         let mut best: Option<((bool, u32, bool), &Found)> = None;
         for candidate in self.by_promise(language, wanted) {
             let Some(found) = candidate.found() else { continue };
-            let rank = rank(found.number, wanted);
+            let rank = rank(language, found.number, wanted);
             if !rank.0 {
                 return Ok(found.interpreter(true));
             }
@@ -208,7 +218,8 @@ impl Candidate {
                     "puts RbConfig.ruby, RUBY_VERSION",
                 ],
             )?)?,
-            Language::Java | Language::Dotnet | Language::Provided | Language::Go => return None,
+            Language::Java => java(&self.path)?,
+            Language::Dotnet | Language::Provided | Language::Go => return None,
         };
         let number = number_of(&version)?;
         let supported = number >= oldest_supported(self.language);
@@ -247,14 +258,18 @@ fn wanted_version(runtime: &Runtime) -> Option<(u32, Option<u32>)> {
 }
 
 /// Smaller is nearer: (not exact, distance, older than wanted).
-fn rank(has: (u32, u32), wanted: Option<(u32, Option<u32>)>) -> (bool, u32, bool) {
+fn rank(language: Language, has: (u32, u32), wanted: Option<(u32, Option<u32>)>) -> (bool, u32, bool) {
     // a name without a version means the oldest one ever; the newest at hand serves it best
     let Some((major, minor)) = wanted else {
         return (true, u32::MAX - has.0, false);
     };
     let minor = minor.unwrap_or(has.1);
     let wanted = (major, minor);
-    let distance = has.0.abs_diff(major) * 1_000 + has.1.abs_diff(minor);
+    let mut distance = has.0.abs_diff(major) * 1_000 + has.1.abs_diff(minor);
+    if language == Language::Java && has < wanted {
+        // an older Java does not run newer classes; a newer one runs older
+        distance += 1_000_000;
+    }
     (has != wanted, distance, has < wanted)
 }
 
@@ -263,13 +278,58 @@ fn oldest_supported(language: Language) -> (u32, u32) {
         Language::Node => (14, 0),
         Language::Python => (3, 8),
         Language::Ruby => (2, 7),
-        Language::Java | Language::Dotnet | Language::Provided | Language::Go => (0, 0),
+        Language::Java => (8, 0),
+        Language::Dotnet | Language::Provided | Language::Go => (0, 0),
     }
 }
 
+/// The first two numbers of a version; the second may be missing. Java has `8.0_402`.
 fn number_of(version: &str) -> Option<(u32, u32)> {
-    let mut parts = version.split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    let mut parts = version.split(['.', '_', '-', '+']);
+    let major = parts.next()?.parse().ok()?;
+    let minor = parts.next().map_or(Some(0), |minor| minor.parse().ok())?;
+    Some((major, minor))
+}
+
+/// The program of a Java and its version, which it keeps in a file; a wrapper has none and is asked.
+fn java(path: &Path) -> Option<(PathBuf, String)> {
+    let program = std::fs::canonicalize(path).ok()?;
+    // of a JDK 8, `java` lies in `jre/bin`
+    let release = program
+        .ancestors()
+        .skip(2)
+        .take(2)
+        .find_map(|home| std::fs::read_to_string(home.join("release")).ok());
+    let version = match release.as_deref().and_then(java_version_of_release) {
+        Some(version) => version.to_owned(),
+        // "openjdk 17.0.15 2025-04-15"
+        None => probe(&program, &["--version"])?
+            .split_whitespace()
+            .nth(1)?
+            .to_owned(),
+    };
+    Some((program, java_version(&version).to_owned()))
+}
+
+fn java_version_of_release(release: &str) -> Option<&str> {
+    let line = release
+        .lines()
+        .find_map(|line| line.strip_prefix("JAVA_VERSION="))?;
+    Some(line.trim().trim_matches('"'))
+}
+
+/// Java 8 calls itself 1.8.0_402.
+fn java_version(version: &str) -> &str {
+    version.strip_prefix("1.").unwrap_or(version)
+}
+
+fn java_folders() -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(JAVA_FOLDERS) else {
+        return Vec::new();
+    };
+    let mut folders: Vec<_> = entries.flatten().map(|entry| entry.path().join("bin")).collect();
+    folders.sort();
+    folders
 }
 
 fn two_lines(text: &str) -> Option<(PathBuf, String)> {
@@ -322,6 +382,9 @@ fn language_of(name: &str) -> Option<Language> {
     if versioned("python").is_some_and(|rest| rest.is_empty() || rest.starts_with('3')) {
         return Some(Language::Python);
     }
+    if name == "java" {
+        return Some(Language::Java);
+    }
     versioned("ruby").map(|_version| Language::Ruby)
 }
 
@@ -330,7 +393,10 @@ fn missing(runtime: &Runtime) -> MissingInterpreter {
         Language::Node => "install Node.js, for example with `apt-get install nodejs` or nvm",
         Language::Python => "install Python 3, for example with `apt-get install python3` or pyenv",
         Language::Ruby => "install Ruby, for example with `apt-get install ruby`",
-        Language::Java | Language::Dotnet => "this version of tradewind does not run this language yet",
+        Language::Java => "install Java, for example with `apt-get install default-jre-headless`",
+        Language::Dotnet => {
+            "managed .NET is not supported; publish the function as an executable for `provided.al2023`"
+        }
         Language::Provided | Language::Go => "this runtime needs no interpreter",
     };
     MissingInterpreter {
@@ -380,6 +446,41 @@ mod tests {
         assert_eq!(chosen(&dir, "python3.9"), answer("3.9.1", true));
         assert_eq!(chosen(&dir, "python3.10"), answer("3.11.2", false));
         assert_eq!(chosen(&dir, "python2.7"), answer("3.9.1", false));
+    }
+
+    /// Folders like a JDK's, whose `java` would not even run.
+    fn javas(versions: &[&str]) -> Vec<PathBuf> {
+        let dir = tempfile::tempdir().unwrap().keep();
+        let home = |version: &&str| {
+            let home = dir.join(version);
+            std::fs::create_dir_all(home.join("bin")).unwrap();
+            std::fs::write(home.join("bin/java"), "").unwrap();
+            let release = format!("IMPLEMENTOR=\"x\"\nJAVA_VERSION=\"{version}\"\n");
+            std::fs::write(home.join("release"), release).unwrap();
+            home.join("bin")
+        };
+        versions.iter().map(home).collect()
+    }
+
+    #[test]
+    fn a_newer_java_is_nearer_than_an_older_one() {
+        let number = |version: &str| {
+            let folder = javas(&[version]).remove(0);
+            let (_program, version) = java(&folder.join("java")).unwrap();
+            number_of(&version).unwrap()
+        };
+        assert_eq!(number("1.8.0_402"), (8, 0));
+        assert_eq!(number("21"), (21, 0));
+        let nearest = |wanted: u32, has: &[&str]| {
+            let numbers = has.iter().map(|version| number(version));
+            numbers
+                .min_by_key(|has| rank(Language::Java, *has, Some((wanted, None))))
+                .unwrap()
+                .0
+        };
+        assert_eq!(nearest(17, &["11.0.2", "17.0.15", "25.0.3"]), 17);
+        assert_eq!(nearest(17, &["11.0.2", "16", "25.0.3"]), 25);
+        assert_eq!(nearest(25, &["1.8.0_402", "17.0.15"]), 17);
     }
 
     #[test]

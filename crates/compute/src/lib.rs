@@ -34,6 +34,7 @@ mod guards;
 mod host;
 mod instance;
 mod interpreters;
+mod java;
 pub mod package;
 mod pool;
 mod registry;

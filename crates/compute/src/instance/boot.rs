@@ -16,6 +16,7 @@ use crate::error::InvokeError;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::interpreters::Interpreter;
+use crate::java;
 use crate::package::PackageLease;
 use crate::pool::{Pool, Purpose};
 use crate::sandbox::{CHANNEL_FDS, Folders, Limits, Process, SpawnError, SpawnPlan};
@@ -174,7 +175,7 @@ async fn program(
         (Language::Go, _) => own_program(folders, inside, &spec.handler),
         (_, Some(entry)) => {
             let interpreter = interpreter(spec, host).await?;
-            let mut args = flags(spec);
+            let mut args = flags(spec, &interpreter, inside);
             args.push(inside.runtime.join(entry.file_name().unwrap_or_default()).into());
             let interpreter_dir = interpreter.program.parent().map(Path::to_owned);
             Ok(Program {
@@ -271,7 +272,7 @@ async fn interpreter(spec: &FunctionSpec, host: &Arc<Host>) -> Result<Interprete
 }
 
 /// What Lambda's own start scripts pass.
-fn flags(spec: &FunctionSpec) -> Vec<OsString> {
+fn flags(spec: &FunctionSpec, interpreter: &Interpreter, inside: &Folders) -> Vec<OsString> {
     match spec.runtime.language() {
         Language::Node => {
             // nine tenths of the memory for the heap, as Lambda has it; a leak then ends the function
@@ -281,6 +282,7 @@ fn flags(spec: &FunctionSpec) -> Vec<OsString> {
                 "--max-http-header-size=81920".into(),
             ]
         }
+        Language::Java => java::flags(spec, interpreter, &inside.tmp),
         _ => Vec::new(),
     }
 }

@@ -3,6 +3,7 @@
 mod custom_runtimes;
 mod faults;
 mod idle;
+mod java;
 mod lifecycle;
 mod node;
 mod scaling;

@@ -177,8 +177,8 @@ const BAD_CONFIGURATIONS: [(&str, &str); 22] = [
         "`nodejs20.y` is not a Lambda runtime | did you mean `nodejs20.x`?",
     ),
     (
-        "functions: {a: {handler: x.y, runtime: java17}}",
-        "3:40: runtime `java17` is not supported yet",
+        "functions: {a: {handler: x.y, runtime: dotnet8}}",
+        "3:40: runtime `dotnet8` is not supported yet",
     ),
     (
         "functions: {a: {handler: x.y, memorySize: 64}}",

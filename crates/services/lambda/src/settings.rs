@@ -182,7 +182,7 @@ impl Written {
 /// The identifiers a new function may use, newest first; older ones of the same languages run too.
 const KNOWN_RUNTIMES: &str = "nodejs24.x, nodejs22.x, nodejs20.x, nodejs18.x, python3.14, python3.13, python3.12, \
                               python3.11, python3.10, python3.9, ruby3.4, ruby3.3, ruby3.2, provided.al2023, \
-                              provided.al2, go1.x, java21, java17, java11, dotnet8";
+                              provided.al2, go1.x, java25, java21, java17, java11, java8.al2, dotnet8";
 
 fn parse_runtime(text: &str) -> Result<Runtime, LambdaError> {
     text.parse().map_err(|_unknown| LambdaError::UnknownRuntime {

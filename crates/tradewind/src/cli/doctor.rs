@@ -109,6 +109,11 @@ fn runtimes(found: &[FoundInterpreter]) -> Vec<Check> {
             "ruby*",
             "install Ruby for ruby functions: `apt install ruby`",
         ),
+        (
+            Language::Java,
+            "java*",
+            "install Java for java functions: `apt install default-jre-headless`",
+        ),
     ];
     let mut checks: Vec<Check> = Vec::new();
     for (language, name, hint) in languages {

@@ -11,7 +11,7 @@ use tradewind_model::Clock;
 pub(crate) struct Surroundings {
     /// The environment variables that are text.
     pub(crate) variables: BTreeMap<String, String>,
-    /// `$PATH`, where interpreters and tools are looked for.
+    /// `$PATH` and `$JAVA_HOME/bin`, where interpreters and tools are looked for.
     pub(crate) path: OsString,
     /// Where relative paths begin.
     pub(crate) directory: PathBuf,
@@ -26,7 +26,10 @@ impl Surroundings {
             |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         Self {
             variables: std::env::vars_os().filter_map(text).collect(),
-            path: std::env::var_os("PATH").unwrap_or_default(),
+            path: search_path(
+                std::env::var_os("PATH").unwrap_or_default(),
+                std::env::var_os("JAVA_HOME"),
+            ),
             directory: std::env::current_dir().unwrap_or_else(|_gone| PathBuf::from(".")),
             clock: Clock::system(),
         }
@@ -44,6 +47,17 @@ impl Surroundings {
             None => fallback.join("cache"),
         }
     }
+}
+
+/// The folders of `path`, and that of the Java that the user has chosen.
+fn search_path(path: OsString, java_home: Option<OsString>) -> OsString {
+    let java = java_home
+        .filter(|home| !home.is_empty())
+        .map(|home| Path::new(&home).join("bin"));
+    let Some(java) = java else { return path };
+    let folders = std::env::split_paths(&path).chain([java]);
+    // a folder whose name cannot stand in a path is not looked into
+    std::env::join_paths(folders).unwrap_or(path)
 }
 
 #[cfg(test)]

@@ -22,7 +22,12 @@ const DEFAULT_MEMORY_MIB: u64 = 1024;
 const DEFAULT_TIMEOUT_SECONDS: u64 = 6;
 
 /// Runtimes to suggest for a name nobody has published.
-const RUNTIMES: [&str; 18] = [
+const RUNTIMES: [&str; 23] = [
+    "java8.al2",
+    "java11",
+    "java17",
+    "java21",
+    "java25",
     "nodejs16.x",
     "nodejs18.x",
     "nodejs20.x",
@@ -253,8 +258,8 @@ fn runtime(
         None => DEFAULT_RUNTIME.to_owned(),
     };
     match Runtime::from_str(&name) {
-        Ok(runtime) if matches!(runtime.language(), Language::Java | Language::Dotnet) => {
-            let hint = "nodejs, python, ruby, provided and go1.x runtimes work";
+        Ok(runtime) if runtime.language() == Language::Dotnet => {
+            let hint = "publish it as an executable for `provided.al2023`";
             problems.unsupported(span, &format!("runtime `{name}`"), hint);
             None
         }

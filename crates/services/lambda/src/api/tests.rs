@@ -136,10 +136,10 @@ async fn what_create_function_refuses() {
         "Value node20 at 'runtime'",
     ));
     cases.push((
-        with("Runtime", json!("java21")),
+        with("Runtime", json!("dotnet8")),
         400,
         invalid,
-        "`java21` cannot run on this node",
+        "`dotnet8` cannot run on this node",
     ));
     cases.push((
         with("Handler", Value::Null),

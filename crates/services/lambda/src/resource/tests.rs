@@ -109,7 +109,7 @@ async fn every_wrong_property_is_named_by_path() {
     };
     assert_eq!(paths(with("MemorySise", json!(1))), ["MemorySise"]);
     assert_eq!(paths(with("MemorySize", json!(1))), ["MemorySize"]);
-    assert_eq!(paths(with("Runtime", json!("java21"))), ["Runtime"]);
+    assert_eq!(paths(with("Runtime", json!("dotnet8"))), ["Runtime"]);
     assert_eq!(paths(with("Runtime", json!("node"))), ["Runtime"]);
     assert_eq!(
         paths(with("Environment", json!({"Variables": {"AWS_REGION": "x"}}))),
