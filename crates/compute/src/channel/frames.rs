@@ -27,7 +27,18 @@ pub(crate) struct Frames {
     /// What of the event, head and payload, has been written.
     written: usize,
     request_id: Box<str>,
+    ahead: Option<Ahead>,
 }
+
+/// An event that waits in the pipe behind the one that runs.
+#[derive(Debug)]
+struct Ahead {
+    request_id: Box<str>,
+    written: usize,
+}
+
+/// The largest frame that is queued ahead: `PIPE_BUF`, up to which a pipe takes all or nothing.
+const AHEAD_BYTES: usize = 4 * 1024;
 
 impl Frames {
     /// New pipes: the host's ends, and the function's to be inherited.
@@ -41,6 +52,7 @@ impl Frames {
             payload: Bytes::new(),
             written: 0,
             request_id: "".into(),
+            ahead: None,
         };
         Ok((frames, theirs))
     }
@@ -52,6 +64,47 @@ impl Frames {
         self.written = 0;
         self.payload = delivery.payload.clone();
         self.request_id = delivery.request_id.into();
+    }
+
+    /// See [`super::Channel::deliver_ahead`].
+    pub(super) fn deliver_ahead(&mut self, delivery: &Delivery<'_>) -> bool {
+        let sent = self.sent == self.head.len() && self.payload.is_empty();
+        let small = delivery.payload.len() <= AHEAD_BYTES;
+        // a function that has read the running event reads no further before it has answered
+        if !sent || !small || self.ahead.is_some() || !self.link.is_read() {
+            return false;
+        }
+        encode_invoke(delivery, &mut self.head);
+        self.sent = self.head.len();
+        if self.head.len() + delivery.payload.len() > AHEAD_BYTES {
+            return false;
+        }
+        let written = self.link.try_write_whole(&self.head, &delivery.payload);
+        self.ahead = written.map(|written| Ahead {
+            request_id: delivery.request_id.into(),
+            written,
+        });
+        self.ahead.is_some()
+    }
+
+    /// See [`super::Channel::take_back`].
+    pub(super) fn take_back(&mut self) -> bool {
+        let Some(ahead) = self.ahead.take() else {
+            return false;
+        };
+        let untouched = self.link.take_back(ahead.written) == ahead.written;
+        if !untouched {
+            self.ahead = Some(ahead);
+        }
+        untouched
+    }
+
+    /// See [`super::Channel::advance`].
+    pub(super) fn advance(&mut self) {
+        if let Some(ahead) = self.ahead.take() {
+            self.request_id = ahead.request_id;
+            self.written = ahead.written;
+        }
     }
 
     /// See [`super::Channel::poll_event`].
@@ -106,7 +159,8 @@ impl Frames {
 
     /// The function is gone. An event of which it read nothing may go to another instance.
     fn closed(&mut self) -> ChannelEvent {
-        let untouched = self.link.take_back(self.written) == self.written;
+        // what waits ahead does so because the running event was read
+        let untouched = self.ahead.is_none() && self.link.take_back(self.written) == self.written;
         ChannelEvent::Closed { untouched }
     }
 
@@ -168,6 +222,15 @@ mod tests {
 
     async fn event(frames: &mut Frames) -> ChannelEvent {
         poll_fn(|cx| frames.poll_event(cx)).await
+    }
+
+    /// Until the event is in the pipe.
+    async fn send_all(frames: &mut Frames) {
+        while frames.sent < frames.head.len() || !frames.payload.is_empty() {
+            let polled = poll_fn(|cx| Poll::Ready(frames.poll_event(cx))).await;
+            assert!(polled.is_pending());
+            tokio::task::yield_now().await;
+        }
     }
 
     fn delivery(payload: &Bytes) -> Delivery<'static> {
@@ -277,18 +340,54 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_event_waits_ahead_only_behind_one_that_was_read_and_can_be_taken_back() {
+        let (mut frames, mut function) = pair();
+        let payload = Bytes::from_static(b"{}");
+        frames.deliver(&delivery(&payload));
+        send_all(&mut frames).await;
+        let second = Delivery {
+            request_id: "r2",
+            ..delivery(&payload)
+        };
+        assert!(!frames.deliver_ahead(&second), "the first is not read yet");
+        let mut buffer = [0; 512];
+        let first = function.input.read(&mut buffer).unwrap();
+        assert!(frames.deliver_ahead(&second));
+        assert!(!frames.deliver_ahead(&second), "one at most");
+        assert!(frames.take_back());
+        assert!(!frames.take_back());
+        assert!(frames.deliver_ahead(&second));
+        function.output.write_all(&answer(18, "r1", b"1")).unwrap();
+        let one = ChannelEvent::Answer(Ok(Bytes::from_static(b"1")));
+        assert_eq!(event(&mut frames).await, one);
+        frames.advance();
+        assert_eq!(function.input.read(&mut buffer).unwrap(), first);
+        function.output.write_all(&answer(18, "r2", b"1")).unwrap();
+        assert_eq!(event(&mut frames).await, one);
+    }
+
+    #[tokio::test]
+    async fn what_waits_ahead_does_not_make_the_running_event_look_untouched() {
+        let (mut frames, mut function) = pair();
+        let payload = Bytes::from_static(b"{}");
+        frames.deliver(&delivery(&payload));
+        send_all(&mut frames).await;
+        assert!(function.input.read(&mut [0; 512]).unwrap() > 0);
+        assert!(frames.deliver_ahead(&delivery(&payload)));
+        drop(function);
+        assert_eq!(
+            event(&mut frames).await,
+            ChannelEvent::Closed { untouched: false }
+        );
+        assert!(frames.take_back());
+    }
+
+    #[tokio::test]
     async fn a_function_that_died_before_it_read_the_event_did_not_run_it() {
         for reads in [false, true] {
             let (mut frames, mut function) = pair();
             frames.deliver(&delivery(&Bytes::from_static(b"{}")));
-            while frames.sent < frames.head.len() || !frames.payload.is_empty() {
-                assert!(
-                    poll_fn(|cx| Poll::Ready(frames.poll_event(cx)))
-                        .await
-                        .is_pending()
-                );
-                tokio::task::yield_now().await;
-            }
+            send_all(&mut frames).await;
             if reads {
                 assert!(function.input.read(&mut [0; 256]).unwrap() > 0);
             }

@@ -76,6 +76,21 @@ impl Link {
         }
     }
 
+    /// Whether the function has read all that was written. Never where that cannot be told.
+    pub(super) fn is_read(&self) -> bool {
+        let unread = self.unread.as_ref().map(rustix::io::ioctl_fionread);
+        matches!(unread, Some(Ok(0)))
+    }
+
+    /// Writes both, which together are no more than `PIPE_BUF`, or nothing. Gives their length.
+    pub(super) fn try_write_whole(&self, head: &[u8], payload: &[u8]) -> Option<usize> {
+        let whole = head.len() + payload.len();
+        let written = self
+            .to
+            .try_write_vectored(&[IoSlice::new(head), IoSlice::new(payload)]);
+        (written.ok()? == whole).then_some(whole)
+    }
+
     /// Takes what the function has not read out of the pipe again, at most `most` bytes, and counts it.
     pub(super) fn take_back(&mut self, most: usize) -> usize {
         let Some(unread) = &mut self.unread else { return 0 };

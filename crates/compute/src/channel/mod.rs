@@ -74,6 +74,31 @@ impl Channel {
         }
     }
 
+    /// Queues an event behind the one that runs, where the function finds it without waiting for us.
+    /// False, and nothing happened, when that is not possible now.
+    pub(crate) fn deliver_ahead(&mut self, delivery: &Delivery<'_>) -> bool {
+        match self {
+            Self::Frames(frames) => frames.deliver_ahead(delivery),
+            Self::RuntimeApi(_) => false,
+        }
+    }
+
+    /// Takes the event that was queued ahead out again. False when the function has read it, which it
+    /// does after it has answered the one before.
+    pub(crate) fn take_back(&mut self) -> bool {
+        match self {
+            Self::Frames(frames) => frames.take_back(),
+            Self::RuntimeApi(_) => false,
+        }
+    }
+
+    /// The running event has been answered: answers belong to the one that was queued ahead now.
+    pub(crate) fn advance(&mut self) {
+        if let Self::Frames(frames) = self {
+            frames.advance();
+        }
+    }
+
     /// What came back next.
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<ChannelEvent> {
         match self {

@@ -5,9 +5,13 @@
 //!      └──────────────────────────▲   (failed, crashed, timed out, let go, killed)
 //! ```
 //!
+//! While one invocation runs, the pool may give a second one [ahead]. Its time, its log and
+//! its deadline begin when the one before it has been answered.
+//!
 //! All waiting is in one place, [`Instance::poll_wake`], which polls everything there is and keeps
 //! nothing in futures: no wait can lose an event when another thing comes first.
 
+mod ahead;
 mod freeze;
 mod streaming;
 
@@ -24,6 +28,7 @@ use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tradewind_observe::usage::{UsageRecord, UsageStatus};
 
+use self::ahead::Ahead;
 use super::alarm::Alarm;
 use super::boot::{Booted, Workspace};
 use super::journal::Journal;
@@ -55,6 +60,8 @@ pub(super) struct Instance {
     workspace: Workspace,
     journal: Journal,
     memory: MemoryMeter,
+    jobs: mpsc::Receiver<Box<Job>>,
+    ahead: Option<Ahead>,
     alarm: Alarm,
     /// When the current step must be over.
     deadline: Option<Instant>,
@@ -70,6 +77,10 @@ pub(super) struct Instance {
 #[derive(Debug)]
 enum Wake {
     Channel(ChannelEvent),
+    /// A job to be run after this one.
+    Ahead(Box<Job>),
+    /// The one that runs takes too long for the one behind it.
+    AheadStuck,
     Exited(ExitStatus),
     Deadline,
     Killed,
@@ -92,6 +103,7 @@ impl Instance {
         booted: Booted,
         journal: Journal,
         memory: MemoryMeter,
+        jobs: mpsc::Receiver<Box<Job>>,
     ) -> Self {
         let killed = Box::pin(pool.host.kill.clone().cancelled_owned());
         Self {
@@ -103,6 +115,8 @@ impl Instance {
             workspace: booted.workspace,
             journal,
             memory,
+            jobs,
+            ahead: None,
             alarm: Alarm::new(),
             deadline: None,
             begun: booted.begun,
@@ -147,6 +161,11 @@ impl Instance {
                 Wake::Channel(ChannelEvent::Closed { .. }) => Err(self.exit_failure().await),
                 Wake::Exited(status) => Err(self.last_words(status).await),
                 Wake::Killed => Err(Failure::Node(InvokeError::ShuttingDown)),
+                Wake::Ahead(job) => {
+                    self.pool.give_back(job);
+                    continue;
+                }
+                Wake::AheadStuck => continue,
             };
         }
     }
@@ -167,20 +186,19 @@ impl Instance {
     }
 
     /// Runs invocations until there is no more use for the instance, and ends it.
-    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Box<Job>>, first: Next) {
+    pub(super) async fn run(mut self, first: Option<Next>) {
         let mut next = first;
-        loop {
-            let now = match next {
+        while let Some(now) = next {
+            next = match now {
                 Next::Serve(job) => self.serve(job).await,
-                Next::Idle => self.idle(&mut jobs).await.map(Next::Serve),
+                Next::GoOn(behind) => self.go_on(behind).await,
+                Next::Idle => self.idle().await.map(Next::Serve),
                 Next::Stop => None,
             };
-            let Some(now) = now else { break };
-            next = now;
         }
         self.pool.lost(self.id);
-        jobs.close();
-        while let Ok(job) = jobs.try_recv() {
+        self.jobs.close();
+        while let Ok(job) = self.jobs.try_recv() {
             self.pool.give_back(job);
         }
         self.end().await;
@@ -208,11 +226,15 @@ impl Instance {
     }
 
     /// The part of an invocation that follows its START, whose time began at `started`.
-    pub(super) async fn invoke(&mut self, mut job: Box<Job>, started: Instant) -> Option<Next> {
-        let limit = self.pool.spec.timeout.as_duration();
-        self.deadline = Some(started + limit);
-        self.deliver(&job, started + limit);
-        match self.outcome(&mut job, limit).await {
+    pub(super) async fn invoke(&mut self, job: Box<Job>, started: Instant) -> Option<Next> {
+        self.deadline = Some(started + self.pool.spec.timeout.as_duration());
+        self.deliver(&job, started);
+        self.conclude_invocation(job, started).await
+    }
+
+    /// Waits for the end of an invocation that the function was given.
+    async fn conclude_invocation(&mut self, mut job: Box<Job>, started: Instant) -> Option<Next> {
+        match self.outcome(&mut job, self.pool.spec.timeout.as_duration()).await {
             Outcome::Answered(answer) if self.channel.announces_readiness() => {
                 self.answered_until_ready(job, started, answer).await
             }
@@ -235,8 +257,19 @@ impl Instance {
         }
     }
 
-    fn deliver(&mut self, job: &Job, deadline: Instant) {
+    fn deliver(&mut self, job: &Job, started: Instant) {
+        self.delivery(job, started, |channel, delivery| channel.deliver(delivery));
+    }
+
+    /// Hands a job that starts at `started` to the channel.
+    fn delivery<T>(
+        &mut self,
+        job: &Job,
+        started: Instant,
+        hand_over: impl FnOnce(&mut Channel, &Delivery<'_>) -> T,
+    ) -> T {
         let now = self.pool.host.clock.now();
+        let deadline = started + self.pool.spec.timeout.as_duration();
         let left = deadline.saturating_duration_since(Instant::now());
         let made_up;
         let trace_id = match &job.request.trace_id {
@@ -246,7 +279,7 @@ impl Instance {
                 &made_up
             }
         };
-        self.channel.deliver(&Delivery {
+        let delivery = Delivery {
             request_id: &job.id,
             deadline_ms: now
                 .plus_millis(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))
@@ -256,7 +289,8 @@ impl Instance {
             client_context: job.request.client_context.as_deref(),
             payload: job.request.payload.clone(),
             streamed: job.caller.is_streamed(),
-        });
+        };
+        hand_over(&mut self.channel, &delivery)
     }
 
     async fn outcome(&mut self, job: &mut Job, limit: Duration) -> Outcome {
@@ -280,6 +314,14 @@ impl Instance {
                 Wake::Exited(status) => self.answer_of_the_dead(job, status, limit).await,
                 Wake::Deadline => Outcome::Ended(Failure::TimedOut(limit)),
                 Wake::Killed => Outcome::Ended(Failure::Node(InvokeError::ShuttingDown)),
+                Wake::Ahead(job) => {
+                    self.put_ahead(job);
+                    continue;
+                }
+                Wake::AheadStuck => {
+                    self.give_ahead_back();
+                    continue;
+                }
             };
         }
     }
@@ -327,6 +369,7 @@ impl Instance {
         self.deadline = None;
         self.output.drain_into(&mut self.journal).await;
         let traffic = traffic(&job, &answer);
+        let printed = self.journal.printed();
         let tail = if job.request.log_tail {
             self.conclude(&job.id, duration, None, traffic)
         } else {
@@ -334,7 +377,7 @@ impl Instance {
         };
         let concluded = job.request.log_tail;
         let id = Arc::clone(&job.id);
-        let next = self.pool.release(self.id, duration);
+        let next = self.pool.release(self.id, duration, printed);
         reply(&self.pool, *job, answer, tail);
         if !concluded {
             self.conclude(&id, duration, None, traffic);
@@ -363,7 +406,7 @@ impl Instance {
         self.deadline = None;
         self.output.drain_into(&mut self.journal).await;
         let tail = self.conclude(&id, duration, None, traffic);
-        let next = ready.then(|| self.pool.release(self.id, duration));
+        let next = ready.then(|| self.pool.release(self.id, duration, true));
         if let Some((job, answer)) = waiting {
             reply(&self.pool, *job, answer, tail);
         }
@@ -376,7 +419,8 @@ impl Instance {
         loop {
             match self.wake().await {
                 Wake::Channel(ChannelEvent::Ready) => return true,
-                Wake::Channel(ChannelEvent::Answer(_)) => {}
+                Wake::Channel(ChannelEvent::Answer(_)) | Wake::AheadStuck => {}
+                Wake::Ahead(job) => self.pool.give_back(job),
                 Wake::Channel(_) | Wake::Exited(_) | Wake::Deadline | Wake::Killed => return false,
             }
         }
@@ -389,6 +433,7 @@ impl Instance {
             _ => started.elapsed(),
         };
         self.memory.measure(|| self.process.usage(), Instant::now());
+        self.give_ahead_back();
         self.process.end().await;
         self.rest_of_output().await;
         if let Some(line) = failure.log_line(&job.id, &self.journal.now()) {
@@ -400,6 +445,9 @@ impl Instance {
         let tail = self.conclude(&job.id, duration, status, traffic(&job, &answer));
         self.pool.lost(self.id);
         reply(&self.pool, *job, answer, tail);
+        if let Some(ahead) = self.ahead.take() {
+            self.lost_ahead(*ahead.job);
+        }
     }
 
     /// END and REPORT, after the last line.
@@ -428,11 +476,11 @@ impl Instance {
     }
 
     /// Waits for a job. None when the pool has let the instance go, or it is gone.
-    async fn idle(&mut self, jobs: &mut mpsc::Receiver<Box<Job>>) -> Option<Box<Job>> {
+    async fn idle(&mut self) -> Option<Box<Job>> {
         self.deadline = Some(Instant::now() + self.freezes_after());
         let job = poll_fn(|cx| {
             loop {
-                if let Poll::Ready(job) = jobs.poll_recv(cx) {
+                if let Poll::Ready(job) = self.jobs.poll_recv(cx) {
                     return Poll::Ready(job);
                 }
                 match ready!(self.poll_wake(cx)) {
@@ -470,7 +518,17 @@ impl Instance {
     }
 
     async fn wake(&mut self) -> Wake {
-        poll_fn(|cx| self.poll_wake(cx)).await
+        poll_fn(|cx| {
+            if let Poll::Ready(event) = self.poll_wake(cx) {
+                return Poll::Ready(event);
+            }
+            // a closed queue means that the pool has let go: this invocation is the last
+            match self.jobs.poll_recv(cx) {
+                Poll::Ready(Some(job)) => Poll::Ready(Wake::Ahead(job)),
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Everything that can happen to an instance. The channel comes first: an answer counts even if
@@ -493,12 +551,17 @@ impl Instance {
                 return Poll::Ready(Wake::Killed);
             }
             let flush_at = self.journal.flush_at();
-            let next = [self.deadline, flush_at].into_iter().flatten().min();
+            let stuck_at = self.ahead.as_ref().and_then(Ahead::stuck_at);
+            let next = [self.deadline, flush_at, stuck_at].into_iter().flatten().min();
             if self.alarm.poll(next, cx).is_pending() {
                 return Poll::Pending;
             }
-            if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            let now = Instant::now();
+            if self.deadline.is_some_and(|deadline| deadline <= now) {
                 return Poll::Ready(Wake::Deadline);
+            }
+            if stuck_at.is_some_and(|stuck_at| stuck_at <= now) {
+                return Poll::Ready(Wake::AheadStuck);
             }
             self.journal.flush();
         }

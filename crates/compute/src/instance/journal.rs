@@ -44,6 +44,8 @@ pub(crate) struct Journal {
     request: Option<Arc<str>>,
     /// When that was said to start.
     started: Timestamp,
+    /// Whether it has printed anything.
+    printed: bool,
     lines: Lines,
     pending: Vec<LogEvent>,
     pending_bytes: usize,
@@ -72,6 +74,7 @@ impl Journal {
             logging,
             request: None,
             started: Timestamp::from_millis(0),
+            printed: false,
             lines: Lines::default(),
             pending: Vec::new(),
             pending_bytes: 0,
@@ -91,7 +94,13 @@ impl Journal {
     pub(crate) fn begin(&mut self, request: &Arc<str>, log_tail: bool) {
         self.init_lines = None;
         self.request = Some(Arc::clone(request));
+        self.printed = false;
         self.tail = log_tail.then(Vec::new);
+    }
+
+    /// Whether the invocation has printed anything.
+    pub(crate) fn printed(&self) -> bool {
+        self.printed
     }
 
     /// The invocation is over.
@@ -109,6 +118,7 @@ impl Journal {
 
     /// What the function printed.
     pub(crate) fn output(&mut self, bytes: &[u8]) {
+        self.printed = true;
         let mut lines = std::mem::take(&mut self.lines);
         lines.feed(bytes, |line| self.line(line.into_owned()));
         self.lines = lines;

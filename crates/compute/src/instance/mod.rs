@@ -52,15 +52,16 @@ async fn life(mut starting: Starting, proof: Option<Proof>) {
         Ok(booted) => booted,
         Err(failure) => return start_failed(starting, journal, failure, proof).await,
     };
-    let mut instance = Instance::new(id, Arc::clone(&pool), booted, journal, MemoryMeter::new(claim));
+    let (sender, jobs) = mpsc::channel(1);
+    let memory = MemoryMeter::new(claim);
+    let mut instance = Instance::new(id, Arc::clone(&pool), booted, journal, memory, jobs);
     let limit = instance.begun() + starting.init_limit();
     match instance.initialise(limit, &mut starting).await {
         Ok(()) => {
-            let (sender, jobs) = mpsc::channel(1);
             let next = pool.joined(id, sender, instance.init_duration(), starting.purpose());
             drop(starting);
             prove(proof, Ok(()));
-            instance.run(jobs, next).await;
+            instance.run(Some(next)).await;
         }
         Err(Failure::TimedOut(limit)) => {
             let mut journal = instance.end().await;
@@ -94,18 +95,17 @@ async fn second_try(mut starting: Starting, mut journal: Journal) {
         Ok(booted) => booted,
         Err(failure) => return fail_job(&pool, &mut journal, *job, &failure, started.elapsed()),
     };
-    let mut instance = Instance::new(id, Arc::clone(&pool), booted, journal, MemoryMeter::new(claim));
+    let (sender, jobs) = mpsc::channel(1);
+    let memory = MemoryMeter::new(claim);
+    let mut instance = Instance::new(id, Arc::clone(&pool), booted, journal, memory, jobs);
     let initialised = instance.initialise(started + timeout, &mut starting).await;
     instance.forget_init();
     drop(starting);
     match initialised {
         Ok(()) => {
-            let (sender, jobs) = mpsc::channel(1);
             pool.joined_busy(id, sender);
-            match instance.invoke(job, started).await {
-                Some(next) => instance.run(jobs, next).await,
-                None => drop(instance.end().await),
-            }
+            let next = instance.invoke(job, started).await;
+            instance.run(next).await;
         }
         Err(failure) => {
             let failure = match failure {

@@ -3,16 +3,19 @@
 //! An invocation takes the instance that was used last (its caches are warm, and the others can be
 //! let go). When none is idle it waits in the queue, where a freed instance and a starting one race
 //! for it; [`scaling`] says when a start is worth it. An instance that is freed takes the next
-//! invocation itself, without going through the idle list.
+//! invocation itself, without going through the idle list. Quick functions get a second event
+//! [ahead](ahead).
 //!
 //! A pool is closed when its function is replaced, removed, or the engine stops. What runs then
 //! finishes; what waits goes to the successor.
 //!
 //! # Invariants
 //! - Every job is answered exactly once.
-//! - An instance is in one place: idle, busy (its driver holds a job), or starting.
+//! - An instance is in one place: idle, busy (its driver holds a job, and perhaps one more ahead), or
+//!   starting.
 //! - The lock is held for a few lines and never while calling out.
 
+mod ahead;
 mod backlog;
 mod gate;
 mod idleness;
@@ -29,6 +32,7 @@ pub(crate) use memory::{MemoryBudget, MemoryClaim, MemoryMeter};
 pub(crate) use start::{Purpose, Starting, YOUNG};
 
 use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU16;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,6 +46,7 @@ use crate::failure::Failure;
 use crate::host::Host;
 use crate::instance;
 use crate::spec::{FunctionSpec, FunctionStatus};
+use ahead::Ahead;
 use idleness::{IdleTimes, Rate};
 use scaling::{Estimate, Load};
 use warm::Warmth;
@@ -62,6 +67,8 @@ pub(crate) struct Pool {
     pub(crate) arns: [Arc<str>; 2],
     /// Its version, as log lines print it.
     pub(crate) version: Arc<str>,
+    /// Whether its instances can be given events ahead at all.
+    takes_ahead: bool,
     state: Mutex<State>,
 }
 
@@ -74,6 +81,7 @@ struct State {
     starting: usize,
     young_starts: usize,
     service_time: Estimate,
+    ahead: Ahead,
     cold_start: Estimate,
     /// Since when the queue has not been empty.
     backlog_since: Option<Instant>,
@@ -96,6 +104,15 @@ struct Member {
     busy_since: Option<Instant>,
     /// Whether it was started as one of the provisioned ones, and still counts as such.
     provisioned: bool,
+    /// Whether its driver holds a job besides the one that runs.
+    ahead: bool,
+}
+
+/// Where a job goes in the queue.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    First,
+    Last,
 }
 
 /// Why a pool takes no more.
@@ -114,6 +131,8 @@ pub(crate) enum Closed {
 pub(crate) enum Next {
     /// It runs this.
     Serve(Box<Job>),
+    /// It runs what its driver holds already, with this behind it.
+    GoOn(Option<Box<Job>>),
     /// It waits.
     Idle,
     /// It ends.
@@ -128,20 +147,27 @@ impl Pool {
         let arns = [spec.arn.unqualified(), spec.arn.qualified(spec.version())];
         let arns = arns.map(|arn| arn.to_string().into());
         let version = spec.version().to_string().into();
+        let one_at_a_time = spec.instance_concurrency == NonZeroU16::MIN;
+        let takes_ahead = one_at_a_time && host.bootstraps.entry(spec.runtime.language()).is_some();
         Arc::new(Self {
             spec,
             host,
             arns,
             version,
+            takes_ahead,
             state: Mutex::default(),
         })
     }
 
     /// Takes an invocation. It is answered, whatever happens.
     pub(crate) fn submit(self: &Arc<Self>, job: Box<Job>) {
+        self.submit_at(Place::Last, job);
+    }
+
+    fn submit_at(self: &Arc<Self>, place: Place, job: Box<Job>) {
         let mut pool = Arc::clone(self);
         let mut waiting = job;
-        while let Err((job, closed)) = pool.accept(waiting) {
+        while let Err((job, closed)) = pool.accept(place, waiting) {
             match closed {
                 Closed::Replaced(successor) => {
                     pool = successor;
@@ -156,6 +182,18 @@ impl Pool {
     pub(crate) fn give_back(self: &Arc<Self>, mut job: Box<Job>) {
         job.returned += 1;
         self.submit(job);
+    }
+
+    /// A job that waited behind one that does not end, taken back before the function saw it.
+    pub(crate) fn give_back_ahead(self: &Arc<Self>, id: u64, job: Box<Job>) {
+        {
+            let mut state = self.state();
+            state.ahead.distrust();
+            if let Some(member) = state.instances.get_mut(&id) {
+                member.ahead = false;
+            }
+        }
+        self.submit_at(Place::First, job);
     }
 
     /// What the instance does after it has initialised.
@@ -177,6 +215,7 @@ impl Pool {
                 jobs,
                 busy_since: None,
                 provisioned: purpose == Purpose::Provisioned,
+                ahead: false,
             },
         );
         state.next_for(id)
@@ -188,14 +227,16 @@ impl Pool {
             jobs,
             busy_since: Some(Instant::now()),
             provisioned: false,
+            ahead: false,
         };
         self.state().instances.insert(id, member);
     }
 
-    /// What the instance does after an invocation that took `service_time`.
-    pub(crate) fn release(&self, id: u64, service_time: Duration) -> Next {
+    /// What the instance does after an invocation that took `service_time` and perhaps printed.
+    pub(crate) fn release(&self, id: u64, service_time: Duration, printed: bool) -> Next {
         let mut state = self.state();
         state.service_time.learn(service_time);
+        state.ahead.learn(service_time, printed);
         state.next_for(id)
     }
 
@@ -338,14 +379,14 @@ impl Pool {
             idle: state.idle.len(),
             busy: state.instances.len() - state.idle.len(),
             starting: state.starting,
-            queued: state.queue.len(),
+            queued: state.queue.len() + state.instances.values().filter(|member| member.ahead).count(),
             failed_starts: state.failed_starts,
             last_failure: state.last_failure.clone(),
         }
     }
 
     /// Dispatches or queues a job, unless the pool is closed.
-    fn accept(self: &Arc<Self>, job: Box<Job>) -> Result<(), (Box<Job>, Closed)> {
+    fn accept(self: &Arc<Self>, place: Place, job: Box<Job>) -> Result<(), (Box<Job>, Closed)> {
         let (first, watch) = {
             let mut state = self.state();
             if let Some(closed) = &state.closed {
@@ -356,7 +397,13 @@ impl Pool {
             let Some(job) = state.dispatch(job) else {
                 return Ok(());
             };
-            state.queue.push_back(job);
+            let Some(job) = state.dispatch_ahead(job, self.takes_ahead) else {
+                return Ok(());
+            };
+            match place {
+                Place::First => state.queue.push_front(job),
+                Place::Last => state.queue.push_back(job),
+            }
             state.mark_backlog();
             let watch = !std::mem::replace(&mut state.watched, true);
             (state.queue.len() == 1, watch)
@@ -374,7 +421,7 @@ impl Pool {
         let now = Instant::now();
         let age = |member: &Member| Some(now.duration_since(member.busy_since?));
         Load {
-            queued: state.queue.len(),
+            queued: state.queue.len() + state.instances.values().filter(|member| member.ahead).count(),
             running: state.instances.values().filter_map(age).collect(),
             starting: state.starting,
             young_starts: state.young_starts,
@@ -458,7 +505,53 @@ impl State {
         Some(job)
     }
 
+    /// Gives the job to an instance that runs another one, or back.
+    fn dispatch_ahead(&mut self, job: Box<Job>, possible: bool) -> Option<Box<Job>> {
+        if !possible || !self.ahead.allowed(self.service_time.get()) {
+            return Some(job);
+        }
+        let Some(member) = self.instances.values_mut().find(|member| !member.ahead) else {
+            return Some(job);
+        };
+        match member.jobs.try_send(job) {
+            Ok(()) => {
+                member.ahead = true;
+                None
+            }
+            Err(mpsc::error::TrySendError::Closed(back) | mpsc::error::TrySendError::Full(back)) => {
+                Some(back)
+            }
+        }
+    }
+
+    /// The next job, for an instance that runs another one.
+    fn next_ahead(&mut self) -> Option<Box<Job>> {
+        if !self.ahead.allowed(self.service_time.get()) {
+            return None;
+        }
+        let job = self.queue.pop_front();
+        self.mark_backlog();
+        job
+    }
+
+    /// The driver holds a job already: it goes on with that.
+    fn go_on(&mut self, id: u64) -> Next {
+        let behind = if self.closed.is_some() {
+            None
+        } else {
+            self.next_ahead()
+        };
+        if let Some(member) = self.instances.get_mut(&id) {
+            member.busy_since = Some(Instant::now());
+            member.ahead = behind.is_some();
+        }
+        Next::GoOn(behind)
+    }
+
     fn next_for(&mut self, id: u64) -> Next {
+        if self.instances.get(&id).is_some_and(|member| member.ahead) {
+            return self.go_on(id);
+        }
         if self.closed.is_some() {
             self.instances.remove(&id);
             return Next::Stop;

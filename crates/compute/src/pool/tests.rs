@@ -27,6 +27,7 @@ impl Simulated {
         let member = Member {
             jobs,
             busy_since: None,
+            ahead: false,
             provisioned: false,
         };
         self.state.instances.insert(id, member);

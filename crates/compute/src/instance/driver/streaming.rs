@@ -34,6 +34,8 @@ impl Instance {
                 Wake::Exited(status) => return self.rest_of_stream(job, status, limit).await,
                 Wake::Deadline => return Outcome::Ended(Failure::TimedOut(limit)),
                 Wake::Killed => return Outcome::Ended(Failure::Node(InvokeError::ShuttingDown)),
+                Wake::Ahead(job) => self.put_ahead(job),
+                Wake::AheadStuck => self.give_ahead_back(),
             }
         }
     }
