@@ -13,6 +13,9 @@ use std::time::Duration;
 const PROVEN: u32 = 64;
 /// Slower than this is not quick.
 const QUICK: Duration = Duration::from_millis(1);
+/// Quicker than this, an event is better off behind a running one than in an instance that must be
+/// woken up, once there are as many running as processors.
+const QUICKER_THAN_WAKING: Duration = Duration::from_micros(250);
 /// One that takes so long ends the trust.
 const SLOW: Duration = Duration::from_millis(10);
 
@@ -41,6 +44,11 @@ impl Ahead {
     pub(super) fn allowed(self, usual: Option<Duration>) -> bool {
         self.proven >= PROVEN && usual.is_some_and(|usual| usual < QUICK)
     }
+
+    /// Whether they should, although an instance is idle, while `busy` of them run.
+    pub(super) fn better_than_waking(self, usual: Option<Duration>, busy: usize, cores: usize) -> bool {
+        busy >= cores && self.allowed(usual) && usual.is_some_and(|usual| usual < QUICKER_THAN_WAKING)
+    }
 }
 
 #[cfg(test)]
@@ -60,6 +68,15 @@ mod tests {
         assert!(proven().allowed(quick));
         assert!(!proven().allowed(None));
         assert!(!proven().allowed(Some(QUICK)));
+    }
+
+    #[test]
+    fn an_idle_instance_comes_first_until_the_processors_are_busy() {
+        let quick = Some(Duration::from_micros(50));
+        assert!(!proven().better_than_waking(quick, 1, 2));
+        assert!(proven().better_than_waking(quick, 2, 2));
+        assert!(!proven().better_than_waking(Some(QUICKER_THAN_WAKING), 2, 2));
+        assert!(!Ahead::default().better_than_waking(quick, 2, 2));
     }
 
     #[test]

@@ -394,10 +394,7 @@ impl Pool {
             }
             state.rate.arrived();
             state.idle_times.woken(job.submitted);
-            let Some(job) = state.dispatch(job) else {
-                return Ok(());
-            };
-            let Some(job) = state.dispatch_ahead(job, self.takes_ahead) else {
+            let Some(job) = state.place(job, self.takes_ahead, self.host.cores) else {
                 return Ok(());
             };
             match place {
@@ -482,6 +479,21 @@ impl State {
     fn let_go(&mut self, at: usize) {
         let (id, _since) = self.idle.remove(at);
         self.instances.remove(&id);
+    }
+
+    /// Gives the job to an instance, or back.
+    fn place(&mut self, job: Box<Job>, takes_ahead: bool, cores: usize) -> Option<Box<Job>> {
+        let busy = self.instances.len().saturating_sub(self.idle.len());
+        let crowded = takes_ahead
+            && self
+                .ahead
+                .better_than_waking(self.service_time.get(), busy, cores);
+        if crowded {
+            let job = self.dispatch_ahead(job, takes_ahead)?;
+            return self.dispatch(job);
+        }
+        let job = self.dispatch(job)?;
+        self.dispatch_ahead(job, takes_ahead)
     }
 
     /// Gives the job to the instance that was used last, or back.
