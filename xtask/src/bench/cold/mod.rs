@@ -30,32 +30,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut report = Report::start("cold", options);
     node_itself(&binary, options, &mut report)?;
     from_nothing(&binary, options, &mut report)?;
-    libraries(&binary, options, &mut report)?;
-    for (id, what, why) in PENDING {
-        report.pending(id, what, why);
-    }
+    prepared(&binary, options, &mut report)?;
     report.finish()
 }
-
-/// Goals whose feature does not run yet.
-const PENDING: [(&str, &str, &str); 4] = [
-    ("C2", "cold from a stem ÷ plain", "needs stems"),
-    (
-        "C3",
-        "Node with the AWS SDK and a code cache ÷ plain",
-        "needs stems and code caches",
-    ),
-    (
-        "C4",
-        "Python with boto3, compiled and forked ÷ plain",
-        "needs compiled packages and forks",
-    ),
-    (
-        "C5",
-        "Java with libraries and a class-data archive ÷ plain",
-        "needs Java",
-    ),
-];
 
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
@@ -149,21 +126,80 @@ fn from_nothing(binary: &Path, options: &Options, report: &mut Report) -> Result
     Ok(())
 }
 
-/// Functions with the libraries that users have.
-fn libraries(binary: &Path, options: &Options, report: &mut Report) -> Result<()> {
-    let node = Node::start(binary, &plain())?;
+/// A function whose plain start is compared with one for which the node has prepared what it can.
+struct Kind {
+    goal: &'static str,
+    name: &'static str,
+    function: fn() -> Result<Function>,
+    /// Prepared ÷ plain.
+    ratio: f64,
+}
+
+const KINDS: [Kind; 6] = [
+    Kind {
+        goal: "C2",
+        name: "Node",
+        function: packages::node,
+        ratio: 0.2,
+    },
+    Kind {
+        goal: "C2",
+        name: "Python",
+        function: packages::python,
+        ratio: 0.2,
+    },
+    Kind {
+        goal: "C2",
+        name: "Java",
+        function: packages::java,
+        ratio: 0.2,
+    },
+    Kind {
+        goal: "C3",
+        name: "Node with the S3 client",
+        function: packages::node_sdk,
+        ratio: 0.4,
+    },
+    Kind {
+        goal: "C4",
+        name: "Python with boto3 and requests",
+        function: packages::python_boto3,
+        ratio: 0.05,
+    },
+    Kind {
+        goal: "C5",
+        name: "Java with Jackson",
+        function: packages::java_jackson,
+        ratio: 0.7,
+    },
+];
+
+/// C2 to C5.
+fn prepared(binary: &Path, options: &Options, report: &mut Report) -> Result<()> {
+    let plain_node = Node::start(binary, &plain())?;
     let count = starts(options).min(STARTS);
-    for (what, function) in [
-        ("Node with the S3 client", packages::node_sdk()?),
-        ("Python with boto3 and requests", packages::python_boto3()?),
-    ] {
-        let name = function.runtime.split('.').next().unwrap_or("function");
-        let mut series = Series::create(&node, &format!("{name}-libraries"), &function, count)?;
+    for (number, kind) in KINDS.iter().enumerate() {
+        let what = format!("{}: prepared ÷ plain", kind.name);
+        let name = format!("kind-{number}");
+        let function = (kind.function)()?;
+        let mut plainly = match Series::create(&plain_node, &name, &function, count) {
+            Ok(series) => series,
+            Err(error) => {
+                report.pending(kind.goal, &what, &error.to_string());
+                continue;
+            }
+        };
         std::thread::sleep(SETTLE);
         for _ in 0..count {
-            series.start_one()?;
+            plainly.start_one()?;
         }
-        report.figure(&format!("{what}, first answer"), median(&series.ms), "ms");
+        report.figure(
+            &format!("{}: first answer, nothing prepared", kind.name),
+            median(&plainly.ms),
+            "ms",
+        );
+        let why = format!("needs stems and prepared packages; the goal is {}", kind.ratio);
+        report.pending(kind.goal, &what, &why);
     }
     Ok(())
 }

@@ -15,6 +15,9 @@ use crate::node::Function;
 
 const NODE_SDK: [&str; 1] = ["@aws-sdk/client-s3@3.1169.0"];
 const BOTO3: [&str; 2] = ["boto3==1.44.5", "requests==2.32.5"];
+const JACKSON: [&str; 3] = ["jackson-core", "jackson-annotations", "jackson-databind"];
+const JACKSON_VERSION: &str = "2.17.2";
+const MAVEN: &str = "https://repo1.maven.org/maven2/com/fasterxml/jackson/core";
 
 /// `bench/hello/handler.js`.
 pub(super) fn node() -> Result<Function> {
@@ -54,17 +57,66 @@ pub(super) fn python_boto3() -> Result<Function> {
     of_folder("python3.11", &folder)
 }
 
+/// A method of a class, without libraries.
+pub(super) fn java() -> Result<Function> {
+    let folder = built("java", &[], |folder| compile("java", folder, ""))?;
+    of_java(&folder)
+}
+
+/// The same with Jackson in `lib/`.
+pub(super) fn java_jackson() -> Result<Function> {
+    let folder = built("java-jackson", &[JACKSON_VERSION], |folder| {
+        let libraries = folder.join("lib");
+        fs::create_dir_all(&libraries)?;
+        for name in JACKSON {
+            let jar = format!("{name}-{JACKSON_VERSION}.jar");
+            let url = format!("{MAVEN}/{name}/{JACKSON_VERSION}/{jar}");
+            run(command("curl")
+                .args(["-sfL", "--output"])
+                .arg(libraries.join(&jar))
+                .arg(url))?;
+        }
+        compile("java-jackson", folder, "lib/*")
+    })?;
+    of_java(&folder)
+}
+
+fn compile(name: &str, folder: &Path, class_path: &str) -> Result<()> {
+    run(command("javac")
+        .current_dir(folder)
+        .args(["-d", ".", "-cp", class_path])
+        .arg(root().join("bench/cold").join(name).join("Handler.java")))
+}
+
+fn of_java(folder: &Path) -> Result<Function> {
+    Ok(Function {
+        handler: "Handler::handle",
+        ..of_folder("java17", folder)?
+    })
+}
+
 /// A folder in the cache with libraries and the handler of `bench/cold/NAME`.
 fn built(name: &str, libraries: &[&str], build: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let folder = cache().join("bench").join(name);
-    fs::create_dir_all(&folder)?;
-    let wanted = folder.with_extension("wanted");
-    fs::write(&wanted, libraries.join("\n"))?;
-    fixtures::once(&format!("bench-{name}"), &wanted, || build(&folder))?;
+    let mut sources = Vec::new();
+    let mut inputs = libraries.join("\n");
     for entry in fs::read_dir(root().join("bench/cold").join(name))? {
         let file = entry?;
-        fs::copy(file.path(), folder.join(file.file_name()))?;
+        inputs.push_str(&fs::read_to_string(file.path())?);
+        sources.push(file);
     }
+    let wanted = folder.with_extension("wanted");
+    fs::create_dir_all(&folder)?;
+    fs::write(&wanted, inputs)?;
+    fixtures::once(&format!("bench-{name}"), &wanted, || {
+        fs::remove_dir_all(&folder)?;
+        fs::create_dir_all(&folder)?;
+        build(&folder)?;
+        for file in &sources {
+            fs::copy(file.path(), folder.join(file.file_name()))?;
+        }
+        Ok(())
+    })?;
     Ok(folder)
 }
 
