@@ -20,7 +20,7 @@ use crate::java;
 use crate::package::PackageLease;
 use crate::pool::{Pool, Purpose};
 use crate::sandbox::{CHANNEL_FDS, Folders, Limits, Process, SpawnError, SpawnPlan};
-use crate::spec::FunctionSpec;
+use crate::spec::{Egress, FunctionSpec};
 
 /// How Lambda calls the package's folder in the errors of custom runtimes.
 const TASK_ROOT_NAME: &str = "/var/task";
@@ -74,6 +74,7 @@ struct Program {
 /// Starts a process for the pool's function.
 pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) -> Result<Booted, Failure> {
     let (spec, host) = (&pool.spec, &pool.host);
+    keeps_to_itself(spec)?;
     let lease = |package| host.packages.lease(package).map_err(|gone| unavailable(&gone));
     let package = lease(&spec.package)?;
     let layers = spec.layers.as_ref().map(lease).transpose()?;
@@ -284,6 +285,19 @@ fn flags(spec: &FunctionSpec, interpreter: &Interpreter, inside: &Folders) -> Ve
         }
         Language::Java => java::flags(spec, interpreter, &inside.tmp),
         _ => Vec::new(),
+    }
+}
+
+/// A function that is to reach nobody does not run where it would reach everybody.
+fn keeps_to_itself(spec: &FunctionSpec) -> Result<(), Failure> {
+    match spec.egress {
+        Egress::Internet => Ok(()),
+        Egress::None => Err(Failure::Node(InvokeError::Unavailable {
+            message: format!(
+                "`{}` is to have no egress, which the process sandbox cannot keep; it does not run here",
+                spec.arn.name
+            ),
+        })),
     }
 }
 

@@ -7,7 +7,7 @@ use tradewind_model::limits::SYNC_PAYLOAD_BYTES;
 use tradewind_model::{FunctionArn, RequestId, TimeoutSeconds};
 
 use super::node::{Node, eventually, process_exists};
-use crate::InvokeRequest;
+use crate::{Egress, InvokeRequest};
 
 /// Does what its event says; counts, so that a new instance can be told from an old one.
 const BAD_JS: &str = r#"
@@ -349,5 +349,16 @@ async fn a_runtime_without_interpreter_says_what_to_do() {
             .message
             .contains("dotnet8")
     );
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_function_without_egress_does_not_run_where_that_cannot_be_kept() {
+    let node = Node::start();
+    let mut spec = node.python_spec("def handler(event, context): return 1").await;
+    spec.egress = Egress::None;
+    let function = node.deploy(spec);
+    let error = node.try_invoke(&function, "{}").await.unwrap_err();
+    assert!(error.to_string().contains("is to have no egress"), "{error}");
     node.stop().await;
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
-use tradewind_compute::{AliasRoute, FunctionSpec, PackageId};
+use tradewind_compute::{AliasRoute, Egress, FunctionSpec, PackageId};
 use tradewind_model::{
     EphemeralStorageMib, FunctionArn, MemoryMib, Qualifier, Runtime, TimeoutSeconds, Timestamp,
 };
@@ -77,6 +77,19 @@ impl fmt::Debug for Configuration {
 pub(crate) struct Code {
     pub(crate) package: PackageId,
     pub(crate) size_bytes: u64,
+}
+
+/// The tag that says whom a function may talk to. A tag, because every tool that deploys functions can
+/// set one, and it means nothing to other clouds.
+pub(crate) const EGRESS_TAG: &str = "tradewind:egress";
+
+/// Whom the tags let a function talk to: the world, unless they say `none`. Nothing is what they cannot say.
+pub(crate) fn egress(tags: &BTreeMap<String, String>) -> Option<Egress> {
+    match tags.get(EGRESS_TAG).map(String::as_str) {
+        None | Some("internet") => Some(Egress::Internet),
+        Some("none") => Some(Egress::None),
+        Some(_) => None,
+    }
 }
 
 /// `$LATEST` or a published version.
@@ -217,11 +230,11 @@ impl Function {
     /// What the engine runs for a version.
     pub(crate) fn spec(&self, qualifier: &Qualifier) -> Option<FunctionSpec> {
         let version = self.version(qualifier)?;
-        Some(spec(
-            self.invocable(qualifier)?,
-            version,
-            self.reserved_concurrency,
-        ))
+        Some(FunctionSpec {
+            // tags were checked when they came; of others the stricter reading
+            egress: egress(&self.tags).unwrap_or(Egress::None),
+            ..spec(self.invocable(qualifier)?, version, self.reserved_concurrency)
+        })
     }
 
     /// All versions, `$LATEST` first.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Call, empty, json};
 use crate::error::{LambdaError, Violations};
-use crate::model::Function;
+use crate::model::{EGRESS_TAG, Function, egress};
 use crate::names::{Shape, Target};
 use crate::service::{Decision, LambdaService};
 use crate::settings::Members;
@@ -105,7 +105,8 @@ pub(crate) fn read(members: &Members) -> Result<BTreeMap<String, String>, Lambda
     Ok(tags)
 }
 
-/// At most 50 tags, with keys of 1 to 128 and values of at most 256 characters.
+/// At most 50 tags, with keys of 1 to 128 and values of at most 256 characters; of [`EGRESS_TAG`] only those
+/// with a meaning.
 pub(crate) fn check(tags: &BTreeMap<String, String>) -> Result<(), LambdaError> {
     if tags.len() > TAGS_PER_FUNCTION {
         return Err(LambdaError::TooManyTags);
@@ -121,6 +122,10 @@ pub(crate) fn check(tags: &BTreeMap<String, String>) -> Result<(), LambdaError> 
         let constraint =
             "Map value must satisfy constraint: [Member must have length less than or equal to 256]";
         violations.add(&["Tags"], format!("{{{key}=…}}"), constraint);
+    }
+    if let Some(value) = tags.get(EGRESS_TAG).filter(|_| egress(tags).is_none()) {
+        let constraint = "Member must satisfy enum value set: [internet, none]";
+        violations.add(&["Tags", EGRESS_TAG], value.clone(), constraint);
     }
     violations.into_result()
 }

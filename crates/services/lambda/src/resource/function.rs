@@ -425,6 +425,7 @@ fn same_behaviour(old: &FunctionSpec, new: &FunctionSpec) -> bool {
         && old.handler == new.handler
         && old.runtime == new.runtime
         && old.environment == new.environment
+        && old.egress == new.egress
 }
 
 fn not_proven(function: &Function, failure: &InitFailure) -> ResourceError {

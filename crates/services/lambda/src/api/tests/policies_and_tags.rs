@@ -1,4 +1,6 @@
 use serde_json::{Value, json};
+use tradewind_compute::Egress;
+use tradewind_model::Qualifier;
 
 use super::{ARN, FUNCTIONS, SOURCE, path};
 use crate::testing::{World, create_body};
@@ -178,4 +180,34 @@ async fn tags_come_and_go() {
         (other.1.as_str(), other.2.contains("at 'resource'")),
         ("ValidationException", true)
     );
+}
+
+#[tokio::test]
+async fn a_tag_says_whom_a_function_may_talk_to() {
+    let world = World::new().await;
+    world.call("POST", FUNCTIONS, &create_body("f", SOURCE)).await;
+    let tags = format!("/2017-03-31/tags/{}", ARN.replace(':', "%3A"));
+    let egress = || {
+        let function = world.service.find(&ARN.parse().unwrap()).unwrap();
+        function.spec(&Qualifier::Latest).unwrap().egress
+    };
+    assert_eq!(egress(), Egress::Internet);
+    let tag = |value: &str| json!({"Tags": {"tradewind:egress": value}});
+    world.call("POST", &tags, &tag("none")).await;
+    assert_eq!(egress(), Egress::None);
+    let (status, kind, message) = world.call("POST", &tags, &tag("nobody")).await.error();
+    assert_eq!((status, kind.as_str()), (400, "ValidationException"));
+    assert!(
+        message.contains("Value 'nobody' at 'tags.tradewind:egress'"),
+        "{message}"
+    );
+    assert_eq!(egress(), Egress::None);
+    world
+        .call(
+            "DELETE",
+            &format!("{tags}?tagKeys=tradewind%3Aegress"),
+            &Value::Null,
+        )
+        .await;
+    assert_eq!(egress(), Egress::Internet);
 }
