@@ -38,7 +38,7 @@ impl fmt::Display for Span {
 }
 
 /// Whether a project can be deployed in spite of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// It cannot.
     Error,
@@ -129,6 +129,18 @@ impl fmt::Display for Diagnostic {
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
+    /// As a reader goes through the files: errors before warnings, then by place.
+    #[must_use]
+    pub fn in_order(diagnostics: impl IntoIterator<Item = Diagnostic>) -> Self {
+        let mut all: Vec<_> = diagnostics.into_iter().collect();
+        let place = |one: &Diagnostic| {
+            let span = one.span.as_ref();
+            span.map(|span| (span.file.clone(), span.line, span.column))
+        };
+        all.sort_by_key(|one| (one.severity, place(one)));
+        Self(all)
+    }
+
     /// Whether one of them is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {

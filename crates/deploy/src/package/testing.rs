@@ -32,17 +32,19 @@ pub(crate) fn program(folder: &Path, name: &str, script: &str) {
 
 /// A function of the only package of a project.
 pub(crate) fn function(key: &str, runtime: &str, handler: &str) -> ProjectFunction {
+    let span = |line| Span {
+        file: Path::new("serverless.yml").into(),
+        line,
+        column: 5,
+    };
     ProjectFunction {
         key: key.to_owned(),
         name: format!("shop-dev-{key}"),
         logical_id: key.to_owned(),
         handler: handler.to_owned(),
         runtime: runtime.parse().unwrap(),
-        span: Span {
-            file: Path::new("serverless.yml").into(),
-            line: 7,
-            column: 5,
-        },
+        runtime_span: span(3),
+        span: span(7),
         package: 0,
     }
 }

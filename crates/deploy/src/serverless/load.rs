@@ -69,7 +69,7 @@ fn finish(mut project: Project, diagnostics: Vec<Diagnostic>) -> Result<Project,
         .into_iter()
         .partition(|diagnostic| diagnostic.severity == Severity::Error);
     if !errors.is_empty() {
-        return Err(Diagnostics(errors.into_iter().chain(warnings).collect()));
+        return Err(Diagnostics::in_order(errors.into_iter().chain(warnings)));
     }
     project.warnings = warnings;
     Ok(project)

@@ -98,6 +98,8 @@ pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) handler: String,
     pub(crate) runtime: Runtime,
+    /// Where the runtime is named, in the function or for all of them.
+    pub(crate) runtime_span: Span,
     pub(crate) description: Option<Value>,
     pub(crate) memory: MemoryMib,
     pub(crate) timeout: TimeoutSeconds,

@@ -90,6 +90,8 @@ pub struct ProjectFunction {
     pub handler: String,
     /// What runs it.
     pub runtime: Runtime,
+    /// Where its runtime is named, in the function or for all of them.
+    pub runtime_span: Span,
     /// Where its handler is named.
     pub span: Span,
     /// Index into [`Project::packages`].

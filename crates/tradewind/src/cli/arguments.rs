@@ -91,12 +91,26 @@ pub(crate) struct EndpointArguments {
 /// Where a node of this process listens and keeps its state.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct NodeArguments {
-    /// The address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4566")]
+    /// The address to listen on, or only its port; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4566", value_parser = listen_address)]
     pub(crate) listen: SocketAddr,
     /// The folder that keeps all state [default: .tradewind, in the project for `up`]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data: Option<PathBuf>,
+}
+
+/// `127.0.0.1:4566`, `localhost:4566`, `:4566` or `4566`.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let port = text
+        .strip_prefix("localhost:")
+        .or_else(|| text.strip_prefix(':'))
+        .unwrap_or(text);
+    if let Ok(port) = port.parse::<u16>() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    text.parse().map_err(|_invalid| {
+        "give an address and a port, for example 127.0.0.1:4566, or only a port".to_owned()
+    })
 }
 
 /// Run a project here: deploy it, follow its logs, reload on save
@@ -449,6 +463,24 @@ mod tests {
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn an_address_can_be_shortened_to_its_port() {
+        for (text, address) in [
+            ("4600", "127.0.0.1:4600"),
+            (":4600", "127.0.0.1:4600"),
+            ("localhost:0", "127.0.0.1:0"),
+            ("[::1]:80", "[::1]:80"),
+        ] {
+            assert_eq!(listen_address(text).unwrap().to_string(), address);
+        }
+        for text in ["", "localhost", "example.com:80", "99999", ":"] {
+            assert!(
+                listen_address(text).unwrap_err().contains("127.0.0.1:4566"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

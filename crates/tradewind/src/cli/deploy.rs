@@ -43,6 +43,7 @@ pub(crate) async fn run(arguments: &Deploy, surroundings: &Surroundings) -> Resu
     if project.region != health.region {
         return Err(other_region(&project.region, &health.region));
     }
+    project::warn_once(&workspace.check_interpreters(&project).await?, &mut told);
     let packages = workspace.prepare(&project).await?;
     project::warn_once(packages.iter().flat_map(|package| &package.warnings), &mut told);
     let zipped = project::zip(&project, packages).await?;

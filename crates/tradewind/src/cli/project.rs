@@ -73,6 +73,12 @@ impl Workspace {
         }
     }
 
+    /// Leaves the folder that keeps a node's state out of packages, should it lie in the project.
+    pub(crate) fn leaving_out(mut self, data_dir: &Path) -> Self {
+        self.tools = self.tools.leaving_out(data_dir);
+        self
+    }
+
     /// The project's folder as it was given.
     pub(crate) fn dir(&self) -> &Path {
         &self.options.dir
@@ -161,7 +167,11 @@ impl Workspace {
                 Ok(interpreter) => warnings.push(substituted(function, &interpreter)),
                 Err(missing) => {
                     let message = format!("no interpreter for runtime `{runtime}` was found in PATH");
-                    problems.push(Diagnostic::error(message).at(&function.span).hint(missing.hint));
+                    problems.push(
+                        Diagnostic::error(message)
+                            .at(&function.runtime_span)
+                            .hint(missing.hint),
+                    );
                 }
             }
         }
@@ -191,7 +201,7 @@ fn substituted(function: &ProjectFunction, interpreter: &tradewind_compute::Inte
         interpreter.program.display(),
         interpreter.version
     );
-    Diagnostic::warning(message).at(&function.span)
+    Diagnostic::warning(message).at(&function.runtime_span)
 }
 
 /// The stack's name as the engine takes it.

@@ -109,7 +109,7 @@ impl<'p> Builder<'p> {
 
     pub(super) fn finish(mut self) -> Result<Template, Diagnostics> {
         if !self.problems.is_empty() {
-            return Err(Diagnostics(self.problems));
+            return Err(Diagnostics::in_order(self.problems));
         }
         self.sections.entry("Resources").or_insert(Value::Null);
         self.sections.entry("Outputs").or_insert(Value::Null);

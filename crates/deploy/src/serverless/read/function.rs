@@ -160,7 +160,9 @@ fn settings(
 ) -> Option<Function> {
     let events = events::read(section.get("events"), &entry.key, problems);
     let handler = handler(section, entry, problems);
-    let runtime = runtime(section, provider, &entry.key_span, problems);
+    let runtime_node = section.get("runtime").or(provider.runtime.as_ref());
+    let runtime_span = runtime_node.map_or(&entry.key_span, |node| &node.span).clone();
+    let runtime = runtime(runtime_node, &runtime_span, problems);
     let name = name(section, default_name, &entry.key_span, problems);
     let kms_key = section.get("kmsKeyArn").map(Node::to_json);
     let version = section.boolean("versionFunction", problems);
@@ -190,6 +192,7 @@ fn settings(
         node: entry.node.clone(),
         span: span.unwrap_or_else(|| entry.key_span.clone()),
         name: name?,
+        runtime_span,
         runtime: runtime?,
         handler: handler?.0,
     })
@@ -245,14 +248,7 @@ fn handler(section: &mut Section<'_>, entry: &Entry, problems: &mut Problems) ->
     handler.zip(span)
 }
 
-fn runtime(
-    section: &mut Section<'_>,
-    provider: &Provider,
-    key_span: &Span,
-    problems: &mut Problems,
-) -> Option<Runtime> {
-    let node = section.get("runtime").or(provider.runtime.as_ref());
-    let span = node.map_or(key_span, |node| &node.span);
+fn runtime(node: Option<&Node>, span: &Span, problems: &mut Problems) -> Option<Runtime> {
     let name = match node {
         Some(node) => node.scalar_text().unwrap_or_default(),
         None => DEFAULT_RUNTIME.to_owned(),

@@ -384,6 +384,7 @@ fn offered(index: usize, read: &function::ReadFunction, project: &Project) -> Pr
         logical_id: format!("{}LambdaFunction", function.id),
         handler: function.handler.clone(),
         runtime: function.runtime.clone(),
+        runtime_span: function.runtime_span.clone(),
         span: function.span.clone(),
         package: project.packages.iter().position(serves).unwrap_or_default(),
     }

@@ -40,6 +40,10 @@ pub(crate) async fn run(arguments: &Up, surroundings: &Surroundings) -> Result<(
         AccountId::default_account(),
         false,
     );
+    let workspace = match &arguments.node.data {
+        Some(data_dir) => workspace.leaving_out(&surroundings.directory.join(data_dir)),
+        None => workspace,
+    };
     let mut told = BTreeSet::new();
     let config = tokio::select! {
         config = configure(arguments, surroundings, &workspace, &mut told) => config?,
@@ -123,6 +127,7 @@ async fn live(
                 reload = None;
                 match ended {
                     Ok(new) => {
+                        note_left_behind(&applied.project.stack_name, &new.project.stack_name);
                         project::warn_once(&new.warnings, told);
                         watch.refresh(&new.watched);
                         screen.reloaded(node, &new, saved_at.elapsed()).await?;
@@ -132,6 +137,15 @@ async fn live(
                 }
             }
         }
+    }
+}
+
+/// A project that was given another name or stage is another stack; the first one stays.
+fn note_left_behind(before: &str, now: &str) {
+    if before != now {
+        output::note(&format!(
+            "the project is stack `{now}` now; `{before}` goes on running until `tradewind remove --stack {before}`"
+        ));
     }
 }
 
@@ -185,6 +199,7 @@ impl Screen {
 
     fn print_functions(&self) -> Result<(), Failure> {
         if self.functions.is_empty() {
+            output::note("the project has no functions yet; add one below `functions`");
             return Ok(());
         }
         output::line(&format!(
