@@ -20,6 +20,11 @@ pub(crate) enum Failure {
     TimedOut(Duration),
     /// The package's executable cannot be started.
     InvalidEntrypoint(String),
+    /// An extension failed: `Extension.InitError`, `.ExitError`, `.Crash`.
+    Extension {
+        error_type: &'static str,
+        message: String,
+    },
     /// The answer is larger than Lambda's payload.
     ResponseTooLarge,
     /// The answer broke off.
@@ -133,6 +138,7 @@ impl Failure {
             Self::Exited(_) => "Runtime.ExitError",
             Self::TimedOut(_) => "Sandbox.Timedout",
             Self::InvalidEntrypoint(_) => "Runtime.InvalidEntrypoint",
+            Self::Extension { error_type, .. } => error_type,
             Self::ResponseTooLarge => "Function.ResponseSizeTooLarge",
             Self::TruncatedResponse => "Runtime.TruncatedResponse",
             Self::BrokenChannel(_) => "Runtime.Unknown",
@@ -147,12 +153,13 @@ impl Failure {
         }
     }
 
-    fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         match self {
             Self::Reported(body) => String::from_utf8_lossy(body).into_owned(),
             Self::Exited(reason) => reason.sentence(),
             Self::TimedOut(limit) => format!("Task timed out after {:.2} seconds", limit.as_secs_f64()),
             Self::InvalidEntrypoint(what) => what.clone(),
+            Self::Extension { message, .. } => message.clone(),
             Self::ResponseTooLarge => {
                 format!(
                     "Response payload size exceeded maximum allowed payload size ({SYNC_PAYLOAD_BYTES} bytes)."

@@ -5,16 +5,21 @@
 //! Both are polled by the instance's driver and by nothing else.
 
 mod decode;
+mod extensions;
+#[cfg(test)]
+mod extensions_tests;
 mod frames;
 mod link;
 mod runtime_api;
 #[cfg(test)]
 mod runtime_api_tests;
 
+pub(crate) use extensions::{FunctionFacts, MAX_EXTENSIONS};
 pub(crate) use frames::Frames;
 pub(crate) use runtime_api::RuntimeApi;
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -54,6 +59,8 @@ pub(crate) enum ChannelEvent {
     StreamEnd(Result<(), Failure>),
     /// The other end is gone. `untouched` when it never read what was sent last.
     Closed { untouched: bool },
+    /// An extension failed, and the instance with it.
+    Fault(Failure),
     /// What came is not the protocol.
     Broken(&'static str),
 }
@@ -63,6 +70,46 @@ pub(crate) enum ChannelEvent {
 pub(crate) enum Channel {
     Frames(Frames),
     RuntimeApi(RuntimeApi),
+    /// Frames for the runtime, HTTP for its extensions.
+    Extended(Box<Extended>),
+}
+
+/// A managed runtime that may have extensions.
+#[derive(Debug)]
+pub(crate) struct Extended {
+    frames: Frames,
+    api: RuntimeApi,
+    /// The runtime has answered; the extensions may be at work.
+    answered: bool,
+}
+
+impl Extended {
+    pub(crate) fn new(frames: Frames, api: RuntimeApi) -> Self {
+        let api = api.for_extensions_only();
+        Self {
+            frames,
+            api,
+            answered: false,
+        }
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<ChannelEvent> {
+        while let Poll::Ready(event) = self.frames.poll_event(cx) {
+            match event {
+                ChannelEvent::Ready if !self.api.runtime_ready() => {}
+                ChannelEvent::Answer(_) | ChannelEvent::StreamEnd(_) => {
+                    // what speaks frames is ready when it has answered
+                    self.answered = true;
+                    return Poll::Ready(event);
+                }
+                event => return Poll::Ready(event),
+            }
+        }
+        if std::mem::take(&mut self.answered) && self.api.runtime_ready() {
+            return Poll::Ready(ChannelEvent::Ready);
+        }
+        self.api.poll_event(cx)
+    }
 }
 
 impl Channel {
@@ -71,6 +118,10 @@ impl Channel {
         match self {
             Self::Frames(frames) => frames.deliver(delivery),
             Self::RuntimeApi(api) => api.deliver(delivery),
+            Self::Extended(extended) => {
+                extended.frames.deliver(delivery);
+                extended.api.runtime_runs(delivery);
+            }
         }
     }
 
@@ -79,7 +130,7 @@ impl Channel {
     pub(crate) fn deliver_ahead(&mut self, delivery: &Delivery<'_>) -> bool {
         match self {
             Self::Frames(frames) => frames.deliver_ahead(delivery),
-            Self::RuntimeApi(_) => false,
+            Self::RuntimeApi(_) | Self::Extended(_) => false,
         }
     }
 
@@ -88,7 +139,7 @@ impl Channel {
     pub(crate) fn take_back(&mut self) -> bool {
         match self {
             Self::Frames(frames) => frames.take_back(),
-            Self::RuntimeApi(_) => false,
+            Self::RuntimeApi(_) | Self::Extended(_) => false,
         }
     }
 
@@ -104,18 +155,55 @@ impl Channel {
         match self {
             Self::Frames(frames) => frames.poll_event(cx),
             Self::RuntimeApi(api) => api.poll_event(cx),
+            Self::Extended(extended) => extended.poll_event(cx),
         }
     }
 
     /// What must go on while nobody takes events.
     pub(crate) fn poll_background(&mut self, cx: &mut Context<'_>) {
-        if let Self::RuntimeApi(api) = self {
+        if let Some(api) = self.api() {
             api.poll_connections(cx);
+        }
+    }
+
+    /// The process of an external extension ended.
+    pub(crate) fn extension_exited(&mut self, name: &str) {
+        if let Some(api) = self.api() {
+            api.extension_exited(name);
+        }
+    }
+
+    /// Tells extensions that the instance ends, and why. Gives how long that may take: two seconds with
+    /// external extensions, half a second with internal ones, no time without.
+    pub(crate) fn shut_down(&mut self, reason: &str, now_ms: i64) -> Duration {
+        let Some(api) = self.api() else {
+            return Duration::ZERO;
+        };
+        let now = api.extensions();
+        let (limit, limit_ms) = match (now.external, now.any) {
+            (true, _) => (Duration::from_secs(2), 2_000),
+            (false, true) => (Duration::from_millis(500), 500),
+            (false, false) => return Duration::ZERO,
+        };
+        api.shut_down(reason, now_ms + limit_ms);
+        limit
+    }
+
+    /// Whether no extension is at work after [`shut_down`](Self::shut_down).
+    pub(crate) fn is_shut_down(&mut self) -> bool {
+        self.api().is_none_or(|api| !api.extensions().shutting_down)
+    }
+
+    fn api(&mut self) -> Option<&mut RuntimeApi> {
+        match self {
+            Self::Frames(_) => None,
+            Self::RuntimeApi(api) => Some(api),
+            Self::Extended(extended) => Some(&mut extended.api),
         }
     }
 
     /// Whether the function says itself when it can take the next event, after its answer.
     pub(crate) fn announces_readiness(&self) -> bool {
-        matches!(self, Self::RuntimeApi(_))
+        matches!(self, Self::RuntimeApi(_) | Self::Extended(_))
     }
 }

@@ -29,6 +29,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tradewind_model::limits::{STREAMED_PAYLOAD_BYTES, SYNC_PAYLOAD_BYTES};
 
+use super::extensions::{self, Extensions, FunctionFacts};
 use super::{ChannelEvent, Delivery};
 use crate::failure::Failure;
 
@@ -39,6 +40,7 @@ const EVENTS: usize = 4;
 /// How much of a body that nobody wants is read before its connection is closed.
 const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 const PREFIX: &str = "/2018-06-01";
+const EXTENSIONS_PREFIX: &str = "/2020-01-01";
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 const RESPONSE_MODE: &str = "lambda-runtime-function-response-mode";
 const ERROR_BODY: &str = "lambda-runtime-function-error-body";
@@ -53,17 +55,32 @@ pub(crate) struct RuntimeApi {
     events: mpsc::Receiver<ChannelEvent>,
 }
 
+/// How it stands with extensions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ExtensionsNow {
+    pub(super) any: bool,
+    pub(super) external: bool,
+    pub(super) shutting_down: bool,
+}
+
 #[derive(Debug)]
-struct Shared {
+pub(super) struct Shared {
     state: Mutex<State>,
     /// An event was put into the state for a waiting `/next`.
     delivered: Notify,
+    /// Extensions have events waiting.
+    pub(super) extension_events: Notify,
     events: mpsc::Sender<ChannelEvent>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     phase: Phase,
+    /// The driver knows that the instance is ready.
+    announced: bool,
+    /// The runtime speaks frames: only its extensions are here.
+    runtime_elsewhere: bool,
+    pub(super) extensions: Extensions,
     /// The response to the next `/next`, and the id it is about.
     waiting: Option<(Box<str>, Response<Full<Bytes>>)>,
     /// Whether the caller of the event that runs takes its answer as it comes.
@@ -95,6 +112,19 @@ impl Phase {
     }
 }
 
+impl State {
+    /// Whether the runtime has asked for its first event.
+    pub(super) fn has_initialised(&self) -> bool {
+        self.phase != Phase::Started
+    }
+
+    /// True once when the runtime and all extensions wait for an event.
+    fn settles(&mut self) -> bool {
+        let settled = self.phase == Phase::Ready && self.extensions.all_ready();
+        settled && !std::mem::replace(&mut self.announced, true)
+    }
+}
+
 impl RuntimeApi {
     /// Listens on a free loopback port.
     pub(crate) async fn bind() -> io::Result<Self> {
@@ -104,6 +134,7 @@ impl RuntimeApi {
         let shared = Shared {
             state: Mutex::default(),
             delivered: Notify::new(),
+            extension_events: Notify::new(),
             events: sender,
         };
         Ok(Self {
@@ -120,6 +151,56 @@ impl RuntimeApi {
         self.address
     }
 
+    /// The function has these external extensions, and perhaps internal ones.
+    pub(crate) fn expect_extensions(&mut self, facts: FunctionFacts, external: Vec<String>) {
+        self.shared.state().extensions = Extensions::new(facts, external);
+    }
+
+    /// Serves extensions only: the runtime speaks frames.
+    pub(super) fn for_extensions_only(self) -> Self {
+        self.shared.state().runtime_elsewhere = true;
+        self
+    }
+
+    /// The runtime that speaks frames waits for an event. True when all extensions do, too.
+    pub(super) fn runtime_ready(&mut self) -> bool {
+        let mut state = self.shared.state();
+        state.phase = Phase::Ready;
+        state.settles()
+    }
+
+    /// An event goes to a runtime that speaks frames.
+    pub(super) fn runtime_runs(&mut self, delivery: &Delivery<'_>) {
+        let mut state = self.shared.state();
+        state.phase = Phase::Running(delivery.request_id.into());
+        state.announced = false;
+        state.extensions.invoke(delivery);
+        drop(state);
+        self.shared.extension_events.notify_waiters();
+    }
+
+    /// See [`super::Channel::extension_exited`].
+    pub(super) fn extension_exited(&mut self, name: &str) {
+        self.shared.state().extensions.exited(name);
+    }
+
+    /// See [`super::Channel::shut_down`].
+    pub(super) fn shut_down(&mut self, reason: &str, deadline_ms: i64) {
+        self.shared.state().extensions.shutdown(reason, deadline_ms);
+        self.shared.extension_events.notify_waiters();
+    }
+
+    /// Whether there are extensions, external ones, and such as still shut down.
+    pub(super) fn extensions(&self) -> ExtensionsNow {
+        let state = self.shared.state();
+        let (any, external) = state.extensions.kinds();
+        ExtensionsNow {
+            any,
+            external,
+            shutting_down: state.extensions.are_shutting_down(),
+        }
+    }
+
     /// See [`super::Channel::deliver`].
     pub(super) fn deliver(&mut self, delivery: &Delivery<'_>) {
         let next = next_response(delivery);
@@ -127,7 +208,9 @@ impl RuntimeApi {
             let mut state = self.shared.state();
             state.waiting = Some((delivery.request_id.into(), next));
             state.streamed = delivery.streamed;
+            state.extensions.invoke(delivery);
         }
+        self.shared.extension_events.notify_waiters();
         self.shared.delivered.notify_one();
     }
 
@@ -173,7 +256,7 @@ impl RuntimeApi {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -184,7 +267,15 @@ impl Shared {
         }
     }
 
-    async fn tell(&self, event: ChannelEvent) {
+    /// Tells the driver once that the runtime and all extensions wait for an event.
+    pub(super) async fn announce_if_settled(&self) {
+        let settled = self.state().settles();
+        if settled {
+            self.tell(ChannelEvent::Ready).await;
+        }
+    }
+
+    pub(super) async fn tell(&self, event: ChannelEvent) {
         // a driver that is gone has no use for it
         drop(self.events.send(event).await);
     }
@@ -223,9 +314,19 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
 
 /// The routes of the API.
 async fn route(shared: &Shared, parts: &Parts, body: &mut Incoming) -> Response<Full<Bytes>> {
+    if let Some(path) = parts.uri.path().strip_prefix(EXTENSIONS_PREFIX) {
+        let response = extensions::route(shared, path, parts, body).await;
+        return response.unwrap_or_else(not_found);
+    }
+    if let Some(response) = telemetry_refused(parts) {
+        return response;
+    }
     let Some(path) = parts.uri.path().strip_prefix(PREFIX) else {
         return not_found();
     };
+    if shared.state().runtime_elsewhere {
+        return not_found();
+    }
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match (&parts.method, segments.as_slice()) {
         (&Method::GET, ["runtime", "invocation", "next"]) => next(shared).await,
@@ -239,6 +340,10 @@ async fn route(shared: &Shared, parts: &Parts, body: &mut Incoming) -> Response<
             init_error(shared, error_type(&parts.headers), body).await
         }
         (&Method::GET, ["ping"]) => Response::new(Full::new(Bytes::from_static(b"pong"))),
+        (&Method::GET, ["runtime", "restore", "next"]) => wrong_state(&shared.state().phase, "Ready"),
+        (&Method::POST, ["runtime", "restore", "error"]) => {
+            wrong_state(&shared.state().phase, "RestoreError")
+        }
         (_, ["runtime", "invocation", "next"] | ["runtime", "init", "error"] | ["ping"])
         | (_, ["runtime", "invocation", _, "response" | "error"]) => {
             with_status(StatusCode::METHOD_NOT_ALLOWED, Bytes::new())
@@ -249,29 +354,24 @@ async fn route(shared: &Shared, parts: &Parts, body: &mut Incoming) -> Response<
 
 /// `GET /runtime/invocation/next`: says that the runtime is ready, and waits for an event.
 async fn next(shared: &Shared) -> Response<Full<Bytes>> {
-    let announce = {
+    {
         let mut state = shared.state();
         match state.phase {
-            Phase::Started | Phase::ResponseSent(_) => {
-                state.phase = Phase::Ready;
-                true
-            }
             // a client that lost its connection while it waited comes again
-            Phase::Ready => false,
+            Phase::Started | Phase::ResponseSent(_) | Phase::Ready => state.phase = Phase::Ready,
             Phase::InitError | Phase::Running(_) | Phase::Answering(_) => {
                 return wrong_state(&state.phase, "Ready");
             }
         }
-    };
-    if announce {
-        shared.tell(ChannelEvent::Ready).await;
     }
+    shared.announce_if_settled().await;
     loop {
         let delivered = shared.delivered.notified();
         {
             let mut state = shared.state();
             if let Some((id, response)) = state.waiting.take() {
                 state.phase = Phase::Running(id);
+                state.announced = false;
                 return response;
             }
         }
@@ -410,7 +510,7 @@ async fn end_answer(shared: &Shared, answer: Result<Bytes, Failure>) {
     shared.tell(ChannelEvent::Answer(answer)).await;
 }
 
-enum ReadFailure {
+pub(super) enum ReadFailure {
     TooLarge,
     Truncated,
 }
@@ -426,7 +526,7 @@ impl ReadFailure {
 }
 
 /// The body, chunked or not, and what trails it. Stops where it is too large.
-async fn read(body: &mut Incoming) -> Result<(Bytes, HeaderMap), ReadFailure> {
+pub(super) async fn read(body: &mut Incoming) -> Result<(Bytes, HeaderMap), ReadFailure> {
     let (mut content, mut trailers) = (BytesMut::new(), HeaderMap::new());
     while let Some(frame) = body.frame().await {
         match frame.map_err(|_broken_off| ReadFailure::Truncated)?.into_data() {
@@ -464,7 +564,7 @@ fn error_type(headers: &HeaderMap) -> Option<String> {
     header_text(headers, ERROR_TYPE)
 }
 
-fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn header_text(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
@@ -488,7 +588,7 @@ fn next_response(delivery: &Delivery<'_>) -> Response<Full<Bytes>> {
     response
 }
 
-fn accepted() -> Response<Full<Bytes>> {
+pub(super) fn accepted() -> Response<Full<Bytes>> {
     json(StatusCode::ACCEPTED, Bytes::from_static(b"{\"status\":\"OK\"}\n"))
 }
 
@@ -513,16 +613,28 @@ fn wrong_state(from: &Phase, to: &str) -> Response<Full<Bytes>> {
     error(StatusCode::FORBIDDEN, "InvalidStateTransition", &message)
 }
 
-fn error(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {
+pub(super) fn error(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {
     let body = serde_json::json!({ "errorMessage": message, "errorType": error_type });
     json(status, format!("{body}\n").into())
+}
+
+/// The Telemetry API and its predecessor are not here: they say so as AWS's own emulator does.
+fn telemetry_refused(parts: &Parts) -> Option<Response<Full<Bytes>>> {
+    let (error_type, message) = match (&parts.method, parts.uri.path()) {
+        (&Method::PUT, "/2022-07-01/telemetry") => {
+            ("Telemetry.NotSupported", "Telemetry API is not supported")
+        }
+        (&Method::PUT, "/2020-08-15/logs") => ("Logs.NotSupported", "Logs API is not supported"),
+        _ => return None,
+    };
+    Some(error(StatusCode::ACCEPTED, error_type, message))
 }
 
 fn not_found() -> Response<Full<Bytes>> {
     with_status(StatusCode::NOT_FOUND, Bytes::from_static(b"404 page not found\n"))
 }
 
-fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = with_status(status, body);
     response
         .headers_mut()

@@ -12,7 +12,7 @@ use super::{ChannelEvent, Delivery, RuntimeApi};
 use crate::failure::Failure;
 
 /// Sends raw bytes on a connection of its own and reads until the server closes it.
-async fn raw(address: SocketAddr, request: Vec<u8>) -> String {
+pub(super) async fn raw(address: SocketAddr, request: Vec<u8>) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&request).await.unwrap();
     let mut response = Vec::new();
@@ -29,7 +29,7 @@ fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 }
 
 /// Runs a client beside the polled channel; gives what both saw. `on` may act on each event.
-async fn beside<T>(
+pub(super) async fn beside<T>(
     api: &mut RuntimeApi,
     client: impl Future<Output = T>,
     mut on: impl FnMut(&mut RuntimeApi),

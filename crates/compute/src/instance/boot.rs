@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tradewind_model::Language;
 
+use super::extensions::{external_extensions, start_beside, with_extensions};
 use super::output::Output;
 use crate::channel::{Channel, Frames, RuntimeApi};
 use crate::environment::{Places, environment};
@@ -34,6 +35,8 @@ pub(super) struct Booted {
     pub(super) channel: Channel,
     pub(super) output: Output,
     pub(super) workspace: Workspace,
+    /// What marks a line that tells of an extension's end.
+    pub(super) extension_mark: Option<Box<str>>,
     /// When its start began.
     pub(super) begun: Instant,
 }
@@ -88,6 +91,8 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
     let program = program(spec, host, &folders, &inside).await?;
     let (output, output_fd) = Output::pipe().map_err(|error| unavailable(&error))?;
     let tmp_dir = folders.tmp.clone();
+    let external = external_extensions(&folders);
+    let layers_inside = inside.layers.clone();
     let mut plan = SpawnPlan {
         environment: environment(
             spec,
@@ -114,6 +119,10 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
     let channel = open_channel(&mut plan, program.own.is_some())
         .await
         .map_err(|error| unavailable(&error))?;
+    let channel = with_extensions(channel, &mut plan, spec, host, &external)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let extension_mark = layers_inside.and_then(|layers| start_beside(&mut plan, &layers, &external));
     let process = host
         .sandbox
         .spawn(plan)
@@ -123,6 +132,7 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
         process,
         channel,
         output,
+        extension_mark,
         begun,
         workspace: Workspace {
             tmp_dir,

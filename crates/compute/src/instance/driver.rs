@@ -13,6 +13,7 @@
 
 mod ahead;
 mod freeze;
+mod shutdown;
 mod streaming;
 
 use std::future::poll_fn;
@@ -71,6 +72,8 @@ pub(super) struct Instance {
     init: Option<Duration>,
     /// Whether it gets no processor.
     frozen: bool,
+    /// Extensions may end now.
+    shutting_down: bool,
 }
 
 /// What ends a wait.
@@ -101,11 +104,12 @@ impl Instance {
         id: u64,
         pool: Arc<Pool>,
         booted: Booted,
-        journal: Journal,
+        mut journal: Journal,
         memory: MemoryMeter,
         jobs: mpsc::Receiver<Box<Job>>,
     ) -> Self {
         let killed = Box::pin(pool.host.kill.clone().cancelled_owned());
+        journal.watch_extensions(booted.extension_mark);
         Self {
             id,
             pool,
@@ -123,6 +127,7 @@ impl Instance {
             killed,
             init: None,
             frozen: false,
+            shutting_down: false,
         }
     }
 
@@ -151,6 +156,7 @@ impl Instance {
                 }
                 Wake::Deadline => Err(Failure::TimedOut(limit.duration_since(self.begun))),
                 Wake::Channel(ChannelEvent::InitError(body)) => Err(Failure::Reported(body)),
+                Wake::Channel(ChannelEvent::Fault(failure)) => Err(failure),
                 Wake::Channel(
                     ChannelEvent::Answer(_)
                     | ChannelEvent::StreamBegin { .. }
@@ -206,6 +212,7 @@ impl Instance {
 
     /// Ends the process and what it left; gives back the journal for what remains to be said.
     pub(super) async fn end(mut self) -> Journal {
+        self.shut_down("spindown").await;
         self.process.end().await;
         self.rest_of_output().await;
         self.journal.end();
@@ -311,6 +318,7 @@ impl Instance {
                 }
                 Wake::Channel(ChannelEvent::Broken(why)) => Outcome::Ended(Failure::BrokenChannel(why)),
                 Wake::Channel(ChannelEvent::InitError(body)) => Outcome::Ended(Failure::Reported(body)),
+                Wake::Channel(ChannelEvent::Fault(failure)) => Outcome::Ended(failure),
                 Wake::Exited(status) => self.answer_of_the_dead(job, status, limit).await,
                 Wake::Deadline => Outcome::Ended(Failure::TimedOut(limit)),
                 Wake::Killed => Outcome::Ended(Failure::Node(InvokeError::ShuttingDown)),
@@ -434,6 +442,9 @@ impl Instance {
         };
         self.memory.measure(|| self.process.usage(), Instant::now());
         self.give_ahead_back();
+        let timed_out = matches!(failure, Failure::TimedOut(_));
+        self.shut_down(if timed_out { "timeout" } else { "failure" })
+            .await;
         self.process.end().await;
         self.rest_of_output().await;
         if let Some(line) = failure.log_line(&job.id, &self.journal.now()) {
@@ -503,10 +514,12 @@ impl Instance {
     /// An idle instance that ends, or says what nobody asked, is not fit for the next event.
     fn note_idle_end(&mut self, wake: &Wake) {
         self.journal.end_line();
-        if let Wake::Exited(status) = wake {
-            let sentence = ExitReason::from(*status).sentence();
-            self.journal.complain(format!("{sentence} (between invocations)"));
-        }
+        let sentence = match wake {
+            Wake::Exited(status) => ExitReason::from(*status).sentence(),
+            Wake::Channel(ChannelEvent::Fault(failure)) => failure.sentence(),
+            Wake::Channel(_) | Wake::Ahead(_) | Wake::AheadStuck | Wake::Deadline | Wake::Killed => return,
+        };
+        self.journal.complain(format!("{sentence} (between invocations)"));
     }
 
     async fn rest_of_output(&mut self) {
@@ -544,6 +557,9 @@ impl Instance {
         loop {
             // pending or ended: its end alone means nothing
             let (Poll::Ready(()) | Poll::Pending) = self.output.poll_into(&mut self.journal, cx);
+            if let Some(failure) = self.extension_exit() {
+                return Poll::Ready(Wake::Channel(ChannelEvent::Fault(failure)));
+            }
             if let Poll::Ready(status) = self.process.poll_exit(cx) {
                 return Poll::Ready(Wake::Exited(status));
             }

@@ -18,6 +18,7 @@ use tradewind_observe::{LogEvent, LogKind, LogStore};
 
 use super::lines::Lines;
 use super::platform::{PlatformEvent, level_of};
+use crate::channel::MAX_EXTENSIONS;
 use crate::spec::{LogFormat, LoggingConfig};
 
 /// How long a line may wait for others.
@@ -42,6 +43,9 @@ pub(crate) struct Journal {
     logging: LoggingConfig,
     /// The invocation that runs.
     request: Option<Arc<str>>,
+    /// What the shell says when an external extension has ended, before its name and status.
+    extension_mark: Option<Box<str>>,
+    extension_exits: Vec<(String, i32)>,
     /// When that was said to start.
     started: Timestamp,
     /// Whether it has printed anything.
@@ -73,6 +77,8 @@ impl Journal {
             stream,
             logging,
             request: None,
+            extension_mark: None,
+            extension_exits: Vec::new(),
             started: Timestamp::from_millis(0),
             printed: false,
             lines: Lines::default(),
@@ -134,8 +140,33 @@ impl Journal {
         self.lines = lines;
     }
 
+    /// From now on lines with this mark are not the function's: they tell of ends of extensions.
+    pub(crate) fn watch_extensions(&mut self, mark: Option<Box<str>>) {
+        self.extension_mark = mark;
+    }
+
+    /// An external extension that ended, and its exit status.
+    pub(crate) fn take_extension_exit(&mut self) -> Option<(String, i32)> {
+        self.extension_exits.pop()
+    }
+
     /// A line of the function, if its level is logged.
     fn line(&mut self, line: String) {
+        if let Some(mark) = &self.extension_mark
+            && let Some((before, exit)) = line.split_once(&**mark)
+        {
+            let (status, name) = exit.trim().split_once(' ').unwrap_or_default();
+            let exit = (name.to_owned(), status.parse().unwrap_or_default());
+            let before = before.to_owned();
+            // no more than there are extensions
+            if self.extension_exits.len() < MAX_EXTENSIONS {
+                self.extension_exits.push(exit);
+            }
+            if !before.is_empty() {
+                self.line(before);
+            }
+            return;
+        }
         let least = self.logging.application_level;
         let dropped =
             self.logging.format == LogFormat::Json && level_of(&line).is_some_and(|level| level < least);

@@ -6,6 +6,7 @@
 mod alarm;
 mod boot;
 mod driver;
+mod extensions;
 mod journal;
 mod lines;
 mod output;

@@ -148,7 +148,9 @@ impl Pool {
         let arns = arns.map(|arn| arn.to_string().into());
         let version = spec.version().to_string().into();
         let one_at_a_time = spec.instance_concurrency == NonZeroU16::MIN;
-        let takes_ahead = one_at_a_time && host.bootstraps.entry(spec.runtime.language()).is_some();
+        // extensions, which come with layers, must hear of each event as it begins
+        let plain = one_at_a_time && spec.layers.is_none();
+        let takes_ahead = plain && host.bootstraps.entry(spec.runtime.language()).is_some();
         Arc::new(Self {
             spec,
             host,

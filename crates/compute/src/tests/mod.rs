@@ -1,6 +1,7 @@
 //! The engine with real processes: what functions do, good and bad, and what their callers see.
 
 mod custom_runtimes;
+mod extensions;
 mod faults;
 mod idle;
 mod java;

@@ -200,7 +200,7 @@ impl Node {
 pub(super) fn zip_of(files: &[(&str, &str)]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in files {
-        let mode = if matches!(*name, "bootstrap" | "main") {
+        let mode = if matches!(*name, "bootstrap" | "main") || name.starts_with("extensions/") {
             0o755
         } else {
             0o644

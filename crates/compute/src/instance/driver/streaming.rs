@@ -86,6 +86,7 @@ impl Instance {
             }
             ChannelEvent::Ready => None,
             ChannelEvent::Closed { .. } => Some(Outcome::Ended(self.exit_failure().await)),
+            ChannelEvent::Fault(failure) => Some(Outcome::Ended(failure)),
             ChannelEvent::Broken(why) => Some(Outcome::Ended(Failure::BrokenChannel(why))),
             ChannelEvent::StreamBegin { .. } | ChannelEvent::Answer(Ok(_)) | ChannelEvent::InitError(_) => {
                 let why = "the runtime answered a second time in the middle of its stream";
