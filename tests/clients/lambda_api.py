@@ -3,6 +3,7 @@ import base64
 import io
 import json
 import sys
+import time
 import zipfile
 
 import boto3
@@ -150,6 +151,30 @@ def aliases():
     client.delete_function(FunctionName="basket", Qualifier="2")
 
 
+def concurrency():
+    assert client.get_account_settings()["AccountLimit"]["ConcurrentExecutions"] >= 100
+    client.put_function_concurrency(FunctionName="basket", ReservedConcurrentExecutions=0)
+    throttled = fails_with("TooManyRequestsException", client.invoke, FunctionName="basket", Payload="{}")
+    assert throttled["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded", throttled
+    client.delete_function_concurrency(FunctionName="basket")
+    assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName="basket")
+    put = client.put_provisioned_concurrency_config(FunctionName="basket", Qualifier="1", ProvisionedConcurrentExecutions=1)
+    assert put["Status"] == "IN_PROGRESS", put
+    deadline = time.monotonic() + 60
+    while True:
+        shown = client.get_provisioned_concurrency_config(FunctionName="basket", Qualifier="1")
+        if shown["Status"] == "READY" or time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    assert (shown["Status"], shown["AvailableProvisionedConcurrentExecutions"]) == ("READY", 1), shown
+    pages = client.get_paginator("list_provisioned_concurrency_configs").paginate(FunctionName="basket")
+    arns = [config["FunctionArn"] for page in pages for config in page["ProvisionedConcurrencyConfigs"]]
+    assert arns == ["arn:aws:lambda:us-east-1:000000000000:function:basket:1"], arns
+    client.delete_provisioned_concurrency_config(FunctionName="basket", Qualifier="1")
+    fails_with("ProvisionedConcurrencyConfigNotFoundException", client.get_provisioned_concurrency_config,
+               FunctionName="basket", Qualifier="1")
+
+
 def permissions():
     client.add_permission(FunctionName="basket", StatementId="s1", Action="lambda:InvokeFunction",
                           Principal="apigateway.amazonaws.com", SourceArn="arn:aws:execute-api:us-east-1:000000000000:x/*")
@@ -211,7 +236,7 @@ def delete():
     fails_with("ResourceNotFoundException", client.delete_function, FunctionName="basket")
 
 
-for step in (create, invoke, invoke_errors, other_types, change, versions, aliases, permissions, tags_and_lists,
+for step in (create, invoke, invoke_errors, other_types, change, versions, aliases, concurrency, permissions, tags_and_lists,
              accounts, code_location, refusals, delete):
     step()
     print("ok", step.__name__)

@@ -193,6 +193,12 @@ impl Engine {
         }
     }
 
+    /// Invocations that all functions together may run at once.
+    #[must_use]
+    pub fn account_concurrency(&self) -> u32 {
+        self.0.registry.account_concurrency()
+    }
+
     /// Lets `arn`, whose qualifier is an alias, lead to versions of its function: those that are
     /// deployed when an invocation comes.
     pub fn put_alias(&self, arn: &FunctionArn, route: AliasRoute) {

@@ -106,6 +106,11 @@ impl Registry {
         }
     }
 
+    /// What the account may run at once.
+    pub(crate) fn account_concurrency(&self) -> u32 {
+        self.account.limit()
+    }
+
     /// The pool of a version or of what an alias picks, and the gate of its function.
     pub(crate) fn find(&self, arn: &FunctionArn) -> Option<Found> {
         let functions = self.functions.read().unwrap_or_else(PoisonError::into_inner);

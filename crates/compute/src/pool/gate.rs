@@ -46,6 +46,10 @@ impl Account {
         })
     }
 
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit
+    }
+
     fn unreserved_limit(&self) -> u32 {
         self.limit.saturating_sub(self.reserved.load(Ordering::Relaxed))
     }

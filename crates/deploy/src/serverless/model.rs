@@ -108,6 +108,8 @@ pub(crate) struct Function {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) ephemeral_storage: Option<EphemeralStorageMib>,
     pub(crate) reserved_concurrency: Option<u64>,
+    /// More than none.
+    pub(crate) provisioned_concurrency: Option<u64>,
     pub(crate) tracing: Option<String>,
     pub(crate) architecture: Option<String>,
     pub(crate) kms_key: Option<Value>,

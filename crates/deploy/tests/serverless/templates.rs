@@ -184,3 +184,31 @@ resources:
     assert_eq!(place("ALogGroup", &["Zzz"]), Some((19, 20)));
     assert_eq!(place("Nothing", &[]), None);
 }
+
+#[tokio::test]
+async fn what_is_provisioned_is_an_alias_that_events_call() {
+    let text = "service: s\nprovider: {name: aws, versionFunctions: false}\nfunctions:\n  f:\n    handler: a.b\n    \
+                provisionedConcurrency: 2\n    events: [httpApi: '*', http: 'GET /x']\n";
+    let body = template(text).await;
+    let alias = &body["Resources"]["FProvConcLambdaAlias"];
+    let version = only_id(&body, "FLambdaVersion");
+    let expected = serde_json::json!({
+        "Type": "AWS::Lambda::Alias",
+        "Properties": {
+            "FunctionName": {"Ref": "FLambdaFunction"},
+            "FunctionVersion": {"Fn::GetAtt": [version, "Version"]},
+            "Name": "provisioned",
+            "ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 2},
+        },
+        "DependsOn": "FLambdaFunction",
+    });
+    assert_eq!(*alias, expected);
+    let arn = serde_json::json!({"Fn::Join": [":", [{"Fn::GetAtt": ["FLambdaFunction", "Arn"]}, "provisioned"]]});
+    let integration = &body["Resources"]["HttpApiIntegrationF"]["Properties"];
+    assert_eq!(integration["IntegrationUri"], arn);
+    let permission = &body["Resources"]["FLambdaPermissionHttpApi"];
+    assert_eq!(permission["Properties"]["FunctionName"], arn);
+    assert_eq!(permission["DependsOn"], "FProvConcLambdaAlias");
+    let method = body["Resources"]["ApiGatewayMethodXGet"].to_string();
+    assert!(method.contains(&arn.to_string()), "{method}");
+}

@@ -1,12 +1,14 @@
 //! The REST-JSON API: one request in, one operation, one answer or one error out.
 
 pub(crate) mod aliases;
+pub(crate) mod concurrency;
 mod create_function;
 pub(crate) mod delete_function;
 mod get;
 mod invoke;
 pub(crate) mod package;
 pub(crate) mod permissions;
+pub(crate) mod provisioned;
 pub(crate) mod tags;
 mod update_function_code;
 mod update_function_configuration;
@@ -174,6 +176,14 @@ async fn dispatch(service: &LambdaService, call: Call) -> Answer {
         Operation::UpdateAlias => aliases::update(service, call).await,
         Operation::UpdateFunctionCode => update_function_code::update_function_code(service, call).await,
         Operation::UpdateFunctionConfiguration => update_function_configuration::update(service, call).await,
+        Operation::PutFunctionConcurrency => concurrency::put(service, call).await,
+        Operation::GetFunctionConcurrency => concurrency::get(service, &call),
+        Operation::DeleteFunctionConcurrency => concurrency::delete(service, call).await,
+        Operation::GetAccountSettings => concurrency::account_settings(service, &call),
+        Operation::PutProvisionedConcurrencyConfig => provisioned::put(service, call).await,
+        Operation::GetProvisionedConcurrencyConfig => provisioned::get(service, &call),
+        Operation::ListProvisionedConcurrencyConfigs => provisioned::list(service, &call),
+        Operation::DeleteProvisionedConcurrencyConfig => provisioned::delete(service, call).await,
         missing => Err(LambdaError::NotImplemented {
             operation: missing.entry().name,
         }),

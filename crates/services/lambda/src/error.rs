@@ -242,6 +242,64 @@ pub enum LambdaError {
     /// Policies belong to functions and published versions.
     #[error("We currently do not support adding policies for $LATEST.")]
     PolicyOnLatest,
+    /// The account must keep some concurrency for functions that reserve none.
+    #[error(
+        "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution \
+         below its minimum value of [{least}]."
+    )]
+    ReservedTooMuch {
+        /// How much.
+        least: u32,
+    },
+    /// More is provisioned than would be reserved.
+    #[error(
+        " ReservedConcurrentExecutions  {reserved} should not be lower than function's total provisioned \
+         concurrency [{provisioned}]."
+    )]
+    ReservedBelowProvisioned {
+        /// Asked for.
+        reserved: u32,
+        /// Of all versions.
+        provisioned: u32,
+    },
+    /// More would be provisioned than is reserved.
+    #[error(
+        "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for \
+         function"
+    )]
+    ProvisionedOverReserved,
+    /// More would be provisioned than the account has.
+    #[error(
+        "Specified ConcurrentExecutions for function is greater than account's unreserved concurrency \
+         [{unreserved}]."
+    )]
+    ProvisionedOverUnreserved {
+        /// What the account has left.
+        unreserved: u32,
+    },
+    /// The account must keep some concurrency for functions that provision none.
+    #[error(
+        "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its \
+         minimum value of [{least}]."
+    )]
+    ProvisionedTooMuch {
+        /// How much.
+        least: u32,
+    },
+    /// Only published versions are provisioned.
+    #[error("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")]
+    ProvisionedLatest,
+    /// The version is provisioned through an alias.
+    #[error("Version is pointed by a Provisioned Concurrency alias")]
+    VersionOfProvisionedAlias,
+    /// The alias leads to a version that is provisioned by itself.
+    #[error(
+        "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
+    )]
+    AliasOfProvisionedVersion,
+    /// Nothing is provisioned.
+    #[error("No Provisioned Concurrency Config found for this function")]
+    NoProvisionedConfig,
     /// Neither a service, an account, an ARN nor `*`.
     #[error("The provided principal was invalid. Please check the principal and try again.")]
     InvalidPrincipal,
@@ -379,16 +437,25 @@ impl LambdaError {
             | Self::NoPolicyFor { .. }
             | Self::StatementNotFound { .. }
             | Self::OtherRegion { .. } => (404, "ResourceNotFoundException"),
+            Self::NoProvisionedConfig => (404, "ProvisionedConcurrencyConfigNotFoundException"),
             Self::OtherAccount { .. } => (403, "AccessDeniedException"),
             Self::FunctionExists { .. }
             | Self::AliasExists { .. }
             | Self::VersionInUse { .. }
+            | Self::VersionOfProvisionedAlias
+            | Self::AliasOfProvisionedVersion
             | Self::StatementExists { .. }
             | Self::UpdateInProgress { .. } => (409, "ResourceConflictException"),
             Self::RevisionMismatch { .. } => (412, "PreconditionFailedException"),
             Self::Validation(_) => (400, "ValidationException"),
             Self::NameTooLong { .. }
             | Self::TooManyWeights
+            | Self::ReservedTooMuch { .. }
+            | Self::ReservedBelowProvisioned { .. }
+            | Self::ProvisionedOverReserved
+            | Self::ProvisionedOverUnreserved { .. }
+            | Self::ProvisionedTooMuch { .. }
+            | Self::ProvisionedLatest
             | Self::WeightOfMainVersion { .. }
             | Self::LatestWithWeights
             | Self::QualifierMismatch

@@ -168,6 +168,14 @@ impl Alias {
     }
 }
 
+/// Instances of a version that are kept initialised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Provisioned {
+    /// How many.
+    pub(crate) executions: u32,
+    pub(crate) last_modified: Timestamp,
+}
+
 /// A function with all its versions. Immutable: a change makes a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Function {
@@ -184,6 +192,8 @@ pub(crate) struct Function {
     pub(crate) policies: BTreeMap<Option<Qualifier>, Policy>,
     /// By name.
     pub(crate) aliases: BTreeMap<String, Alias>,
+    /// By version or alias. Those of an alias are all of its first version.
+    pub(crate) provisioned: BTreeMap<Qualifier, Provisioned>,
 }
 
 impl Function {
@@ -219,6 +229,11 @@ impl Function {
         self.arn.qualified(Qualifier::Alias(name.into()))
     }
 
+    /// What is provisioned of all versions together.
+    pub(crate) fn provisioned_total(&self) -> u32 {
+        sum(self.provisioned.values())
+    }
+
     /// The newest published version, unless `$LATEST` differs from what it was published from.
     pub(crate) fn unchanged_since_published(&self) -> Option<u64> {
         let newest = self.next_version.checked_sub(1)?;
@@ -230,7 +245,10 @@ impl Function {
     /// What the engine runs for a version.
     pub(crate) fn spec(&self, qualifier: &Qualifier) -> Option<FunctionSpec> {
         let version = self.version(qualifier)?;
+        let provisioned = self.provisioned.iter();
+        let provisioned = provisioned.filter(|(of, _)| self.executed(of) == Some(qualifier));
         Some(FunctionSpec {
+            provisioned_concurrency: sum(provisioned.map(|(_, config)| config)),
             // tags were checked when they came; of others the stricter reading
             egress: egress(&self.tags).unwrap_or(Egress::None),
             ..spec(self.invocable(qualifier)?, version, self.reserved_concurrency)
@@ -241,6 +259,10 @@ impl Function {
     pub(crate) fn qualifiers(&self) -> impl Iterator<Item = Qualifier> {
         std::iter::once(Qualifier::Latest).chain(self.versions.keys().copied().map(Qualifier::Version))
     }
+}
+
+fn sum<'a>(provisioned: impl Iterator<Item = &'a Provisioned>) -> u32 {
+    provisioned.fold(0, |sum, config| sum.saturating_add(config.executions))
 }
 
 fn spec(arn: FunctionArn, version: &Version, reserved_concurrency: Option<u32>) -> FunctionSpec {

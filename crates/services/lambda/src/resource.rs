@@ -10,8 +10,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tradewind_model::resource::{Properties, ResourceContext, ResourceError, ResourceType};
+use tradewind_model::{Qualifier, Timestamp};
 
+use crate::api::provisioned::with_provisioned;
 use crate::error::LambdaError;
+use crate::model::Function;
 use crate::names::{Scope, Shape, Target};
 use crate::service::LambdaService;
 
@@ -69,6 +72,49 @@ fn typed(properties: &Properties, numbers: &[&str], flags: &[&str]) -> Propertie
         }
     }
     typed
+}
+
+/// `ProvisionedConcurrencyConfig` of a version or an alias.
+fn provisioned(properties: &Properties) -> Result<Option<u32>, ResourceError> {
+    let Some(config) = properties.get("ProvisionedConcurrencyConfig") else {
+        return Ok(None);
+    };
+    let count = config.get("ProvisionedConcurrentExecutions");
+    let count = match count {
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(number) => number.as_u64().and_then(|count| u32::try_from(count).ok()),
+        None => None,
+    };
+    match count {
+        Some(count) if count > 0 => Ok(Some(count)),
+        _ => Err(ResourceError::Invalid {
+            message:
+                "property `ProvisionedConcurrencyConfig.ProvisionedConcurrentExecutions` must be 1 or more"
+                    .to_owned(),
+        }),
+    }
+}
+
+/// The function with `wanted` instances of a version or alias provisioned, or none.
+fn provision(
+    mut function: Function,
+    qualifier: &Qualifier,
+    wanted: Option<u32>,
+    unreserved: u32,
+    now: Timestamp,
+) -> Result<Function, LambdaError> {
+    let there = function
+        .provisioned
+        .get(qualifier)
+        .map(|config| config.executions);
+    match wanted {
+        _ if wanted == there => Ok(function),
+        Some(wanted) => with_provisioned(&function, qualifier, wanted, unreserved, now),
+        None => {
+            function.provisioned.remove(qualifier);
+            Ok(function)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,10 @@ use std::collections::BTreeMap;
 use tradewind_model::{AccountId, FunctionArn, FunctionName, Qualifier, Region};
 use tradewind_store::{Batch, Database, DatabaseError, Migration, Row, SqlValue};
 
-use self::stored::{alias_document, alias_of, document, policy_document, policy_of, version_of};
+use self::stored::{
+    alias_document, alias_of, document, policy_document, policy_of, provisioned_document, provisioned_of,
+    version_of,
+};
 use crate::model::{Function, Owner};
 
 /// The schema of this service.
@@ -55,6 +58,16 @@ pub const MIGRATIONS: &[Migration] = &[
             account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
             alias TEXT NOT NULL, document TEXT NOT NULL,
             PRIMARY KEY (account, region, name, alias));
+    ",
+    },
+    Migration {
+        service: "lambda",
+        version: 3,
+        sql: "
+        CREATE TABLE lambda_provisioned (
+            account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
+            qualifier TEXT NOT NULL, document TEXT NOT NULL,
+            PRIMARY KEY (account, region, name, qualifier));
     ",
     },
 ];
@@ -119,8 +132,9 @@ const VERSIONS: Table = table!("lambda_versions", "version", "document");
 const POLICIES: Table = table!("lambda_policies", "qualifier", "document");
 const TAGS: Table = table!("lambda_tags", "tag_key", "tag_value");
 const ALIASES: Table = table!("lambda_aliases", "alias", "document");
+const PROVISIONED: Table = table!("lambda_provisioned", "qualifier", "document");
 /// All of them: what goes with a function.
-const PARTS: &[Table] = &[VERSIONS, POLICIES, TAGS, ALIASES];
+const PARTS: &[Table] = &[VERSIONS, POLICIES, TAGS, ALIASES, PROVISIONED];
 
 const DELETE_QUEUED: &str =
     "DELETE FROM lambda_async_invocations WHERE account = $1 AND region = $2 AND name = $3";
@@ -162,6 +176,16 @@ fn put(before: Option<&Function>, after: &Function) -> Batch {
     );
     let aliases = (before.map(|f| &f.aliases), &after.aliases);
     let batch = difference(batch, &after.arn, aliases, &ALIASES, text, alias_document);
+    let provisioned = (before.map(|f| &f.provisioned), &after.provisioned);
+    let named = |qualifier: &Qualifier| SqlValue::from(qualifier.to_string());
+    let batch = difference(
+        batch,
+        &after.arn,
+        provisioned,
+        &PROVISIONED,
+        named,
+        provisioned_document,
+    );
     let tags = (before.map(|f| &f.tags), &after.tags);
     difference(batch, &after.arn, tags, &TAGS, text, text)
 }
@@ -255,6 +279,11 @@ pub(crate) async fn load(database: &Database) -> Result<Vec<Function>, LoadFunct
             add_alias(function, &row)?;
         }
     }
+    for row in database.read(PROVISIONED.read, vec![]).await? {
+        if let Some(function) = functions.get_mut(&arn_of(&row)?) {
+            add_provisioned(function, &row)?;
+        }
+    }
     for row in database.read(TAGS.read, vec![]).await? {
         if let Some(function) = functions.get_mut(&arn_of(&row)?) {
             function
@@ -288,6 +317,7 @@ fn function_of(row: &Row) -> Result<Function, LoadFunctionsError> {
         tags: BTreeMap::new(),
         policies: BTreeMap::new(),
         aliases: BTreeMap::new(),
+        provisioned: BTreeMap::new(),
         arn,
     })
 }
@@ -315,6 +345,15 @@ fn add_policy(function: &mut Function, row: &Row) -> Result<(), LoadFunctionsErr
 fn add_alias(function: &mut Function, row: &Row) -> Result<(), LoadFunctionsError> {
     let alias = alias_of(row.text(4)?).map_err(|reason| broken_row(function, reason))?;
     function.aliases.insert(row.text(3)?.to_owned(), alias);
+    Ok(())
+}
+
+fn add_provisioned(function: &mut Function, row: &Row) -> Result<(), LoadFunctionsError> {
+    let qualifier = row.text(3)?.parse().map_err(display);
+    let entry =
+        qualifier.and_then(|qualifier| Ok((qualifier, provisioned_of(row.text(4).map_err(display)?)?)));
+    let (qualifier, provisioned) = entry.map_err(|reason| broken_row(function, reason))?;
+    function.provisioned.insert(qualifier, provisioned);
     Ok(())
 }
 

@@ -58,6 +58,13 @@ impl Answer {
     }
 }
 
+impl LambdaService {
+    /// What is provisioned of a function.
+    pub(crate) fn function_provisioned(&self, arn: &str) -> u32 {
+        self.find(&arn.parse().unwrap()).unwrap().provisioned_total()
+    }
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -159,7 +166,7 @@ fn engine(folder: PathBuf, interpreters: &Interpreters) -> Engine {
         account: AccountId::default_account(),
         region: Region::default_region(),
         endpoint_url: "http://127.0.0.1:4566".to_owned(),
-        account_concurrency: 10,
+        account_concurrency: 200,
         memory_budget_bytes: None,
         usage: UsageSink::default(),
         keep_alive: EngineConfig::KEEP_ALIVE,

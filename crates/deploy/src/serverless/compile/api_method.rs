@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::intrinsics::{attribute, join, reference};
+use super::intrinsics::{join, reference};
 use crate::serverless::model::HttpEvent;
 
-/// The properties of the method that invokes `function`.
-pub(super) fn properties(event: &HttpEvent, resource: Value, function: &str) -> Value {
+/// The properties of the method that invokes `function`, an ARN.
+pub(super) fn properties(event: &HttpEvent, resource: Value, function: Value) -> Value {
     let parameters: Map<String, Value> = event
         .parameters
         .iter()
@@ -28,7 +28,7 @@ pub(super) fn properties(event: &HttpEvent, resource: Value, function: &str) -> 
     Value::Object(properties)
 }
 
-fn integration(event: &HttpEvent, function: &str) -> Value {
+fn integration(event: &HttpEvent, function: Value) -> Value {
     let uri = join(
         "",
         vec![
@@ -37,7 +37,7 @@ fn integration(event: &HttpEvent, function: &str) -> Value {
             json!(":apigateway:"),
             reference("AWS::Region"),
             json!(":lambda:path/2015-03-31/functions/"),
-            attribute(function, "Arn"),
+            function,
             json!("/invocations"),
         ],
     );

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::builder::Builder;
-use super::intrinsics::{attribute, reference};
+use super::intrinsics::{attribute, join, reference};
 use super::role::ROLE;
 use crate::serverless::model::{Function, Role};
 use crate::serverless::read::tag_list;
@@ -168,11 +168,10 @@ fn role_value(role: Option<&Role>) -> Value {
 
 /// A version for each function whose code or configuration may have changed: its logical id is a hash of both.
 pub(super) fn versions(builder: &mut Builder<'_>, digests: &BTreeMap<String, String>) {
-    if !builder.definition.publish_versions {
-        return;
-    }
+    let all = builder.definition.publish_versions;
     for (index, function) in builder.definition.functions.iter().enumerate() {
-        if !function.version {
+        // what is provisioned is a version, whether or not versions are wanted otherwise
+        if !(all && function.version || function.provisioned_concurrency.is_some()) {
             continue;
         }
         let digest = digest_of(builder, index, digests);
@@ -193,7 +192,55 @@ pub(super) fn versions(builder: &mut Builder<'_>, digests: &BTreeMap<String, Str
         builder.add(&id, resource, &function.span);
         let output = format!("{}QualifiedArn", function_id(function));
         builder.output(&output, Some("Current Lambda function version"), reference(&id));
+        provisioned_alias(builder, function, &id);
     }
+}
+
+/// The name of the alias that what is provisioned is called by.
+const PROVISIONED: &str = "provisioned";
+
+fn provisioned_alias(builder: &mut Builder<'_>, function: &Function, version: &str) {
+    let Some(count) = function.provisioned_concurrency else {
+        return;
+    };
+    let alias = json!({
+        "Type": "AWS::Lambda::Alias",
+        "Properties": {
+            "FunctionName": reference(&function_id(function)),
+            "FunctionVersion": attribute(version, "Version"),
+            "Name": PROVISIONED,
+            "ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": count},
+        },
+        "DependsOn": function_id(function),
+    });
+    let id = provisioned_alias_id(function);
+    builder.add(&id, alias, &function.span);
+    builder.locate_in_function(
+        &id,
+        "ProvisionedConcurrencyConfig",
+        function,
+        "provisionedConcurrency",
+    );
+}
+
+fn provisioned_alias_id(function: &Function) -> String {
+    format!("{}ProvConcLambdaAlias", function.id)
+}
+
+/// The ARN that events invoke a function by: its own, or that of the alias of what is provisioned.
+pub(super) fn invoked_arn(function: &Function) -> Value {
+    let own = attribute(&function_id(function), "Arn");
+    match function.provisioned_concurrency {
+        Some(_) => join(":", vec![own, PROVISIONED.into()]),
+        None => own,
+    }
+}
+
+/// What must be there before a function is invoked by [`invoked_arn`].
+pub(super) fn invoked_alias(function: &Function) -> Option<String> {
+    function
+        .provisioned_concurrency
+        .map(|_| provisioned_alias_id(function))
 }
 
 fn digest_of(builder: &Builder<'_>, index: usize, digests: &BTreeMap<String, String>) -> Option<String> {

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::builder::Builder;
-use super::function::function_id;
-use super::intrinsics::{api_permission, attribute, endpoint, join, reference};
+use super::function::invoked_arn;
+use super::intrinsics::{api_permission, endpoint, join, reference};
 use crate::diagnostic::Span;
 use crate::serverless::model::{Function, HttpApiCors, HttpApiEvent, Route};
 use crate::serverless::names::{normalise_method, normalise_path};
@@ -29,7 +29,7 @@ pub(super) fn compile(builder: &mut Builder<'_>) {
     api(builder, &functions, &first.span);
     stage(builder, &first.span);
     for function in functions {
-        let permission = api_permission(&function_id(function), API, "/*");
+        let permission = api_permission(function, API, "/*");
         builder.add(
             &format!("{}LambdaPermissionHttpApi", function.id),
             permission,
@@ -159,7 +159,7 @@ fn integration(builder: &mut Builder<'_>, function: &Function) {
         "Properties": {
             "ApiId": reference(API),
             "IntegrationType": "AWS_PROXY",
-            "IntegrationUri": attribute(&function_id(function), "Arn"),
+            "IntegrationUri": invoked_arn(function),
             "PayloadFormatVersion": payload,
             "TimeoutInMillis": TIMEOUT_MS,
         },

@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::function::{invoked_alias, invoked_arn};
+use crate::serverless::model::Function;
+
 /// `{"Ref": name}`
 pub(super) fn reference(name: &str) -> Value {
     json!({ "Ref": name })
@@ -32,7 +35,7 @@ pub(super) fn endpoint(api: &str, path: Option<String>) -> Value {
 }
 
 /// The permission for an API to invoke a function: on everything of the API that `routes` matches.
-pub(super) fn api_permission(function: &str, api: &str, routes: &str) -> Value {
+pub(super) fn api_permission(function: &Function, api: &str, routes: &str) -> Value {
     let source = join(
         "",
         vec![
@@ -47,13 +50,17 @@ pub(super) fn api_permission(function: &str, api: &str, routes: &str) -> Value {
             json!(routes),
         ],
     );
-    json!({
+    let mut permission = json!({
         "Type": "AWS::Lambda::Permission",
         "Properties": {
-            "FunctionName": attribute(function, "Arn"),
+            "FunctionName": invoked_arn(function),
             "Action": "lambda:InvokeFunction",
             "Principal": "apigateway.amazonaws.com",
             "SourceArn": source,
         },
-    })
+    });
+    if let Some(alias) = invoked_alias(function) {
+        permission["DependsOn"] = alias.into();
+    }
+    permission
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::builder::Builder;
-use super::function::function_id;
+use super::function::invoked_arn;
 use super::intrinsics::{api_permission, attribute, endpoint, reference};
 use super::{api_method, cors};
 use crate::diagnostic::Span;
@@ -29,7 +29,7 @@ pub(super) fn compile(builder: &mut Builder<'_>) {
     methods.extend(event_methods(builder, &events));
     deployment(builder, &methods, &first.span);
     for function in functions.iter().filter(|function| !function.http.is_empty()) {
-        let permission = api_permission(&function_id(function), API, "/*/*");
+        let permission = api_permission(function, API, "/*/*");
         builder.add(&permission_id(function), permission, &function.span);
     }
     let stage = stage_name(builder).to_owned();
@@ -182,7 +182,7 @@ fn event_methods(builder: &mut Builder<'_>, events: &[(&Function, &HttpEvent)]) 
         let resource = resource_reference(&event.path);
         let resource = json!({
             "Type": "AWS::ApiGateway::Method",
-            "Properties": api_method::properties(event, resource, &function_id(function)),
+            "Properties": api_method::properties(event, resource, invoked_arn(function)),
             "DependsOn": [permission_id(function)],
         });
         let id = method_id(&event.path, &event.method);

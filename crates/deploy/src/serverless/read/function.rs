@@ -54,7 +54,7 @@ const RETENTION_DAYS: [u64; 23] = [
     0,
 ];
 
-const REFUSED: [(&str, &str); 15] = [
+const REFUSED: [(&str, &str); 14] = [
     (
         "image",
         "package the function as a zip: give it a `handler` and a `runtime`",
@@ -80,10 +80,6 @@ const REFUSED: [(&str, &str); 15] = [
     (
         "maximumEventAge",
         "remove it; asynchronous events are kept for six hours",
-    ),
-    (
-        "provisionedConcurrency",
-        "remove it; instances are started on demand",
     ),
     ("snapStart", "remove it; instances are started on demand"),
     ("fileSystemConfig", "remove it; use /tmp, or a bucket"),
@@ -177,6 +173,9 @@ fn settings(
         tags: tags(section, provider, problems),
         ephemeral_storage: ephemeral_storage(section, problems),
         reserved_concurrency: section.integer("reservedConcurrency", problems),
+        provisioned_concurrency: section
+            .integer("provisionedConcurrency", problems)
+            .filter(|count| *count > 0),
         tracing: tracing_mode(section, provider, problems),
         architecture: architecture(section, provider, problems),
         kms_key: kms_key.or_else(|| provider.kms_key.clone()),

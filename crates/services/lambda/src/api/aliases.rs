@@ -246,7 +246,9 @@ pub(crate) fn with_alias(function: &Function, name: String, alias: Alias) -> Fun
 pub(crate) fn without_alias(function: &Function, name: &str) -> Function {
     let mut after = function.clone();
     after.aliases.remove(name);
-    after.policies.remove(&Some(Qualifier::Alias(name.into())));
+    let qualifier = Qualifier::Alias(name.into());
+    after.provisioned.remove(&qualifier);
+    after.policies.remove(&Some(qualifier));
     after
 }
 

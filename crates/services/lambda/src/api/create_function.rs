@@ -92,6 +92,7 @@ fn make(
         tags: new.tags,
         policies: BTreeMap::new(),
         aliases: BTreeMap::new(),
+        provisioned: BTreeMap::new(),
     };
     if !new.publish {
         let view = configuration(&function, &function.latest, None, Detail::Full);

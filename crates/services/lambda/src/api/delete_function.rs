@@ -54,6 +54,8 @@ pub(crate) fn without_version(function: &Function, number: u64) -> Result<Decisi
     }
     let mut after = function.clone();
     after.versions.remove(&number);
-    after.policies.remove(&Some(Qualifier::Version(number)));
+    let qualifier = Qualifier::Version(number);
+    after.provisioned.remove(&qualifier);
+    after.policies.remove(&Some(qualifier));
     Ok(Decision::put(after, ()))
 }

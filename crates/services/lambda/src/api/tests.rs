@@ -1,6 +1,7 @@
 //! The API, one request after the other, over a service in this process.
 
 mod aliases;
+mod concurrency;
 mod invocations;
 mod policies_and_tags;
 mod versions_and_lists;

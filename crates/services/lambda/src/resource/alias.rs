@@ -7,7 +7,7 @@ use tradewind_model::resource::{
 };
 use tradewind_model::{FunctionArn, Qualifier};
 
-use super::{of_lambda, target, typed};
+use super::{of_lambda, provision, provisioned, target, typed};
 use crate::api::aliases::{WrittenAlias, remove, with_alias};
 use crate::error::LambdaError;
 use crate::model::Function;
@@ -18,10 +18,10 @@ const ACCEPTED: &[&str] = &[
     "FunctionName",
     "FunctionVersion",
     "Name",
+    "ProvisionedConcurrencyConfig",
     "RoutingConfig",
 ];
 const REQUIRED: &[&str] = &["FunctionName", "FunctionVersion", "Name"];
-const REFUSED: &[(&str, &str)] = &[("ProvisionedConcurrencyConfig", "instances start on demand")];
 
 /// The type.
 #[derive(Debug)]
@@ -33,11 +33,11 @@ impl ResourceType for AliasType {
     }
 
     fn known_properties(&self) -> KnownProperties {
-        KnownProperties::new(ACCEPTED).refusing("", REFUSED)
+        KnownProperties::new(ACCEPTED)
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
-        let mut problems = check_known(properties, ACCEPTED, REFUSED);
+        let mut problems = check_known(properties, ACCEPTED, &[]);
         problems.extend(check_required(properties, REQUIRED));
         problems
     }
@@ -103,11 +103,14 @@ impl AliasType {
         let (name, _version) = written.required().map_err(of_lambda)?;
         let arn = target.function_arn().map_err(of_lambda)?;
         let alias_arn = arn.qualified(Qualifier::Alias(name.as_str().into()));
-        let decide = move |current: Option<&Function>, _now| -> Result<_, LambdaError> {
+        let provisioned = provisioned(properties)?;
+        let unreserved = self.0.unreserved_concurrency(&arn);
+        let decide = move |current: Option<&Function>, now| -> Result<_, LambdaError> {
             let function = current.ok_or_else(|| target.not_found())?;
-            let alias = written.apply(function, None)?;
+            let qualifier = Qualifier::Alias(name.as_str().into());
+            let mut alias = written.apply(function, None)?;
             match function.aliases.get(&name) {
-                Some(there) if there.is_like(&alias) => return Ok(Decision::keep(())),
+                Some(there) if there.is_like(&alias) => alias = there.clone(),
                 Some(_) if put == Put::Create => {
                     return Err(LambdaError::AliasExists {
                         arn: function.alias_arn(&name).to_string(),
@@ -115,7 +118,9 @@ impl AliasType {
                 }
                 Some(_) | None => {}
             }
-            Ok(Decision::put(with_alias(function, name, alias), ()))
+            let after = with_alias(function, name, alias);
+            let after = provision(after, &qualifier, provisioned, unreserved, now)?;
+            Ok(Decision::put(after, ()))
         };
         self.0.change(arn, decide).await.map_err(of_lambda)?;
         Ok(state(&alias_arn))

@@ -12,6 +12,7 @@ use tradewind_model::resource::{
 use tradewind_model::{FunctionArn, FunctionName, Qualifier, Timestamp};
 
 use super::{inline_code, of_lambda, typed};
+use crate::api::concurrency::check_reserved;
 use crate::api::package::{available, check_runtime, store_zip, stored};
 use crate::api::tags;
 use crate::error::LambdaError;
@@ -187,6 +188,7 @@ impl FunctionType {
         }
         let seen = before.map(|function| function.latest.revision_id.clone());
         let of_function = arn.clone();
+        let unreserved = self.0.unreserved_concurrency(&arn);
         let decide = move |current: Option<&Function>, now| {
             if current.map(|function| &function.latest.revision_id) != seen.as_ref() {
                 return Err(LambdaError::UpdateInProgress {
@@ -194,6 +196,9 @@ impl FunctionType {
                 });
             }
             let after = bring_to(current, of_function, described, now);
+            if let Some(reserved) = after.reserved_concurrency {
+                check_reserved(&after, reserved, unreserved)?;
+            }
             Ok(if current == Some(&after) {
                 Decision::keep(())
             } else {
@@ -394,6 +399,7 @@ fn bring_to(current: Option<&Function>, arn: FunctionArn, described: Described, 
             tags: described.tags,
             policies: BTreeMap::new(),
             aliases: BTreeMap::new(),
+            provisioned: BTreeMap::new(),
         },
         Some(function) => {
             let mut after = function.clone();

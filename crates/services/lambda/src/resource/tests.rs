@@ -320,3 +320,35 @@ async fn an_alias_follows_its_version() {
     kind.delete(&context("Live"), &alias).await.unwrap();
     versions.delete(&context("V1"), &first).await.unwrap();
 }
+
+#[tokio::test]
+async fn templates_provision_versions_and_aliases() {
+    let world = World::new().await;
+    world
+        .call("POST", "/2015-03-31/functions", &create_body("f", SOURCE))
+        .await;
+    let versions = world.resource_type("AWS::Lambda::Version");
+    versions
+        .create(&context("V"), &properties(json!({"FunctionName": "f"})))
+        .await
+        .unwrap();
+    let kind = world.resource_type("AWS::Lambda::Alias");
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
+    let given = |count: Value| {
+        properties(
+            json!({"FunctionName": "f", "Name": "live", "FunctionVersion": "1",
+            "ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": count}}),
+        )
+    };
+    let alias = kind.create(&context("Live"), &given(json!("1"))).await.unwrap();
+    assert_eq!(world.service.function_provisioned(arn), 1);
+    kind.update(&context("Live"), &alias, &given(json!(2)))
+        .await
+        .unwrap();
+    assert_eq!(world.service.function_provisioned(arn), 2);
+    kind.create(&context("Live"), &given(json!(0))).await.unwrap_err();
+    let mut without = given(json!(2));
+    without.remove("ProvisionedConcurrencyConfig");
+    kind.update(&context("Live"), &alias, &without).await.unwrap();
+    assert_eq!(world.service.function_provisioned(arn), 0);
+}

@@ -7,16 +7,20 @@ use tradewind_model::resource::{
 };
 use tradewind_model::{FunctionArn, Qualifier};
 
-use super::{of_lambda, target};
+use super::{of_lambda, provision, provisioned, target};
 use crate::api::delete_function::without_version;
 use crate::api::versions::Publication;
 use crate::model::Function;
 use crate::service::{Decision, LambdaService};
 
-const ACCEPTED: &[&str] = &["CodeSha256", "Description", "FunctionName"];
+const ACCEPTED: &[&str] = &[
+    "CodeSha256",
+    "Description",
+    "FunctionName",
+    "ProvisionedConcurrencyConfig",
+];
 const REFUSED: &[(&str, &str)] = &[
     ("FunctionScalingConfig", "functions scale on demand"),
-    ("ProvisionedConcurrencyConfig", "instances start on demand"),
     (
         "RuntimePolicy",
         "functions run on the interpreters of this machine",
@@ -102,12 +106,18 @@ impl VersionType {
             revision_id: None,
         };
         publication.check().map_err(of_lambda)?;
+        let provisioned = provisioned(properties)?;
+        let unreserved = self.0.unreserved_concurrency(&arn);
         let decide = move |current: Option<&Function>, now| {
             let function = current.ok_or_else(|| target.not_found())?;
             let (after, number) = publication.apply(function, now)?;
-            Ok(match after {
-                Some(after) => Decision::put(after, number),
-                None => Decision::keep(number),
+            let after = after.unwrap_or_else(|| function.clone());
+            let qualifier = Qualifier::Version(number);
+            let after = provision(after, &qualifier, provisioned, unreserved, now)?;
+            Ok(if after == *function {
+                Decision::keep(number)
+            } else {
+                Decision::put(after, number)
             })
         };
         let number = self.0.change(arn.clone(), decide).await.map_err(of_lambda)?;

@@ -8,7 +8,7 @@ use tradewind_model::{EphemeralStorageMib, MemoryMib, TimeoutSeconds, Timestamp}
 use tradewind_store::SqlValue;
 
 use super::display;
-use crate::model::{Alias, Architecture, Code, Configuration, Version, Weight};
+use crate::model::{Alias, Architecture, Code, Configuration, Provisioned, Version, Weight};
 use crate::policy::{Policy, Statement};
 
 /// The stored form of a version. Format 1 is the first; a later one gets a struct of its own.
@@ -173,5 +173,35 @@ pub(super) fn alias_of(text: &str) -> Result<Alias, String> {
         description: stored.description,
         additional: stored.additional_version.zip(weight),
         revision_id: stored.revision_id,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredProvisioned {
+    format: u32,
+    executions: u32,
+    last_modified_ms: i64,
+}
+
+pub(super) fn provisioned_document(provisioned: &Provisioned) -> SqlValue {
+    let stored = StoredProvisioned {
+        format: FORMAT,
+        executions: provisioned.executions,
+        last_modified_ms: provisioned.last_modified.as_millis(),
+    };
+    serde_json::to_string(&stored).expect("numbers are JSON").into()
+}
+
+pub(super) fn provisioned_of(text: &str) -> Result<Provisioned, String> {
+    let stored: StoredProvisioned = serde_json::from_str(text).map_err(display)?;
+    if stored.format != FORMAT {
+        return Err(format!(
+            "its provisioned concurrency has format {}, this binary knows {FORMAT}",
+            stored.format
+        ));
+    }
+    Ok(Provisioned {
+        executions: stored.executions,
+        last_modified: Timestamp::from_millis(stored.last_modified_ms),
     })
 }
