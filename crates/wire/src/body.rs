@@ -1,5 +1,6 @@
 //! Bodies: the response body of the node, and reading request bodies within a limit.
 
+use std::fmt;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -8,16 +9,31 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
-/// A response body: nothing, bytes that are there, or bytes that come through a channel.
+/// A response body: nothing, bytes that are there, or bytes that come, through a channel or when asked.
 #[derive(Debug, Default)]
 pub struct Body(Content);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 enum Content {
     #[default]
     Empty,
     Full(Bytes),
     Channel(mpsc::Receiver<std::io::Result<Bytes>>),
+    Polled(Poller),
+}
+
+/// Gives the next piece of a body; none ends it.
+type Poller = Box<dyn FnMut(&mut Context<'_>) -> Poll<Option<std::io::Result<Bytes>>> + Send + Sync>;
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "Empty",
+            Self::Full(_) => "Full",
+            Self::Channel(_) => "Channel",
+            Self::Polled(_) => "Polled",
+        })
+    }
 }
 
 impl Body {
@@ -43,6 +59,15 @@ impl Body {
     pub fn channel(capacity: usize) -> (BodySender, Self) {
         let (sender, receiver) = mpsc::channel(capacity.max(1));
         (BodySender(sender), Self(Content::Channel(receiver)))
+    }
+
+    /// A body whose pieces `poll` gives when the client has taken those before; none ends it, and it is
+    /// not asked again.
+    #[must_use]
+    pub fn polled(
+        poll: impl FnMut(&mut Context<'_>) -> Poll<Option<std::io::Result<Bytes>>> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Content::Polled(Box::new(poll)))
     }
 }
 
@@ -77,6 +102,13 @@ impl http_body::Body for Body {
                 let piece = ready!(receiver.poll_recv(cx));
                 Poll::Ready(piece.map(|result| result.map(Frame::data)))
             }
+            Content::Polled(poll) => {
+                let piece = ready!(poll(cx));
+                if !matches!(piece, Some(Ok(_))) {
+                    self.0 = Content::Empty;
+                }
+                Poll::Ready(piece.map(|result| result.map(Frame::data)))
+            }
         }
     }
 
@@ -88,7 +120,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Content::Empty => SizeHint::with_exact(0),
             Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Channel(_) => SizeHint::default(),
+            Content::Channel(_) | Content::Polled(_) => SizeHint::default(),
         }
     }
 }
