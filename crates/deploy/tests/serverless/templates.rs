@@ -203,7 +203,8 @@ async fn what_is_provisioned_is_an_alias_that_events_call() {
         "DependsOn": "FLambdaFunction",
     });
     assert_eq!(*alias, expected);
-    let arn = serde_json::json!({"Fn::Join": [":", [{"Fn::GetAtt": ["FLambdaFunction", "Arn"]}, "provisioned"]]});
+    let arn =
+        serde_json::json!({"Fn::Join": [":", [{"Fn::GetAtt": ["FLambdaFunction", "Arn"]}, "provisioned"]]});
     let integration = &body["Resources"]["HttpApiIntegrationF"]["Properties"];
     assert_eq!(integration["IntegrationUri"], arn);
     let permission = &body["Resources"]["FLambdaPermissionHttpApi"];
