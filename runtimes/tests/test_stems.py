@@ -3,6 +3,7 @@
 import sys
 import unittest
 
+import test_java
 import test_node
 import test_node_streaming
 import test_python
@@ -16,7 +17,7 @@ def of_stems(module):
             yield type("%s_%s" % (module.__name__, name), (tests,), {"stem": True, "__module__": __name__})
 
 
-for module in (test_node, test_node_streaming, test_python):
+for module in (test_java, test_node, test_node_streaming, test_python):
     for tests in of_stems(module):
         setattr(sys.modules[__name__], tests.__name__, tests)
 

@@ -56,7 +56,7 @@ fn manifest(top: &Path, sources: &[PathBuf]) -> Result<String> {
         .replace("javac ", "");
     Ok(format!(
         "Manifest-Version: 1.0\r\nCreated-By: {said}\r\nMain-Class: tradewind.runtime.Main\r\n\
-         Add-Opens: java.base/java.io java.base/java.util\r\nSources: {}\r\n\r\n",
+         Add-Opens: java.base/java.io java.base/java.util java.base/sun.nio.fs\r\nSources: {}\r\n\r\n",
         digest(top, sources)?
     ))
 }

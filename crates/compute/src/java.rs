@@ -43,9 +43,8 @@ pub(crate) fn flags(spec: &FunctionSpec, java: &Interpreter, tmp: &Path) -> Vec<
         flags.push(flag);
     }
     if java.major() >= 9 {
-        // for the inherited pipes, and to give a stem the environment of its function
+        // AWS's own flag; for itself, the bootstrap's manifest opens what it needs
         flags.push("--add-opens=java.base/java.io=ALL-UNNAMED".into());
-        flags.push("--add-opens=java.base/java.util=ALL-UNNAMED".into());
     }
     flags.push("-jar".into());
     flags

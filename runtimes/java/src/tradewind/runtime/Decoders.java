@@ -280,7 +280,9 @@ final class Decoders {
             this.folded = Events.isEvent(bean.type) ? new HashMap<String, Bean.Property>() : null;
             if (folded != null) {
                 for (Bean.Property property : bean.properties.values()) {
-                    folded.put(Events.folded(property.name), property);
+                    if (property.writable()) {
+                        folded.put(Events.folded(property.name), property);
+                    }
                 }
             }
         }

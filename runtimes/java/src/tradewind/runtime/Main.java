@@ -40,10 +40,10 @@ public final class Main {
         int input = Integer.parseInt(Environment.take("_TRADEWIND_FD"));
         int output = Integer.parseInt(Environment.take("_TRADEWIND_OUT_FD"));
         Channel channel = new Channel(input, output);
+        printLines();
         if (Environment.take("_TRADEWIND_STEM") != null) {
             becomeFunction(channel);
         }
-        printUnbuffered();
         Main main = new Main(channel);
         if (main.initialise()) {
             main.serve();
@@ -69,10 +69,11 @@ public final class Main {
             variables.put(name, frame.string());
         }
         Environment.replace(variables);
+        WorkingFolder.becomes(variables.get("LAMBDA_TASK_ROOT"));
     }
 
     /** Prints in UTF-8, each line when it ends. */
-    private static void printUnbuffered() throws IOException {
+    private static void printLines() throws IOException {
         System.setOut(stream(FileDescriptor.out));
         System.setErr(stream(FileDescriptor.err));
     }
