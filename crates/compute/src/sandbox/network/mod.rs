@@ -92,9 +92,13 @@ impl Networks {
         if let Some(error) = &no_way_out {
             tracing::warn!(%error, "functions cannot reach the world: no network device can be made for them");
         }
+        // what most functions have is made before the first asks for it
+        let open = no_way_out
+            .is_none()
+            .then(|| Maker::start(layout(api, Egress::Internet), READY));
         Ok(Self {
             api,
-            open: OnceCell::new(),
+            open: OnceCell::new_with(open.transpose()?),
             closed: OnceCell::new(),
             no_way_out,
             door: Door::start()?,
@@ -108,7 +112,7 @@ impl Networks {
         self.no_way_out.as_deref()
     }
 
-    /// A network for an instance, which nothing has used before. The first one of a kind has to be made.
+    /// A network for an instance, which nothing has used before.
     /// Where there is [no way out](Self::no_way_out), none has one.
     ///
     /// # Errors
