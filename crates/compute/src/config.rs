@@ -8,7 +8,7 @@ use tradewind_observe::LogStore;
 use tradewind_observe::usage::UsageSink;
 
 use crate::interpreters::Interpreters;
-use crate::sandbox::SandboxChoice;
+use crate::sandbox::{SandboxChoice, SpawnerProgram};
 
 /// Everything the engine needs. It reads no environment and no file for more.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct EngineConfig {
     pub interpreters: Interpreters,
     /// What instances run in.
     pub sandbox: SandboxChoice,
+    /// What becomes the process that starts jails. Without it, there are none.
+    pub spawner: Option<SpawnerProgram>,
 }
 
 impl EngineConfig {

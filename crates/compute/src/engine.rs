@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,12 +19,13 @@ use crate::alias::AliasRoute;
 use crate::bootstraps::Bootstraps;
 use crate::config::EngineConfig;
 use crate::error::{InitFailure, InvokeError, StartEngineError, ThrottleReason};
+use crate::guards::{self, Guard};
 use crate::host::Host;
 use crate::instance;
 use crate::package::PackageStore;
 use crate::pool::{Account, Backlogs, Closed, Job, MemoryBudget, Named, Permit, Pool, Starting};
 use crate::registry::{Found, Registry};
-use crate::sandbox::{Sandbox, raise_open_files};
+use crate::sandbox::{Sandbox, SandboxConfig, raise_open_files};
 use crate::spec::{FunctionSpec, FunctionStatus, InvokeRequest, InvokeResponse, ProvisionedStatus};
 use crate::stream::StreamedResponse;
 use crate::supervisor;
@@ -71,8 +73,14 @@ impl Engine {
         if let Err(error) = raise_open_files() {
             tracing::warn!(%error, "cannot raise the limit of open files; it bounds the number of instances");
         }
+        let sandbox = SandboxConfig {
+            choice: config.sandbox,
+            spawner: config.spawner.as_ref(),
+            folder: &run_dir,
+            api: address_of(&config.endpoint_url),
+        };
         let sandbox =
-            Sandbox::start(config.sandbox, runtime).map_err(|source| StartEngineError::Sandbox { source })?;
+            Sandbox::start(&sandbox, runtime).map_err(|source| StartEngineError::Sandbox { source })?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let host = Arc::new(Host {
             account: config.account,
@@ -110,6 +118,18 @@ impl Engine {
             registry,
             stopping: AtomicBool::new(false),
         })))
+    }
+
+    /// What confines functions here.
+    #[must_use]
+    pub fn guards(&self) -> Vec<Guard> {
+        guards::of(self.0.host.sandbox.facts())
+    }
+
+    /// What confines functions here, in a line for people; true when it is a jail.
+    #[must_use]
+    pub fn isolation(&self) -> (bool, String) {
+        guards::summary(self.0.host.sandbox.facts())
     }
 
     /// The packages of this node.
@@ -329,6 +349,15 @@ fn lost() -> InvokeError {
     InvokeError::Unavailable {
         message: "the instance was lost; see the node's log".to_owned(),
     }
+}
+
+/// The address in `http://address:port`.
+fn address_of(endpoint_url: &str) -> Option<SocketAddr> {
+    endpoint_url
+        .strip_prefix("http://")?
+        .trim_end_matches('/')
+        .parse()
+        .ok()
 }
 
 fn folder<T>(path: &Path, prepare: impl FnOnce() -> io::Result<T>) -> Result<T, StartEngineError> {

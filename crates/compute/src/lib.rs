@@ -52,7 +52,7 @@ pub use error::{InitFailure, InvokeError, StartEngineError, ThrottleReason};
 pub use guards::{Guard, guards};
 pub use interpreters::{FoundInterpreter, Interpreter, Interpreters, MissingInterpreter};
 pub use package::{PackageError, PackageFile, PackageId, PackageStore};
-pub use sandbox::SandboxChoice;
+pub use sandbox::{SandboxChoice, SpawnerProgram, run_spawner};
 pub use spec::{
     CustomRuntime, Dialect, Egress, FunctionComputeSettings, FunctionErrorKind, FunctionSpec, FunctionStatus,
     Hook, InvokeRequest, InvokeResponse, LogFormat, LogLevel, LoggingConfig, ProvisionedState,

@@ -109,6 +109,7 @@ fn engine(folder: &std::path::Path) -> Engine {
         packages_dir: folder.join("packages"),
         run_dir: folder.join("run"),
         sandbox: SandboxChoice::Process,
+        spawner: None,
         bootstraps_dir: folder.join("bootstraps"),
         account: AccountId::default_account(),
         region: Region::default_region(),

@@ -8,5 +8,12 @@ mod node;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // before anything is allocated or started: what forks is small and has one thread
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == node::SPAWNER_ARGUMENT)
+    {
+        return tradewind_compute::run_spawner();
+    }
     cli::main()
 }

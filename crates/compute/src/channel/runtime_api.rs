@@ -128,7 +128,11 @@ impl State {
 impl RuntimeApi {
     /// Listens on a free loopback port.
     pub(crate) async fn bind() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::listen(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?)
+    }
+
+    /// Listens there.
+    pub(crate) fn listen(listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (sender, events) = mpsc::channel(EVENTS);
         let shared = Shared {

@@ -20,7 +20,8 @@ use crate::interpreters::Interpreter;
 use crate::java;
 use crate::package::PackageLease;
 use crate::pool::{Pool, Purpose};
-use crate::sandbox::{CHANNEL_FDS, Folders, Limits, Process, SpawnError, SpawnPlan};
+use crate::sandbox::network::InstanceNetwork;
+use crate::sandbox::{CHANNEL_FDS, Folders, Limits, NetworkPlan, Process, SpawnError, SpawnPlan};
 use crate::spec::{Egress, FunctionSpec};
 
 /// How Lambda calls the package's folder in the errors of custom runtimes.
@@ -41,12 +42,13 @@ pub(super) struct Booted {
     pub(super) begun: Instant,
 }
 
-/// What an instance has on disk: its packages, kept, and its temporary folder, its own.
+/// What an instance has besides its process: its packages, kept, its network, and its temporary folder.
 #[derive(Debug)]
 pub(super) struct Workspace {
     tmp_dir: PathBuf,
     _package: PackageLease,
     _layers: Option<PackageLease>,
+    _network: Option<InstanceNetwork>,
 }
 
 impl Workspace {
@@ -77,7 +79,6 @@ struct Program {
 /// Starts a process for the pool's function.
 pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) -> Result<Booted, Failure> {
     let (spec, host) = (&pool.spec, &pool.host);
-    keeps_to_itself(spec)?;
     let lease = |package| host.packages.lease(package).map_err(|gone| unavailable(&gone));
     let package = lease(&spec.package)?;
     let layers = spec.layers.as_ref().map(lease).transpose()?;
@@ -88,6 +89,11 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
         tmp: host.run_dir.join(file_name(&log_stream)),
     };
     let inside = host.sandbox.inside(&folders);
+    let network = host.sandbox.network(spec.egress).await;
+    let mut network = network.map_err(|error| unavailable(&error))?;
+    if network.is_none() {
+        keeps_to_itself(spec)?;
+    }
     let program = program(spec, host, &folders, &inside).await?;
     let (output, output_fd) = Output::pipe().map_err(|error| unavailable(&error))?;
     let tmp_dir = folders.tmp.clone();
@@ -114,9 +120,14 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
         limits: limits(spec),
         channel: None,
         output: output_fd,
+        network: network
+            .as_ref()
+            .map(plan_of)
+            .transpose()
+            .map_err(|error| unavailable(&error))?,
     };
     let begun = Instant::now();
-    let channel = open_channel(&mut plan, program.own.is_some())
+    let channel = open_channel(&mut plan, program.own.is_some(), network.as_mut())
         .await
         .map_err(|error| unavailable(&error))?;
     let channel = with_extensions(channel, &mut plan, spec, host, &external)
@@ -138,14 +149,29 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
             tmp_dir,
             _package: package,
             _layers: layers,
+            _network: network,
         },
     })
 }
 
+fn plan_of(network: &InstanceNetwork) -> io::Result<NetworkPlan> {
+    Ok(NetworkPlan {
+        namespace: network.namespace().try_clone_to_owned()?,
+        resolv_conf: network.resolv_conf().to_owned(),
+    })
+}
+
 /// Functions with a runtime of their own speak HTTP, those with a bootstrap of ours frames.
-async fn open_channel(plan: &mut SpawnPlan, own_runtime: bool) -> io::Result<Channel> {
+async fn open_channel(
+    plan: &mut SpawnPlan,
+    own_runtime: bool,
+    network: Option<&mut InstanceNetwork>,
+) -> io::Result<Channel> {
     if own_runtime {
-        let api = RuntimeApi::bind().await?;
+        let api = match network {
+            Some(network) => RuntimeApi::listen(network.runtime_api()?)?,
+            None => RuntimeApi::bind().await?,
+        };
         plan.environment
             .push(("AWS_LAMBDA_RUNTIME_API".into(), api.address().to_string().into()));
         return Ok(Channel::RuntimeApi(api));
@@ -304,7 +330,7 @@ fn keeps_to_itself(spec: &FunctionSpec) -> Result<(), Failure> {
         Egress::Internet => Ok(()),
         Egress::None => Err(Failure::Node(InvokeError::Unavailable {
             message: format!(
-                "`{}` is to have no egress, which the process sandbox cannot keep; it does not run here",
+                "`{}` is to have no egress, which needs a network of its own; this node can make none (see `tradewind doctor`)",
                 spec.arn.name
             ),
         })),

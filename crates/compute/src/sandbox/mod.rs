@@ -1,28 +1,45 @@
 //! What confines an instance, and how its process is started and ended.
 //!
 //! A [`SpawnPlan`] says what runs and what it may see and use; a [`Sandbox`] makes a [`Process`] of
-//! it. `process` is a plain child with a session and process group of its own, resource limits, a
-//! cleared environment, and a parent-death signal. [`crate::guards`] tells what that does and does
-//! not hold.
+//! it. There are two. `jail` (Linux) confines code that nobody trusts: namespaces, a root of its own,
+//! cgroups, filtered system calls, its own network. `process` is a plain child with a session and process
+//! group of its own, resource limits, a cleared environment, and a parent-death signal.
+//! [`crate::guards`] tells what holds.
 //!
-//! Everything unsafe in the workspace is below this folder: [`process`](self::process) and
-//! `network/link.rs`.
+//! Everything unsafe in the workspace is below this folder.
 
 #[cfg(target_os = "linux")]
-#[allow(dead_code, reason = "for the jail, which is about to join these networks")]
+mod jail;
+#[cfg(not(target_os = "linux"))]
+#[path = "elsewhere.rs"]
+mod jail;
+#[cfg(target_os = "linux")]
+#[allow(
+    dead_code,
+    reason = "for the usage records, which are about to tell the traffic"
+)]
 pub(crate) mod network;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use jail as network;
 mod process;
 mod spawner;
 mod usage;
 
+pub(crate) use jail::Facts;
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) use jail::tests::spawner as test_spawner;
+pub use jail::{SpawnerProgram, run_spawner};
 pub(crate) use process::raise_open_files;
 pub(crate) use spawner::SpawnError;
 pub(crate) use usage::ProcessUsage;
 
+use jail::{Connection, Jail};
+use network::{InstanceNetwork, Networks};
 use spawner::Spawner;
 
 use std::ffi::OsString;
 use std::io::{self, Read};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -30,6 +47,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+
+use crate::spec::Egress;
 
 /// The descriptor numbers under which a function finds its ends of the channel: events come from the
 /// first, answers go to the second.
@@ -50,6 +69,9 @@ pub enum SandboxChoice {
     /// The strongest that works here; the node says at its start which that is.
     #[default]
     Auto,
+    /// Namespaces, a root of their own, cgroups, filtered system calls. Linux only; refused where it
+    /// cannot be made.
+    Jail,
     /// Plain child processes: for code that is trusted.
     Process,
 }
@@ -85,7 +107,6 @@ pub(crate) struct SpawnPlan {
     /// The instance's folders on this machine. The temporary one is made just before it starts.
     pub(crate) folders: Folders,
     /// Folders of this machine that the program needs besides the system's own.
-    #[allow(dead_code, reason = "for the jail, which shows nothing else")]
     pub(crate) tools: Vec<PathBuf>,
     /// The executable.
     pub(crate) program: PathBuf,
@@ -96,51 +117,143 @@ pub(crate) struct SpawnPlan {
     /// Where it starts.
     pub(crate) working_dir: PathBuf,
     /// What it may use.
-    #[allow(dead_code, reason = "for the jail, which enforces them")]
     pub(crate) limits: Limits,
     /// Its ends of the channel, if it speaks frames.
     pub(crate) channel: Option<ChannelEnds>,
     /// Where its standard output and error go.
     pub(crate) output: OwnedFd,
+    /// Its network; the machine's own if there is none.
+    pub(crate) network: Option<NetworkPlan>,
+}
+
+/// The network of a process to be started.
+#[derive(Debug)]
+pub(crate) struct NetworkPlan {
+    /// The namespace.
+    pub(crate) namespace: OwnedFd,
+    /// What `/etc/resolv.conf` says.
+    pub(crate) resolv_conf: String,
+}
+
+/// What a sandbox is made from.
+#[derive(Debug)]
+pub(crate) struct SandboxConfig<'a> {
+    pub(crate) choice: SandboxChoice,
+    /// Becomes the process that starts instances; without it there is no jail.
+    pub(crate) spawner: Option<&'a SpawnerProgram>,
+    /// A folder in which the sandbox keeps nothing, but which it may hide from its processes.
+    pub(crate) folder: &'a Path,
+    /// The node's API endpoint, which functions reach.
+    pub(crate) api: Option<SocketAddr>,
 }
 
 /// What instances run in.
 #[derive(Debug)]
 pub(crate) enum Sandbox {
     /// Plain child processes.
-    Process(Spawner),
+    Process {
+        spawner: Spawner,
+        /// Why it is not a jail, when that was not asked for.
+        instead: Option<String>,
+    },
+    /// Jails.
+    Jail {
+        jail: Jail,
+        /// None where instances share the machine's.
+        networks: Option<Box<Networks>>,
+    },
 }
 
 impl Sandbox {
-    /// Prepares the chosen sandbox. Processes belong to the runtime behind `handle`.
+    /// Prepares the chosen sandbox. Processes belong to the runtime behind `handle`, which the caller is in.
+    ///
+    /// # Blocking
+    /// For some milliseconds.
     ///
     /// # Errors
     /// When it cannot be made here.
-    pub(crate) fn start(choice: SandboxChoice, handle: Handle) -> io::Result<Self> {
-        match choice {
-            SandboxChoice::Auto | SandboxChoice::Process => Ok(Self::Process(Spawner::start(handle)?)),
+    pub(crate) fn start(config: &SandboxConfig<'_>, handle: Handle) -> io::Result<Self> {
+        let instead = match config.choice {
+            SandboxChoice::Process => None,
+            SandboxChoice::Jail => return Self::jail(config),
+            SandboxChoice::Auto => match Self::jail(config) {
+                Ok(jail) => return Ok(jail),
+                Err(error) => Some(error.to_string()),
+            },
+        };
+        Ok(Self::Process {
+            spawner: Spawner::start(handle)?,
+            instead,
+        })
+    }
+
+    fn jail(config: &SandboxConfig<'_>) -> io::Result<Self> {
+        let jail = Jail::new(connect(config)?)?;
+        // without a user of its own, the node may make no network either
+        let networks = jail.facts().own_users().then(|| Networks::start(config.api));
+        Ok(Self::Jail {
+            networks: networks.transpose()?.map(Box::new),
+            jail,
+        })
+    }
+
+    /// What confines instances; none are jails. With the reason, if that is not what was asked for.
+    pub(crate) fn facts(&self) -> Result<&Facts, Option<&str>> {
+        match self {
+            Self::Process { instead, .. } => Err(instead.as_deref()),
+            Self::Jail { jail, .. } => Ok(jail.facts()),
         }
     }
 
     /// Where an instance sees its folders.
     pub(crate) fn inside(&self, outside: &Folders) -> Folders {
         match self {
-            Self::Process(_) => outside.clone(),
+            Self::Process { .. } => outside.clone(),
+            Self::Jail { .. } => Jail::inside(outside),
+        }
+    }
+
+    /// A network of its own for an instance, which must outlive it; none where it shares the machine's.
+    ///
+    /// # Errors
+    /// When the kernel makes none.
+    pub(crate) async fn network(&self, egress: Egress) -> io::Result<Option<InstanceNetwork>> {
+        match self {
+            Self::Jail {
+                networks: Some(networks),
+                ..
+            } => networks.take(egress).await.map(Some),
+            Self::Process { .. } | Self::Jail { networks: None, .. } => Ok(None),
         }
     }
 
     /// Starts a process.
     pub(crate) async fn spawn(&self, plan: SpawnPlan) -> Result<Process, SpawnError> {
         match self {
-            Self::Process(spawner) => spawner.spawn(plan).await.map(Process::Plain),
+            Self::Process { spawner, .. } => spawner.spawn(plan).await.map(Process::Plain),
+            Self::Jail { jail, .. } => jail.spawn(plan).await.map(Process::Jailed),
         }
     }
 
     /// Ends whatever it started, and itself.
     pub(crate) async fn stop(&self) {
         match self {
-            Self::Process(spawner) => spawner.stop().await,
+            Self::Process { spawner, .. } => spawner.stop().await,
+            Self::Jail { jail, networks } => {
+                jail.stop().await;
+                if let Some(networks) = networks {
+                    networks.stop().await;
+                }
+            }
         }
+    }
+}
+
+/// Starts the spawner, which sees whether jails can be made.
+pub(crate) fn connect(config: &SandboxConfig<'_>) -> io::Result<Connection> {
+    match config.spawner {
+        Some(program) => Connection::start(program, config.folder),
+        None => Err(io::Error::other("there is no program to start jails with")),
     }
 }
 
@@ -149,6 +262,8 @@ impl Sandbox {
 pub(crate) enum Process {
     /// Of the `process` sandbox.
     Plain(process::Process),
+    /// In a jail.
+    Jailed(jail::Process),
 }
 
 impl Process {
@@ -156,6 +271,7 @@ impl Process {
     pub(crate) fn poll_exit(&mut self, cx: &mut Context<'_>) -> Poll<ExitStatus> {
         match self {
             Self::Plain(process) => process.poll_exit(cx),
+            Self::Jailed(process) => process.poll_exit(cx),
         }
     }
 
@@ -164,6 +280,7 @@ impl Process {
     pub(crate) fn kill(&mut self) {
         match self {
             Self::Plain(process) => process.kill(),
+            Self::Jailed(process) => process.kill(),
         }
     }
 
@@ -180,6 +297,7 @@ impl Process {
     pub(crate) fn freeze(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(process) => process.freeze(),
+            Self::Jailed(process) => process.freeze(),
         }
     }
 
@@ -190,6 +308,7 @@ impl Process {
     pub(crate) fn thaw(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(process) => process.thaw(),
+            Self::Jailed(process) => process.thaw(),
         }
     }
 
@@ -197,6 +316,7 @@ impl Process {
     pub(crate) fn usage(&self) -> Option<ProcessUsage> {
         match self {
             Self::Plain(process) => process.usage(),
+            Self::Jailed(process) => process.usage(),
         }
     }
 
@@ -206,6 +326,7 @@ impl Process {
     pub(crate) fn oom_killed(&self) -> bool {
         match self {
             Self::Plain(_) => false,
+            Self::Jailed(process) => process.oom_killed(),
         }
     }
 }

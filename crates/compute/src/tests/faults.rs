@@ -126,7 +126,7 @@ async fn a_handler_that_hangs_or_spins_times_out() {
 
 #[tokio::test]
 async fn a_timeout_ends_the_children_of_a_function_too() {
-    let node = Node::start();
+    let node = Node::plain();
     let pids = node.shared("pids");
     let mut spec = node
         .python_spec(
@@ -227,7 +227,7 @@ async fn output_that_never_ends_does_not_keep_a_timeout_away() {
 
 #[tokio::test]
 async fn an_instance_that_died_between_invocations_is_replaced_unseen() {
-    let node = Node::start();
+    let node = Node::plain();
     let function = bad(&node).await;
     let pid = node.invoke(&function, "{}").await["pid"].as_u64().unwrap();
     let killed = std::process::Command::new("kill")
@@ -293,6 +293,7 @@ async fn an_exit_while_initialising_is_named() {
 #[tokio::test]
 async fn a_slow_initialisation_is_repeated_under_the_functions_timeout() {
     let node = Node::start_with(super::node::Settings {
+        sandbox: crate::SandboxChoice::Process,
         init_limit: Duration::from_millis(500),
         ..super::node::Settings::default()
     });
@@ -354,7 +355,7 @@ async fn a_runtime_without_interpreter_says_what_to_do() {
 
 #[tokio::test]
 async fn a_function_without_egress_does_not_run_where_that_cannot_be_kept() {
-    let node = Node::start();
+    let node = Node::plain();
     let mut spec = node.python_spec("def handler(event, context): return 1").await;
     spec.egress = Egress::None;
     let function = node.deploy(spec);

@@ -26,7 +26,7 @@ fn is_stopped(pid: u64) -> bool {
 
 #[tokio::test]
 async fn an_idle_instance_gets_no_processor_and_goes_on_when_it_is_called() {
-    let node = Node::start();
+    let node = Node::plain();
     let function = node.python(RESTLESS).await;
     for _ in 0..2 {
         let pid = node.invoke(&function, "{}").await.as_u64().unwrap();
@@ -38,7 +38,7 @@ async fn an_idle_instance_gets_no_processor_and_goes_on_when_it_is_called() {
 
 #[tokio::test]
 async fn a_runtime_of_the_users_own_is_frozen_with_its_children() {
-    let node = Node::start();
+    let node = Node::plain();
     let bootstrap = r#"#!/bin/bash
         while sleep 0.001; do :; done &
         child=$!
@@ -65,7 +65,7 @@ async fn a_runtime_of_the_users_own_is_frozen_with_its_children() {
 
 #[tokio::test]
 async fn a_frozen_instance_ends_like_any_other() {
-    let node = Node::start();
+    let node = Node::plain();
     let spec = node.python_spec(RESTLESS).await;
     let function = node.deploy(spec);
     let pid = node.invoke(&function, "{}").await.as_u64().unwrap();

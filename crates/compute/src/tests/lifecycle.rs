@@ -10,7 +10,7 @@ use tradewind_model::RequestId;
 use tradewind_observe::{LogKind, TailItem};
 
 use super::node::{NO_TIME, Node, Settings, eventually, process_exists};
-use crate::{InvokeError, InvokeRequest};
+use crate::{InvokeError, InvokeRequest, SandboxChoice};
 
 /// Says that it runs, then waits until it may go on.
 const GATED: &str = "
@@ -39,7 +39,7 @@ fn running(folder: &std::path::Path) -> usize {
 
 #[tokio::test]
 async fn a_running_invocation_finishes_on_the_old_code_and_new_ones_run_the_new() {
-    let node = Node::start();
+    let node = Node::plain();
     let folder = node.shared("gate");
     let event = json!({ "folder": folder }).to_string();
     let mut spec = node.python_spec(GATED).await;
@@ -65,7 +65,7 @@ async fn a_running_invocation_finishes_on_the_old_code_and_new_ones_run_the_new(
 
 #[tokio::test]
 async fn a_deploy_of_the_same_changes_nothing_and_one_of_another_stops_the_idle() {
-    let node = Node::start();
+    let node = Node::plain();
     let spec = node
         .python_spec("def handler(event, context): return os.getpid()")
         .await;
@@ -83,7 +83,7 @@ async fn a_deploy_of_the_same_changes_nothing_and_one_of_another_stops_the_idle(
 
 #[tokio::test]
 async fn a_proved_function_is_warm_when_it_is_deployed() {
-    let node = Node::start();
+    let node = Node::plain();
     let spec = node
         .python_spec("print('hello')\ndef handler(event, context): return os.getpid()")
         .await;
@@ -119,7 +119,7 @@ async fn what_does_not_initialise_is_not_proved_and_says_why() {
 
 #[tokio::test]
 async fn an_invocation_runs_to_its_end_when_its_caller_goes_away() {
-    let node = Node::start();
+    let node = Node::plain();
     let folder = node.shared("gate");
     let function = node.python(GATED).await;
     let mut tail = node.logs.subscribe();
@@ -150,6 +150,7 @@ async fn an_invocation_runs_to_its_end_when_its_caller_goes_away() {
 #[tokio::test]
 async fn idle_instances_go_after_their_keep_alive_with_their_folders() {
     let node = Node::start_with(Settings {
+        sandbox: SandboxChoice::Process,
         keep_alive: NO_TIME,
         ..Settings::default()
     });
@@ -166,7 +167,7 @@ async fn idle_instances_go_after_their_keep_alive_with_their_folders() {
 
 #[tokio::test]
 async fn the_process_is_confined_as_far_as_a_plain_child_can_be() {
-    let node = Node::start();
+    let node = Node::plain();
     let function = node
         .python(
             "
@@ -216,7 +217,7 @@ async fn a_package_stays_while_an_instance_runs_it() {
 
 #[tokio::test]
 async fn shutdown_waits_for_what_runs_and_leaves_nothing() {
-    let node = Node::start();
+    let node = Node::plain();
     let folder = node.shared("gate");
     let function = node.python(GATED).await;
     let event = json!({ "folder": folder }).to_string();
@@ -238,7 +239,7 @@ async fn shutdown_waits_for_what_runs_and_leaves_nothing() {
 
 #[tokio::test]
 async fn shutdown_kills_what_does_not_finish_in_time() {
-    let node = Node::start();
+    let node = Node::plain();
     let folder = node.shared("gate");
     let function = node.python(GATED).await;
     let event = json!({ "folder": folder }).to_string();
@@ -254,7 +255,7 @@ async fn shutdown_kills_what_does_not_finish_in_time() {
 
 #[tokio::test]
 async fn dropping_the_engine_kills_its_instances() {
-    let node = Node::start();
+    let node = Node::plain();
     let function = node
         .python("def handler(event, context): return os.getpid()")
         .await;
@@ -273,7 +274,7 @@ async fn a_node_to_be_killed() {
     if std::env::var_os(TO_BE_KILLED).is_none() {
         return;
     }
-    let node = Node::start();
+    let node = Node::plain();
     let function = node
         .python("def handler(event, context): return os.getpid()")
         .await;

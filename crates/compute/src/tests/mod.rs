@@ -4,6 +4,7 @@ mod custom_runtimes;
 mod extensions;
 mod faults;
 mod idle;
+mod jail;
 mod java;
 mod lifecycle;
 mod node;

@@ -38,6 +38,7 @@ pub(super) struct Settings {
     pub(super) keep_alive: KeepAlive,
     pub(super) init_limit: Duration,
     pub(super) memory_budget_bytes: Option<u64>,
+    pub(super) sandbox: SandboxChoice,
 }
 
 impl Default for Settings {
@@ -47,6 +48,7 @@ impl Default for Settings {
             keep_alive: EngineConfig::KEEP_ALIVE,
             init_limit: Duration::from_secs(60),
             memory_budget_bytes: None,
+            sandbox: SandboxChoice::Auto,
         }
     }
 }
@@ -54,6 +56,14 @@ impl Default for Settings {
 impl Node {
     pub(super) fn start() -> Self {
         Self::start_with(Settings::default())
+    }
+
+    /// A node whose functions share its files and process ids, for tests that look at them from outside.
+    pub(super) fn plain() -> Self {
+        Self::start_with(Settings {
+            sandbox: SandboxChoice::Process,
+            ..Settings::default()
+        })
     }
 
     pub(super) fn start_with(settings: Settings) -> Self {
@@ -64,7 +74,8 @@ impl Node {
         let config = EngineConfig {
             packages_dir: path("packages"),
             run_dir: path("run"),
-            sandbox: SandboxChoice::Process,
+            sandbox: settings.sandbox,
+            spawner: Some(crate::sandbox::test_spawner()),
             bootstraps_dir: path("bootstraps"),
             account: AccountId::default_account(),
             region: Region::default_region(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::node::{Node, Settings, eventually};
-use crate::{InvokeError, ThrottleReason};
+use crate::{InvokeError, SandboxChoice, ThrottleReason};
 
 /// Invokes `count` times at once and gives the answers.
 async fn burst(
@@ -37,7 +37,7 @@ async fn stop(node: std::sync::Arc<Node>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_that_wait_get_an_instance_each() {
-    let node = std::sync::Arc::new(Node::start());
+    let node = std::sync::Arc::new(Node::plain());
     let folder = node.shared("all");
     // none answers before all are there: fewer than twenty instances could never answer
     let function = node
@@ -58,7 +58,7 @@ async fn twenty_that_wait_get_an_instance_each() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_burst_on_a_fast_function_shares_few_instances() {
-    let node = std::sync::Arc::new(Node::start());
+    let node = std::sync::Arc::new(Node::plain());
     let function = node.js("exports.handler = async () => process.pid").await;
     let answers = burst(&node, &function, 64, "{}").await;
     assert!(distinct(&answers) <= 16, "{} instances", distinct(&answers));
@@ -69,7 +69,7 @@ async fn a_burst_on_a_fast_function_shares_few_instances() {
 
 #[tokio::test]
 async fn the_last_used_instance_is_used_first() {
-    let node = Node::start();
+    let node = Node::plain();
     let folder = node.shared("all");
     let function = node
         .python(
@@ -105,7 +105,7 @@ const WAITING: &str = "
 
 #[tokio::test]
 async fn reserved_concurrency_throttles_and_zero_turns_off() {
-    let node = Node::start();
+    let node = Node::plain();
     let folder = node.shared("gate");
     let mut spec = node.python_spec(WAITING).await;
     spec.reserved_concurrency = Some(1);
@@ -137,6 +137,7 @@ async fn reserved_concurrency_throttles_and_zero_turns_off() {
 #[tokio::test]
 async fn the_account_is_a_limit_for_all_functions_together() {
     let node = Node::start_with(Settings {
+        sandbox: SandboxChoice::Process,
         account_concurrency: 1,
         ..Settings::default()
     });

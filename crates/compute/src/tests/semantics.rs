@@ -165,7 +165,7 @@ async fn the_context_says_what_was_invoked_and_how_long_is_left() {
 
 #[tokio::test]
 async fn the_environment_is_lambdas_and_the_users_and_nothing_else() {
-    let node = Node::start();
+    let node = Node::plain();
     let mut spec = node
         .python_spec("def handler(event, context): return dict(os.environ, CWD=os.getcwd())")
         .await;

@@ -78,7 +78,7 @@ async fn rest(response: &mut StreamedResponse) -> (Vec<u8>, Option<StreamError>)
 
 #[tokio::test]
 async fn chunks_arrive_while_the_function_still_works() {
-    let node = Node::start();
+    let node = Node::plain();
     let function = streaming(&node).await;
     let go_on = node.shared("files").join("go");
     let mut response = open(&node, &function, format!(r#"{{"wait":"{}"}}"#, go_on.display())).await;

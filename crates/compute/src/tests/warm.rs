@@ -26,7 +26,7 @@ fn ready(requested: u32) -> ProvisionedStatus {
 
 #[tokio::test]
 async fn provisioned_instances_are_there_before_anyone_asks_and_are_replaced() {
-    let node = Node::start();
+    let node = Node::plain();
     let mut spec = node.python_spec(KIND).await;
     spec.provisioned_concurrency = 2;
     let function = node.deploy(spec.clone());
@@ -54,6 +54,7 @@ async fn provisioned_instances_are_there_before_anyone_asks_and_are_replaced() {
 #[tokio::test]
 async fn what_is_kept_warm_outlives_the_keep_alive_and_the_rest_does_not() {
     let node = Node::start_with(Settings {
+        sandbox: crate::SandboxChoice::Process,
         keep_alive: NO_TIME,
         ..Settings::default()
     });
@@ -76,7 +77,7 @@ async fn what_is_kept_warm_outlives_the_keep_alive_and_the_rest_does_not() {
 
 #[tokio::test]
 async fn new_code_is_warmed_as_the_old_was() {
-    let node = Node::start();
+    let node = Node::plain();
     let mut spec = node.python_spec(KIND).await;
     spec.provisioned_concurrency = 1;
     let function = node.deploy(spec.clone());
@@ -92,7 +93,7 @@ async fn new_code_is_warmed_as_the_old_was() {
 
 #[tokio::test]
 async fn provisioning_fails_after_several_starts_and_says_why() {
-    let node = Node::start();
+    let node = Node::plain();
     let mut spec = node.python_spec("raise ValueError('no luck')").await;
     spec.provisioned_concurrency = 1;
     let function = node.deploy(spec.clone());
@@ -109,6 +110,7 @@ async fn provisioning_fails_after_several_starts_and_says_why() {
 #[tokio::test]
 async fn provisioning_does_not_outgrow_the_nodes_memory() {
     let node = Node::start_with(Settings {
+        sandbox: crate::SandboxChoice::Process,
         memory_budget_bytes: Some(60 * 1024 * 1024),
         ..Settings::default()
     });

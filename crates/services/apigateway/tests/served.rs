@@ -35,6 +35,7 @@ impl Node {
             packages_dir: path("packages"),
             run_dir: path("run"),
             sandbox: SandboxChoice::Process,
+            spawner: None,
             bootstraps_dir: path("bootstraps"),
             account: AccountId::default_account(),
             region: Region::default_region(),

@@ -8,6 +8,7 @@ use clap::builder::Styles;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use http::Uri;
 use http::uri::Authority;
+use tradewind_compute::SandboxChoice;
 
 const STYLES: Styles = Styles::styled()
     .header(super::output::STRONG)
@@ -97,6 +98,30 @@ pub(crate) struct NodeArguments {
     /// The folder that keeps all state [default: .tradewind, in the project for `up`]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data: Option<PathBuf>,
+    /// What functions run in; jail refuses to start where it cannot be made
+    #[arg(long, value_name = "KIND", default_value = "auto")]
+    pub(crate) sandbox: Sandbox,
+}
+
+/// What functions run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sandbox {
+    /// The strongest that works here
+    Auto,
+    /// Namespaces, limits and filtered system calls: for code that nobody trusts
+    Jail,
+    /// Plain processes: for trusted code
+    Process,
+}
+
+impl From<Sandbox> for SandboxChoice {
+    fn from(sandbox: Sandbox) -> Self {
+        match sandbox {
+            Sandbox::Auto => Self::Auto,
+            Sandbox::Jail => Self::Jail,
+            Sandbox::Process => Self::Process,
+        }
+    }
 }
 
 /// `127.0.0.1:4566`, `localhost:4566`, `:4566` or `4566`.

@@ -5,7 +5,7 @@ mod limits;
 use std::net::{SocketAddr, TcpListener};
 
 use serde::Serialize;
-use tradewind_compute::{FoundInterpreter, Interpreters};
+use tradewind_compute::{FoundInterpreter, Interpreters, SandboxChoice};
 use tradewind_deploy::package::Tools;
 use tradewind_model::Language;
 
@@ -187,7 +187,11 @@ fn isolation() -> Vec<Check> {
         let status = if guard.active { Status::Ok } else { Status::Missing };
         Check::new(Group::Isolation, guard.name, status, guard.detail)
     };
-    tradewind_compute::guards().into_iter().map(check).collect()
+    let spawner = crate::node::spawner();
+    tradewind_compute::guards(SandboxChoice::Auto, Some(&spawner))
+        .into_iter()
+        .map(check)
+        .collect()
 }
 
 fn port(listen: SocketAddr) -> Check {

@@ -8,7 +8,7 @@ use tradewind_model::{AccountId, Region};
 use super::arguments::Serve;
 use super::failure::Failure;
 use super::interrupts::Interrupts;
-use super::output::{self, FAINT, GOOD};
+use super::output::{self, FAINT, GOOD, WARNING};
 use super::project::STATE_DIR;
 use super::surroundings::Surroundings;
 use crate::node::{Node, NodeConfig};
@@ -31,14 +31,25 @@ pub(crate) async fn run(arguments: &Serve, surroundings: &Surroundings) -> Resul
         account: AccountId::default_account(),
         region,
         path: surroundings.path.clone(),
+        sandbox: arguments.node.sandbox.into(),
     };
     let node = start(config).await?;
     output::note(&format!("{GOOD}ready{GOOD:#} at http://{}", node.address()));
+    output::note(&isolation(&node));
     output::note(&format!(
         "{FAINT}any credentials are accepted; Ctrl-C stops{FAINT:#}"
     ));
     interrupts.next().await;
     stop(node, &mut interrupts).await
+}
+
+/// What confines functions, in a line; a warning when little does.
+pub(crate) fn isolation(node: &Node) -> String {
+    let (jailed, summary) = node.isolation();
+    match jailed {
+        true => format!("{FAINT}{summary}{FAINT:#}"),
+        false => format!("{WARNING}{summary}{WARNING:#}"),
+    }
 }
 
 /// Starts a node.

@@ -67,6 +67,7 @@ async fn cloudformation() {
         account: AccountId::default_account(),
         region: Region::default_region(),
         path: std::ffi::OsString::new(),
+        sandbox: tradewind_compute::SandboxChoice::Process,
     })
     .await
     .unwrap();

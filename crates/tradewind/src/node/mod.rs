@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tradewind_apigateway::ApiGatewayService;
-use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice};
+use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice, SpawnerProgram};
 use tradewind_deploy::stack::{ApplyError, ApplyRequest, StackEngine, StackEvent, StackOutcome};
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_iam::IamService;
@@ -50,6 +50,8 @@ pub(crate) struct NodeConfig {
     pub(crate) region: Region,
     /// `$PATH`, where interpreters are looked for.
     pub(crate) path: OsString,
+    /// What functions run in.
+    pub(crate) sandbox: SandboxChoice,
 }
 
 /// A running node.
@@ -134,6 +136,11 @@ impl Node {
     #[must_use]
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What confines functions, in a line for people; true when it is a jail.
+    pub(crate) fn isolation(&self) -> (bool, String) {
+        self.state.engine.isolation()
     }
 
     /// Its functions.
@@ -276,6 +283,18 @@ async fn compose(
     })
 }
 
+/// Turns this program into the process that starts jails, when it is its first argument.
+pub(crate) const SPAWNER_ARGUMENT: &str = "--tradewind-spawner";
+
+/// This program itself, which `main` turns into the spawner.
+pub(crate) fn spawner() -> SpawnerProgram {
+    SpawnerProgram {
+        // the file may be replaced while the node runs, the running program not
+        program: "/proc/self/exe".into(),
+        args: vec![SPAWNER_ARGUMENT.into()],
+    }
+}
+
 fn engine_config(
     config: &NodeConfig,
     folder: &DataFolder,
@@ -294,7 +313,8 @@ fn engine_config(
         interpreters: interpreters.clone(),
         packages_dir: folder.path().join("packages"),
         run_dir: folder.path().join("run"),
-        sandbox: SandboxChoice::Auto,
+        sandbox: config.sandbox,
+        spawner: Some(spawner()),
         bootstraps_dir: folder.path().join("bootstraps"),
         account_concurrency: ACCOUNT_CONCURRENCY,
         usage: usage.clone(),

@@ -88,6 +88,7 @@ async fn configure(
         account: AccountId::default_account(),
         region,
         path: surroundings.path.clone(),
+        sandbox: arguments.node.sandbox.into(),
     })
 }
 
@@ -190,6 +191,7 @@ impl Screen {
     fn greet(&self, node: &Node, workspace: &Workspace) -> Result<(), Failure> {
         self.print_functions()?;
         output::note(&format!("{GOOD}ready{GOOD:#} at http://{}", node.address()));
+        output::note(&serve::isolation(node));
         output::note(&format!(
             "{FAINT}watching {}; any credentials are accepted; Ctrl-C stops{FAINT:#}\n",
             workspace.dir().display()
