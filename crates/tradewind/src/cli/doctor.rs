@@ -296,6 +296,8 @@ mod tests {
             hint: install Python 3: `apt install python3 python3-pip`
   missing   ruby*             no interpreter in PATH
             hint: install Ruby for ruby functions: `apt install ruby`
+  missing   java*             no interpreter in PATH
+            hint: install Java for java functions: `apt install default-jre-headless`
   ok        provided*, go1.x  executables and official runtime clients"
         );
     }
