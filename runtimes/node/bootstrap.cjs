@@ -73,17 +73,24 @@ async function main() {
   log.setUp();
   watchProcess();
   offerStreaming();
+  const [folder, prepares] = [takeVariable('_TRADEWIND_CACHE'), takeVariable('_TRADEWIND_PREPARE')];
+  let loaded = () => {};
   try {
+    if (folder) loaded = require('./code-cache.cjs')[prepares ? 'record' : 'use'](folder);
     invocation.prepare(await loadHandler(process.env._HANDLER || ''), channel);
   } catch (error) {
     die('Uncaught Exception', error, 1);
   }
-  setImmediate(start); // a promise rejected while loading, and nobody there to see it, comes first
+  // a promise rejected while loading, and nobody there to see it, comes first
+  setImmediate(() => start(loaded, prepares));
 }
 
-function start() {
+/** The handler is there: a process that only prepares its code cache has done its work. */
+function start(loaded, prepares) {
+  loaded();
   initialised = true;
   channel.send(FRAME.READY, '');
+  if (prepares) process.exit(0);
   invocation.serveNext();
 }
 

@@ -586,10 +586,31 @@ def become_a_function(channel):
     _tradewind_stem.wait_for_function(channel)
 
 
+def take_variables():
+    """The variables from the host that are not for user code."""
+    return os.environ.pop("_TRADEWIND_CACHE", None), os.environ.pop("_TRADEWIND_PREPARE", None)
+
+
+def use_compiled_code(channel, folder, prepares):
+    """Reads the package's compiled code from ``folder``, or writes it there and ends."""
+    import _tradewind_cache
+
+    if not prepares:
+        _tradewind_cache.use(folder)
+        del sys.modules["_tradewind_cache"]
+        return
+    _tradewind_cache.write(folder)
+    channel.send(READY, b"")
+    os._exit(0)
+
+
 def main():
     channel = Channel(int(os.environ.pop("_TRADEWIND_FD")), int(os.environ.pop("_TRADEWIND_OUT_FD")))
     if os.environ.pop("_TRADEWIND_STEM", None):
         become_a_function(channel)
+    folder, prepares = take_variables()
+    if folder:
+        use_compiled_code(channel, folder, prepares)
     read_environment()
     use_task_root()
     prepare_output()

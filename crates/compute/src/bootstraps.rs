@@ -35,10 +35,16 @@ macro_rules! node_module {
 }
 
 /// What bootstraps load besides themselves, below the folder of all bootstraps.
-const MODULES: [(&str, &str); 1] = [(
-    "python/_tradewind_stem.py",
-    include_str!("../../../runtimes/python/_tradewind_stem.py"),
-)];
+const MODULES: [(&str, &str); 2] = [
+    (
+        "python/_tradewind_cache.py",
+        include_str!("../../../runtimes/python/_tradewind_cache.py"),
+    ),
+    (
+        "python/_tradewind_stem.py",
+        include_str!("../../../runtimes/python/_tradewind_stem.py"),
+    ),
+];
 
 const BOOTSTRAPS: [Bootstrap; 4] = [
     Bootstrap {
@@ -48,6 +54,7 @@ const BOOTSTRAPS: [Bootstrap; 4] = [
             entry: include_str!("../../../runtimes/node/bootstrap.cjs"),
             modules: &[
                 node_module!("channel.cjs"),
+                node_module!("code-cache.cjs"),
                 node_module!("errors.cjs"),
                 node_module!("invocation.cjs"),
                 node_module!("loader.cjs"),
