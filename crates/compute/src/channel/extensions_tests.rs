@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use bytes::Bytes;
 
 use super::runtime_api_tests::{beside, raw};
-use super::{ChannelEvent, Delivery, FunctionFacts, RuntimeApi};
+use super::{Channel, ChannelEvent, Delivery, FunctionFacts, RuntimeApi};
 use crate::failure::Failure;
 
 async fn api(external: &[&str]) -> RuntimeApi {
@@ -201,4 +201,21 @@ async fn an_error_of_an_extension_ends_the_instance() {
     assert_eq!(events, [ChannelEvent::Fault(failure)]);
     let (again, _events) = call(&mut api, report()).await;
     assert!(again.contains("Extension.InvalidExtensionState"), "{again}");
+}
+
+#[tokio::test]
+async fn the_time_to_shut_down_depends_on_the_kind_of_extensions() {
+    for (external, internal, limit_ms) in [
+        (vec!["ext"], false, 2_000),
+        (vec![], true, 500),
+        (vec![], false, 0),
+    ] {
+        let mut api = api(&external).await;
+        if internal {
+            registered(&mut api, "inside", "[]").await;
+        }
+        let mut channel = Channel::RuntimeApi(api);
+        assert_eq!(channel.shut_down("spindown", 0).as_millis(), limit_ms);
+        assert!(channel.is_shut_down(), "nobody asked to be told");
+    }
 }

@@ -251,3 +251,21 @@ async fn wrong_ids_paths_and_methods_have_lambdas_answers() {
         );
     }
 }
+
+#[tokio::test]
+async fn restore_is_a_wrong_transition_without_snap_start() {
+    let mut api = RuntimeApi::bind().await.unwrap();
+    for (method, path) in [
+        ("GET", "/runtime/restore/next"),
+        ("POST", "/runtime/restore/error"),
+    ] {
+        let (response, events) = call(&mut api, request(method, path, "", b"")).await;
+        assert!(response.starts_with("HTTP/1.1 403 "), "{response}");
+        assert!(
+            response.contains("State transition from Started to Re"),
+            "{response}"
+        );
+        assert!(response.contains("InvalidStateTransition"), "{response}");
+        assert_eq!(events, []);
+    }
+}

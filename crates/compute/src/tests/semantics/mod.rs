@@ -1,5 +1,7 @@
 //! What a well-behaved function and its caller see.
 
+mod behaviours;
+
 use serde_json::json;
 use tradewind_model::{Qualifier, RequestId};
 use tradewind_observe::LogKind;
@@ -333,5 +335,23 @@ async fn a_json_log_has_json_events_and_only_the_levels_that_are_wanted() {
         "{types:?}"
     );
     assert_eq!(types[9..], ["platform.runtimeDone", "platform.report"]);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn tmp_is_the_instances_own_and_is_kept_between_invocations() {
+    let node = Node::start();
+    let code = "
+        import tempfile
+        def handler(event, context):
+            path = os.path.join(tempfile.gettempdir(), 'kept')
+            seen = os.path.exists(path)
+            open(path, 'w').close()
+            return seen
+        ";
+    let (one, other) = (node.python(code).await, node.python(code).await);
+    assert_eq!(node.invoke(&one, "{}").await, false);
+    assert_eq!(node.invoke(&one, "{}").await, true);
+    assert_eq!(node.invoke(&other, "{}").await, false);
     node.stop().await;
 }
