@@ -16,7 +16,7 @@ final class WorkingFolder {
     static void becomes(String folder) {
         System.setProperty("user.dir", folder);
         try {
-            Field files = File.class.getDeclaredField("fs");
+            Field files = files();
             files.setAccessible(true);
             set(files.get(null), "userDir", folder);
             FileSystem system = FileSystems.getDefault();
@@ -24,6 +24,14 @@ final class WorkingFolder {
             set(system, "needToResolveAgainstDefaultDirectory", Boolean.TRUE);
         } catch (ReflectiveOperationException changed) {
             throw new IllegalStateException("this Java keeps its working folder in another place", changed);
+        }
+    }
+
+    private static Field files() throws NoSuchFieldException {
+        try {
+            return File.class.getDeclaredField("FS");
+        } catch (NoSuchFieldException beforeJava21) {
+            return File.class.getDeclaredField("fs");
         }
     }
 
