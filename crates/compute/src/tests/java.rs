@@ -61,6 +61,18 @@ async fn java_sees_its_environment_and_the_users_options() {
     node.stop().await;
 }
 
+/// Debian keeps a JVM's configuration in /etc, apart from the JVM.
+#[tokio::test]
+async fn java_finds_its_configuration() {
+    let Some(node) = node_with_java() else { return };
+    let random = node.deploy(spec(&node, "java.util.UUID::randomUUID").await);
+    assert!(node.invoke(&random, "{}").await.is_string());
+    let provider = node.deploy(spec(&node, "java.security.Security::getProperty").await);
+    let trust = node.invoke(&provider, r#""keystore.type""#).await;
+    assert_eq!(trust, json!("pkcs12"));
+    node.stop().await;
+}
+
 #[tokio::test]
 async fn java_that_hangs_is_stopped() {
     let Some(node) = node_with_java() else { return };
