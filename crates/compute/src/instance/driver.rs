@@ -360,6 +360,15 @@ impl Instance {
         tokio::time::timeout(AFTER_EXIT, next).await.ok()
     }
 
+    /// The kernel killed something of it for memory: that is what the report shall say.
+    fn note_used_up_memory(&mut self) {
+        if self.process.oom_killed() {
+            let spec = &self.pool.spec;
+            self.memory.reached(u64::from(spec.memory.get()) * 1024 * 1024);
+            tracing::info!(function = %spec.arn, "a function used up its memory");
+        }
+    }
+
     /// The channel is closed: the process ends now, by itself or by force.
     async fn exit_failure(&mut self) -> Failure {
         let exit = poll_fn(|cx| self.process.poll_exit(cx));
@@ -441,6 +450,7 @@ impl Instance {
             _ => started.elapsed(),
         };
         self.memory.measure(|| self.process.usage(), Instant::now());
+        self.note_used_up_memory();
         self.give_ahead_back();
         let timed_out = matches!(failure, Failure::TimedOut(_));
         self.shut_down(if timed_out { "timeout" } else { "failure" })

@@ -118,6 +118,11 @@ impl MemoryMeter {
         cpu
     }
 
+    /// It is known to have used so much, whatever was measured.
+    pub(crate) fn reached(&mut self, bytes: u64) {
+        self.peak_bytes = self.peak_bytes.max(bytes);
+    }
+
     /// The most it was seen to use.
     pub(crate) fn peak_bytes(&self) -> u64 {
         self.peak_bytes

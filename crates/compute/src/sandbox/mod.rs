@@ -322,7 +322,6 @@ impl Process {
 
     /// Whether something of it was killed because its memory was used up. Only a sandbox that limits
     /// memory knows.
-    #[allow(dead_code, reason = "for the driver, which is about to name it")]
     pub(crate) fn oom_killed(&self) -> bool {
         match self {
             Self::Plain(_) => false,

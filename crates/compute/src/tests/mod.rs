@@ -3,6 +3,7 @@
 mod custom_runtimes;
 mod extensions;
 mod faults;
+mod hostile;
 mod idle;
 mod jail;
 mod java;

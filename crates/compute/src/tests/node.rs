@@ -239,7 +239,7 @@ pub(super) fn process_exists(id: u64) -> bool {
 }
 
 /// Python without the indentation that its place in a test gives it.
-fn unindented(code: &str) -> String {
+pub(super) fn unindented(code: &str) -> String {
     let lines: Vec<&str> = code.lines().filter(|line| !line.trim().is_empty()).collect();
     let indent = lines
         .iter()
