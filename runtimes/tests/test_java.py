@@ -259,6 +259,11 @@ class Json(JavaTest):
         self.assertEqual((answer.json["made"], answer.json["at"], answer.json["day"]), (1500, 1.0, [2026, 11, 21]))
         self.assertNotIn("size", answer.json)
 
+    def test_events_of_aws_are_spelt_otherwise_than_their_classes(self):
+        record = {"Sns": "hello", "At": 1479499740.5, "object": {"key": "k", "size": 7}}
+        event = {"Records": [record], "detail-type": "Scheduled Event"}
+        self.assert_result(self.function("Events"), ["Scheduled Event", "hello", 1479499740500, "k", 7], event)
+
     def test_lenient_texts(self):
         function = self.function("Items")
         event = b"{name: 'it\\'s', \"count\": 007, \"price\": NaN, \"note\": \"a\nb\"}"

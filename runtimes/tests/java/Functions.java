@@ -4,6 +4,7 @@ import com.amazonaws.services.lambda.runtime.Context;
 import com.amazonaws.services.lambda.runtime.LambdaRuntime;
 import com.amazonaws.services.lambda.runtime.RequestHandler;
 import com.amazonaws.services.lambda.runtime.RequestStreamHandler;
+import com.amazonaws.services.lambda.runtime.events.ExampleEvent;
 import com.amazonaws.services.lambda.runtime.logging.LogLevel;
 import java.io.IOException;
 import java.io.InputStream;
@@ -351,6 +352,18 @@ public class Functions {
     public static class Items implements RequestHandler<Item, Item> {
         public Item handleRequest(Item item, Context context) {
             return item;
+        }
+    }
+
+    public static class Events implements RequestHandler<ExampleEvent, List<Object>> {
+        public List<Object> handleRequest(ExampleEvent event, Context context) {
+            ExampleEvent.Entry entry = event.getRecords().get(0);
+            return Arrays.asList(
+                    event.getDetailType(),
+                    entry.getSNS(),
+                    entry.getAt().getTime(),
+                    entry.getObject().getKey(),
+                    entry.getObject().getSize());
         }
     }
 
