@@ -1,5 +1,6 @@
 //! What confines functions on this node, told without gloss.
 
+use crate::sandbox::network::no_way_out;
 use crate::sandbox::{Facts, SandboxChoice, SandboxConfig, SpawnerProgram, connect};
 
 /// One protection, and whether it holds here.
@@ -77,6 +78,25 @@ fn guard(name: &'static str, active: bool, detail: impl Into<String>) -> Guard {
     }
 }
 
+/// What functions with egress have, where each instance has a network of its own.
+fn egress(own_networks: bool) -> Guard {
+    if !own_networks {
+        return guard("egress", false, "functions share the network of the node");
+    }
+    match no_way_out() {
+        None => guard(
+            "egress",
+            true,
+            "through the node, to anybody but the node and other instances",
+        ),
+        Some(reason) => guard(
+            "egress",
+            false,
+            format!("no function reaches the world: no network device can be made ({reason})"),
+        ),
+    }
+}
+
 fn in_jails(facts: &Facts) -> Vec<Guard> {
     let either = |holds: bool, yes: &'static str, no: &'static str| if holds { yes } else { no };
     let (own_users, memory, cpu) = (facts.own_users(), facts.limits_memory(), facts.shares_cpu());
@@ -127,6 +147,7 @@ fn in_jails(facts: &Facts) -> Vec<Guard> {
                 "instances reach what the node reaches; run the node as root for networks of their own",
             ),
         ),
+        egress(own_users),
         guard(
             "memory limit",
             memory,

@@ -8,6 +8,7 @@ mod idle;
 mod jail;
 mod java;
 mod lifecycle;
+mod network;
 mod node;
 mod scaling;
 mod semantics;

@@ -36,7 +36,7 @@ mod packet;
 mod policy;
 mod relay;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod world;
 
 use std::io;
@@ -87,8 +87,7 @@ impl Networks {
     /// When no thread can be started or no namespace be made.
     pub(crate) fn start(api: Option<SocketAddr>) -> io::Result<Self> {
         maker::try_out(layout(None, Egress::None))?;
-        let way_out = maker::try_out(layout(None, Egress::Internet));
-        let no_way_out = way_out.err().map(|error| error.to_string());
+        let no_way_out = no_way_out();
         if let Some(error) = &no_way_out {
             tracing::warn!(%error, "functions cannot reach the world: no network device can be made for them");
         }
@@ -107,13 +106,8 @@ impl Networks {
         })
     }
 
-    /// Why functions with egress have none here: usually a machine without `/dev/net/tun`.
-    pub(crate) fn no_way_out(&self) -> Option<&str> {
-        self.no_way_out.as_deref()
-    }
-
     /// A network for an instance, which nothing has used before.
-    /// Where there is [no way out](Self::no_way_out), none has one.
+    /// Where there is [no way out](no_way_out), none has one.
     ///
     /// # Errors
     /// When the kernel makes none: no descriptor left.
@@ -162,6 +156,15 @@ impl Networks {
     pub(crate) async fn stop(&self) {
         self.attendant.stop().await;
     }
+}
+
+/// Why functions with egress have none here: usually a machine without `/dev/net/tun`.
+///
+/// # Blocking
+/// For a millisecond: a device is made, to see that it can.
+pub(crate) fn no_way_out() -> Option<String> {
+    let made = maker::try_out(layout(None, Egress::Internet));
+    made.err().map(|error| error.to_string())
 }
 
 fn layout(api: Option<SocketAddr>, egress: Egress) -> Layout {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::*;
 
 mod egress;
-mod world;
+pub(crate) mod world;
 
 /// Does something inside a network, as a function would.
 pub(super) async fn inside<T: Send + 'static>(

@@ -11,17 +11,17 @@ use std::time::Duration;
 use super::super::link;
 
 /// The node's address on the cable.
-pub(super) const NODE: &str = "203.0.113.1";
+pub(crate) const NODE: &str = "203.0.113.1";
 /// The other machine's.
-pub(super) const REMOTE: &str = "203.0.113.5";
-pub(super) const REMOTE_V6: &str = "2001:db8:5::5";
+pub(crate) const REMOTE: &str = "203.0.113.5";
+pub(crate) const REMOTE_V6: &str = "2001:db8:5::5";
 
 /// The other machine. Whatever thread made it is on the node from then on.
-pub(super) struct Remote(OwnedFd);
+pub(crate) struct Remote(OwnedFd);
 
 impl Remote {
     /// Moves the calling thread, and what it starts, to the node.
-    pub(super) fn connect() -> Self {
+    pub(crate) fn connect() -> Self {
         link::enter_new_namespace().unwrap();
         let remote = Self::machine();
         ip("link set lo up");
@@ -61,7 +61,7 @@ impl Remote {
     }
 
     /// Does something on the other machine.
-    pub(super) fn run<T: Send + 'static>(&self, act: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) fn run<T: Send + 'static>(&self, act: impl FnOnce() -> T + Send + 'static) -> T {
         let namespace = self.0.try_clone().unwrap();
         let there = thread::spawn(move || {
             link::enter(namespace.as_fd()).unwrap();
@@ -71,7 +71,7 @@ impl Remote {
     }
 
     /// Gives the other machine one more address.
-    pub(super) fn adopt(&self, address: SocketAddr) {
+    pub(crate) fn adopt(&self, address: SocketAddr) {
         let IpAddr::V4(v4) = address.ip() else {
             panic!("this machine's resolver has no IPv4 address")
         };
@@ -90,7 +90,7 @@ fn await_answer() {
 }
 
 /// Configures the namespace of the calling thread.
-pub(super) fn ip(arguments: &str) {
+pub(crate) fn ip(arguments: &str) {
     let output = Command::new("ip").args(arguments.split(' ')).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "ip {arguments}: {said}");
