@@ -33,6 +33,7 @@ DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # Leading spaces of a stack trace survive in log viewers as no-break spaces.
 NO_BREAK_SPACE = "\u00a0"
 
+OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 # Read when the function is known: see ``read_environment``.
 logs_json = False
 environment = {}
@@ -211,7 +212,7 @@ def encode_error(error):
 
 
 def is_runtime_file(filename):
-    return filename == __file__ or filename.startswith("<frozen importlib")
+    return filename.startswith(OWN_FOLDER) or filename.startswith("<frozen importlib")
 
 
 def log_error(error):
@@ -230,6 +231,16 @@ def log_error(error):
 def keep_indent(line):
     text = line.lstrip(" ")
     return NO_BREAK_SPACE * (len(line) - len(text)) + text
+
+
+def load_own(name):
+    """A module that lies beside this file, where user code cannot find it."""
+    sys.path.insert(0, OWN_FOLDER)
+    try:
+        __import__(name)
+    finally:
+        sys.path.remove(OWN_FOLDER)
+    return sys.modules.pop(name)
 
 
 # ---- logging ------------------------------------------------------------------------------------
@@ -266,66 +277,7 @@ class LoggingLoader:
 
 
 def configure_logging(logging):
-    class Handler(logging.Handler):
-        def emit(self, record):
-            write_record(self.format(record))
-
-    class RequestId(logging.Filter):
-        def filter(self, record):
-            record.aws_request_id = current_request_id
-            record.tenant_id = None
-            return True
-
-    logging.Formatter.converter = time.gmtime
-    handler = Handler()
-    handler.setFormatter(json_formatter(logging) if logs_json else text_formatter(logging))
-    handler.addFilter(RequestId())
-    root = logging.getLogger()
-    root.addHandler(handler)
-    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
-    level = "DEBUG" if level == "TRACE" else level
-    if isinstance(logging.getLevelName(level), int):
-        root.setLevel(level)
-
-
-def text_formatter(logging):
-    return logging.Formatter(
-        "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s", "%Y-%m-%dT%H:%M:%S"
-    )
-
-
-def json_formatter(logging):
-    known = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "aws_request_id", "tenant_id", "taskName"}
-
-    class JsonFormatter(logging.Formatter):
-        def format(self, record):
-            level = min(50, max(0, record.levelno)) // 10 * 10
-            fields = {
-                "timestamp": self.formatTime(record, DATE_FORMAT),
-                "level": logging.getLevelName(level),
-                "message": record.getMessage(),
-                "logger": record.name,
-            }
-            if record.exc_info and record.exc_info[0]:
-                fields.update(exception_fields(record))
-            fields["requestId"] = record.aws_request_id
-            extra = {key: value for key, value in vars(record).items() if key not in known and key not in fields}
-            fields.update(extra)
-            return json.dumps({key: value for key, value in fields.items() if value is not None}, ensure_ascii=False)
-
-    return JsonFormatter()
-
-
-def exception_fields(record):
-    import traceback
-
-    kind, value, tb = record.exc_info
-    return {
-        "stackTrace": traceback.format_tb(tb),
-        "errorType": kind.__name__,
-        "errorMessage": str(value),
-        "location": "%s:%s:%s" % (record.pathname, record.funcName, record.lineno),
-    }
+    load_own("_tradewind_logging").configure(logging, write_record, lambda: current_request_id, logs_json)
 
 
 def prepare_logging():
@@ -561,8 +513,7 @@ class Trace:
 
 def use_task_root():
     """User code comes before everything; the folder of this file is none of its business."""
-    own_folder = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [entry for entry in sys.path if entry != own_folder]
+    sys.path[:] = [entry for entry in sys.path if entry != OWN_FOLDER]
     sys.path.insert(0, os.environ.get("LAMBDA_TASK_ROOT", os.getcwd()))
 
 
@@ -580,10 +531,7 @@ def read_environment():
 
 def become_a_function(channel):
     """What a stem does first; see ``_tradewind_stem.py``."""
-    import _tradewind_stem
-
-    del sys.modules["_tradewind_stem"]
-    _tradewind_stem.wait_for_function(channel)
+    load_own("_tradewind_stem").wait_for_function(channel)
 
 
 def take_variables():
@@ -593,13 +541,11 @@ def take_variables():
 
 def use_compiled_code(channel, folder, prepares):
     """Reads the package's compiled code from ``folder``, or writes it there and ends."""
-    import _tradewind_cache
-
+    cache = load_own("_tradewind_cache")
     if not prepares:
-        _tradewind_cache.use(folder)
-        del sys.modules["_tradewind_cache"]
+        cache.use(folder)
         return
-    _tradewind_cache.write(folder)
+    cache.write(folder)
     channel.send(READY, b"")
     os._exit(0)
 

@@ -334,6 +334,11 @@ class Logging(NodeTest):
         self.assertEqual((records[2]["errorType"], records[2]["errorMessage"]), ("TypeError", "boom"))
         self.assertTrue(records[2]["stackTrace"][0].startswith("TypeError: boom"))
 
+    def test_nothing_to_log_is_undefined(self):
+        function = self.function("exports.handler = async () => { console.log(); };")
+        function.invoke()
+        self.assertTrue(function.output().endswith("\tINFO\tundefined\n"))
+
     def test_records_below_the_level_are_dropped(self):
         output = self.log_of("console.debug('d'); console.info('i'); console.warn('w');", {"AWS_LAMBDA_LOG_LEVEL": "WARN"})
         self.assertEqual([line.split("\t")[2] for line in output.splitlines()], ["WARN"])

@@ -231,6 +231,24 @@ class Logging(PythonTest):
         self.assertRegex(second["location"], r"app\.py:handler:\d+$")
         self.assertIn("1 / 0", second["stackTrace"][0])
 
+    def test_json_records_of_objects_and_of_what_json_has_no_form_for(self):
+        source = """
+import logging
+def handler(event, context):
+    logging.warning({"order": 7, "kind": {1}.__class__})
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        logging.exception("failed", extra={"cart": object})
+"""
+        function = self.function(source, env={"AWS_LAMBDA_LOG_FORMAT": "JSON"})
+        function.invoke()
+        first, second = map(json.loads, function.output().splitlines())
+        self.assertEqual(first["message"], {"order": 7, "kind": "<class 'set'>"})
+        order = ["timestamp", "level", "message", "logger", "stackTrace", "errorType", "errorMessage", "requestId", "location", "cart"]
+        self.assertEqual(list(second), order)
+        self.assertEqual(second["cart"], "<class 'object'>")
+
     def test_the_level_can_be_set_from_outside(self):
         output = self.log_of("import logging", "logging.debug('d')", env={"AWS_LAMBDA_LOG_LEVEL": "TRACE"})
         self.assertRegex(output.rstrip("\n"), self.RECORD % ("DEBUG", "req-9", "d"))

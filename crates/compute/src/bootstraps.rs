@@ -35,10 +35,14 @@ macro_rules! node_module {
 }
 
 /// What bootstraps load besides themselves, below the folder of all bootstraps.
-const MODULES: [(&str, &str); 2] = [
+const MODULES: [(&str, &str); 3] = [
     (
         "python/_tradewind_cache.py",
         include_str!("../../../runtimes/python/_tradewind_cache.py"),
+    ),
+    (
+        "python/_tradewind_logging.py",
+        include_str!("../../../runtimes/python/_tradewind_logging.py"),
     ),
     (
         "python/_tradewind_stem.py",
