@@ -77,12 +77,23 @@ async function main() {
   let loaded = () => {};
   try {
     if (folder) loaded = require('./code-cache.cjs')[prepares ? 'record' : 'use'](folder);
-    invocation.prepare(await loadHandler(process.env._HANDLER || ''), channel);
+    await prepareHandler();
   } catch (error) {
     die('Uncaught Exception', error, 1);
   }
   // a promise rejected while loading, and nobody there to see it, comes first
   setImmediate(() => start(loaded, prepares));
+}
+
+/** Loads what the function consists of, in the dialect it was written for. */
+async function prepareHandler() {
+  const [dialect, initializer] = [takeVariable('_TRADEWIND_DIALECT'), takeVariable('_TRADEWIND_INITIALIZER')];
+  const handler = await loadHandler(process.env._HANDLER || '');
+  if (dialect === 'fc') {
+    await invocation.prepareFunctionCompute(handler, initializer && (await loadHandler(initializer)), channel);
+  } else {
+    invocation.prepare(handler, channel);
+  }
 }
 
 /** The handler is there: a process that only prepares its code cache has done its work. */

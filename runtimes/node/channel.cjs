@@ -33,6 +33,8 @@ class Channel {
     this.end = 0;
     this.output = Buffer.allocUnsafeSlow(BUFFER_BYTES);
     this.stream = null;
+    /** Whether events are handed out as bytes, and not as text. */
+    this.bytes = false;
   }
 
   /** Blocks until the host has work. Ends the process when the host closes its side. */
@@ -84,7 +86,7 @@ class Channel {
       trace: ascii.slice(arnEnd + 4 - base),
       clientContext: this.takeString(),
       identity: this.takeString(),
-      payload: this.input.utf8Slice(this.at, limit),
+      payload: this.bytes ? Buffer.from(this.input.subarray(this.at, limit)) : this.input.utf8Slice(this.at, limit),
     };
   }
 

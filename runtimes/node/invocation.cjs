@@ -189,6 +189,18 @@ function runStreaming(invocation) {
   }
 }
 
+/** An event in Function Compute's dialect. */
+function runFunctionCompute(dialect, logger) {
+  return (invocation) => {
+    const ends = {
+      succeed: (content) => invocation.settle() && invocation.respond(content),
+      fail: (body) => invocation.settle() && invocation.answer(FRAME.ERROR, body),
+    };
+    whenIdle = () => ends.succeed('');
+    dialect.invoke(handlerFunction, invocation.invoke, logger, ends);
+  };
+}
+
 /** Waits for the host, then starts the handler. Returns to the event loop, which must run it. */
 function serveNext() {
   const invoke = channel.receive();
@@ -206,6 +218,17 @@ function prepare(handler, toHost) {
   run = isStreaming(handler) ? runStreaming : runBuffered;
 }
 
+/** The same for Function Compute's dialect, which may have an initializer to run first. */
+async function prepareFunctionCompute(handler, initializer, toHost) {
+  const dialect = require('./function-compute.cjs');
+  const logger = dialect.setUp();
+  handlerFunction = handler;
+  channel = toHost;
+  channel.bytes = true;
+  run = runFunctionCompute(dialect, logger);
+  if (initializer) await dialect.initialise(initializer, logger);
+}
+
 /** Node says by `beforeExit` that nothing is left in the event loop. */
 function onIdle() {
   whenIdle();
@@ -221,4 +244,4 @@ function abandon(body, exit) {
   exit();
 }
 
-module.exports = { abandon, onIdle, prepare, serveNext };
+module.exports = { abandon, onIdle, prepare, prepareFunctionCompute, serveNext };

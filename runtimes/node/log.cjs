@@ -120,4 +120,4 @@ function setUp() {
   patchConsole();
 }
 
-module.exports = { logError, setRequestId, setUp, writeFully };
+module.exports = { logError, setRequestId, setUp, writeFully, writeRecord };

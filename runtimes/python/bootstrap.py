@@ -466,6 +466,17 @@ def serve(channel, handler):
         channel.answer(kind, invoke.request_id, body)
 
 
+def serve_function_compute(channel, handler, dialect):
+    """The same in Function Compute's dialect."""
+    while True:
+        invoke = channel.receive()
+        succeeded, body = dialect.invoke(handler, invoke.request_id, invoke.payload)
+        flush_output()
+        if len(body) > MAX_RESPONSE_BYTES:
+            succeeded, body = False, TOO_LARGE
+        channel.answer(RESPONSE if succeeded else ERROR, invoke.request_id, body)
+
+
 class Trace:
     """``_X_AMZN_TRACE_ID``: in ``os.environ`` at once, in the process's environment when a child needs it.
 
@@ -560,9 +571,15 @@ def main():
     read_environment()
     use_task_root()
     prepare_output()
-    prepare_logging()
+    dialect, initializer = os.environ.pop("_TRADEWIND_DIALECT", None), os.environ.pop("_TRADEWIND_INITIALIZER", None)
+    if dialect == "fc":
+        dialect = load_own("_tradewind_fc").Dialect(write_record, OWN_FOLDER)
+    else:
+        prepare_logging()
     try:
         handler = load_handler(os.environ.get("_HANDLER", ""))
+        if initializer:
+            dialect.initialise(load_handler(initializer))
     except Exception:
         error = describe_exception()
         log_error(error)
@@ -571,6 +588,8 @@ def main():
         os._exit(1)
     flush_output()
     channel.send(READY, b"")
+    if dialect:
+        serve_function_compute(channel, handler, dialect)
     serve(channel, handler)
 
 

@@ -35,10 +35,14 @@ macro_rules! node_module {
 }
 
 /// What bootstraps load besides themselves, below the folder of all bootstraps.
-const MODULES: [(&str, &str); 3] = [
+const MODULES: [(&str, &str); 4] = [
     (
         "python/_tradewind_cache.py",
         include_str!("../../../runtimes/python/_tradewind_cache.py"),
+    ),
+    (
+        "python/_tradewind_fc.py",
+        include_str!("../../../runtimes/python/_tradewind_fc.py"),
     ),
     (
         "python/_tradewind_logging.py",
@@ -60,6 +64,7 @@ const BOOTSTRAPS: [Bootstrap; 4] = [
                 node_module!("channel.cjs"),
                 node_module!("code-cache.cjs"),
                 node_module!("errors.cjs"),
+                node_module!("function-compute.cjs"),
                 node_module!("invocation.cjs"),
                 node_module!("loader.cjs"),
                 node_module!("log.cjs"),

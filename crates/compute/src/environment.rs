@@ -9,6 +9,7 @@ use std::path::Path;
 
 use tradewind_model::{AccountId, Language, Region};
 
+use crate::dialect;
 use crate::sandbox::Folders;
 use crate::spec::{FunctionSpec, LogFormat};
 
@@ -39,6 +40,9 @@ pub(crate) fn environment(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(OsSt
         set(name, value.into());
     }
     for (name, value) in reserved(spec, places) {
+        set(name, value);
+    }
+    for (name, value) in dialect::variables(spec, places) {
         set(name, value);
     }
     all.into_iter().collect()

@@ -26,6 +26,7 @@ mod alias;
 mod bootstraps;
 mod channel;
 mod config;
+mod dialect;
 mod engine;
 mod environment;
 mod error;

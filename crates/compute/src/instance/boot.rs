@@ -12,6 +12,7 @@ use tradewind_model::Language;
 use super::extensions::{external_extensions, start_beside, with_extensions};
 use super::output::Output;
 use crate::channel::{Channel, Frames, RuntimeApi};
+use crate::dialect;
 use crate::environment::{Places, environment};
 use crate::error::InvokeError;
 use crate::failure::Failure;
@@ -79,6 +80,9 @@ struct Program {
 /// Starts a process for the pool's function.
 pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) -> Result<Booted, Failure> {
     let (spec, host) = (&pool.spec, &pool.host);
+    if let Some(message) = dialect::obstacle(spec) {
+        return Err(Failure::Node(InvokeError::Unavailable { message }));
+    }
     let lease = |package| host.packages.lease(package).map_err(|gone| unavailable(&gone));
     let package = lease(&spec.package)?;
     let layers = spec.layers.as_ref().map(lease).transpose()?;

@@ -3,6 +3,7 @@
 mod custom_runtimes;
 mod extensions;
 mod faults;
+mod function_compute;
 mod hostile;
 mod idle;
 mod jail;
