@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -99,9 +100,11 @@ fn kilobytes(text: &str, label: &str) -> Option<f64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// How many descriptors the process has open.
-pub(crate) fn descriptors(pid: u32) -> Result<usize> {
-    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+/// How many descriptors the process has open, but for files below `folder`.
+pub(crate) fn descriptors_outside(pid: u32, folder: &Path) -> Result<usize> {
+    let open = fs::read_dir(format!("/proc/{pid}/fd"))?.flatten();
+    let targets = open.filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
+    Ok(targets.filter(|target| !target.starts_with(folder)).count())
 }
 
 #[cfg(test)]

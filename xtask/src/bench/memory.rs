@@ -59,22 +59,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report.finish()
 }
 
-/// Mean of so many idle instances of one function.
+/// Mean of so many idle instances of one function, with all processes that each of them is.
 fn instance_mb(node: &Node, interpreter: &str, function: &Function) -> Result<f64> {
     node.create("idle", function)?;
-    let before = node.instances(interpreter);
+    let before = process::below(node.server.pid());
     call_together(node)?;
     // a second time, so that each has answered and is idle
     call_together(node)?;
     std::thread::sleep(SETTLE);
-    let mut instances = node.instances(interpreter);
-    instances.retain(|pid| !before.contains(pid));
-    ensure!(
-        instances.len() >= INSTANCES,
-        "{} instances of {INSTANCES}",
-        instances.len()
-    );
-    mean_mb(&instances)
+    let mut instances = process::below(node.server.pid());
+    instances.retain(|pid, _stat| !before.contains_key(pid));
+    let interpreters = instances
+        .values()
+        .filter(|stat| stat.name.starts_with(interpreter));
+    let count = interpreters.count();
+    ensure!(count >= INSTANCES, "{count} instances of {INSTANCES}");
+    mean_mb(instances.into_keys(), count)
 }
 
 fn call_together(node: &Node) -> Result<()> {
@@ -101,17 +101,16 @@ fn bare_mb(interpreter: &str) -> Result<f64> {
         server.client()?.send("GET", "/", b"")?.success("the bare host")?;
     }
     std::thread::sleep(SETTLE);
-    let instances: Vec<u32> = process::below(server.pid()).into_keys().collect();
-    mean_mb(&instances)
+    mean_mb(process::below(server.pid()).into_keys(), INSTANCES)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a count of processes")]
-fn mean_mb(pids: &[u32]) -> Result<f64> {
+#[expect(clippy::cast_precision_loss, reason = "a count of instances")]
+fn mean_mb(pids: impl Iterator<Item = u32>, instances: usize) -> Result<f64> {
     let mut sum = 0.0;
     for pid in pids {
-        sum += process::proportional_mb(*pid)?;
+        sum += process::proportional_mb(pid)?;
     }
-    Ok(sum / pids.len() as f64)
+    Ok(sum / instances as f64)
 }
 
 /// A node before and after it knows many functions.

@@ -47,8 +47,9 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 /// allowed besides: caches fill slowly.
 const GROWTH: f64 = 1.1;
 const GROWTH_MB: f64 = 3.0;
-/// Descriptors that a node may have more of at the end: connections to its database, log segments.
-const MORE_DESCRIPTORS: usize = 16;
+/// Descriptors that a node may have more of at the end, besides files of its data folder: connections to
+/// its database, and the networks that wait for instances, once there has been one.
+const MORE_DESCRIPTORS: usize = 40;
 
 /// Soaks, prints the account, and fails when something is left over or went wrong.
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -118,7 +119,7 @@ impl Begin {
     fn of(node: &Node) -> Result<Self> {
         Ok(Self {
             processes: process::below(node.server.pid()).len(),
-            descriptors: process::descriptors(node.server.pid())?,
+            descriptors: process::descriptors_outside(node.server.pid(), node.data())?,
         })
     }
 }
@@ -167,7 +168,7 @@ impl Account {
         let deadline = Instant::now() + DRAIN_LIMIT;
         let processes = || process::below(pid).len().saturating_sub(begun.processes);
         let descriptors = || {
-            let open = process::descriptors(pid).unwrap_or(usize::MAX);
+            let open = process::descriptors_outside(pid, node.data()).unwrap_or(usize::MAX);
             open.saturating_sub(begun.descriptors + MORE_DESCRIPTORS)
         };
         while (processes() > 0 || descriptors() > 0) && Instant::now() < deadline {

@@ -17,8 +17,8 @@ pub(crate) struct Remains {
     /// In the environment of each function, so that whatever it starts can be known by it.
     mark: String,
     data: PathBuf,
-    /// The node's process id, by which it names its groups.
-    node: u32,
+    /// The node and what it started first: one of them names the groups by its process id.
+    owners: Vec<u32>,
     mounts: BTreeSet<String>,
     interfaces: BTreeSet<PathBuf>,
     pinned: usize,
@@ -30,7 +30,10 @@ impl Remains {
         Self {
             mark: format!("soak-{}", std::process::id()),
             data: data.to_owned(),
-            node,
+            owners: process::below(node)
+                .into_keys()
+                .chain(std::iter::once(node))
+                .collect(),
             mounts: mounts(),
             interfaces: entries(Path::new("/sys/class/net")),
             pinned: pinned_namespaces(),
@@ -58,7 +61,11 @@ impl Remains {
         account.line("mounts", left.len(), &some(left));
         let left = pinned_namespaces().saturating_sub(self.pinned);
         account.line("network namespaces kept by a mount", left, "");
-        let left = cgroups(&format!("tradewind-{}", self.node));
+        let left: Vec<String> = self
+            .owners
+            .iter()
+            .flat_map(|pid| cgroups(&format!("tradewind-{pid}")))
+            .collect();
         account.line("cgroups", left.len(), &some(left));
         let now = entries(Path::new("/sys/class/net"));
         let left = difference(&now, &self.interfaces);
