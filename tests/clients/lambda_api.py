@@ -175,6 +175,36 @@ def concurrency():
                FunctionName="basket", Qualifier="1")
 
 
+def urls_and_streams():
+    import urllib.request
+
+    source = """exports.handler = awslambda.streamifyResponse(async (event, stream) => {
+        if (event.raise) throw new Error('no');
+        stream.write('one '); stream.write('two'); stream.end(); })"""
+    client.create_function(FunctionName="stream", Runtime="nodejs20.x", Handler="index.handler",
+                           Role="arn:aws:iam::000000000000:role/any", Code={"ZipFile": package(source, "index.js")})
+    answer = client.invoke_with_response_stream(FunctionName="stream", Payload="{}", LogType="Tail")
+    events = list(answer["EventStream"])
+    assert b"".join(e["PayloadChunk"]["Payload"] for e in events[:-1]) == b"one two", events
+    assert "REPORT" in base64.b64decode(events[-1]["InvokeComplete"]["LogResult"]).decode()
+    events = list(client.invoke_with_response_stream(FunctionName="stream", Payload='{"raise": 1}')["EventStream"])
+    assert events[-1]["InvokeComplete"]["ErrorCode"] == "Error", events
+    made = client.create_function_url_config(FunctionName="stream", AuthType="NONE", InvokeMode="RESPONSE_STREAM")
+    assert urllib.request.urlopen(made["FunctionUrl"]).read() == b"one two"
+    client.update_function_url_config(FunctionName="stream", AuthType="AWS_IAM")
+    try:
+        urllib.request.urlopen(made["FunctionUrl"])
+    except urllib.error.HTTPError as error:
+        assert error.code == 403
+    else:
+        raise AssertionError("an unsigned request passed")
+    assert client.get_function_url_config(FunctionName="stream")["AuthType"] == "AWS_IAM"
+    assert len(client.list_function_url_configs(FunctionName="stream")["FunctionUrlConfigs"]) == 1
+    client.delete_function_url_config(FunctionName="stream")
+    fails_with("ResourceNotFoundException", client.get_function_url_config, FunctionName="stream")
+    client.delete_function(FunctionName="stream")
+
+
 def permissions():
     client.add_permission(FunctionName="basket", StatementId="s1", Action="lambda:InvokeFunction",
                           Principal="apigateway.amazonaws.com", SourceArn="arn:aws:execute-api:us-east-1:000000000000:x/*")
@@ -236,7 +266,7 @@ def delete():
     fails_with("ResourceNotFoundException", client.delete_function, FunctionName="basket")
 
 
-for step in (create, invoke, invoke_errors, other_types, change, versions, aliases, concurrency, permissions, tags_and_lists,
+for step in (create, invoke, invoke_errors, other_types, change, versions, aliases, concurrency, urls_and_streams, permissions, tags_and_lists,
              accounts, code_location, refusals, delete):
     step()
     print("ok", step.__name__)

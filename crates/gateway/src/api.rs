@@ -46,13 +46,44 @@ impl fmt::Display for ApiId {
     }
 }
 
-/// The two kinds of HTTP front that API Gateway has; they route, fail and speak differently.
+/// The kinds of HTTP front that API Gateway and Lambda have; they route, fail and speak differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiKind {
     /// `AWS::ApiGateway::RestApi`, the `http` event.
     Rest,
     /// `AWS::ApiGatewayV2::Api`, the `httpApi` event.
     Http,
+    /// `AWS::Lambda::Url`, the `url` of a function.
+    FunctionUrl(UrlSettings),
+}
+
+/// What a function URL is set to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UrlSettings {
+    /// `AuthType`.
+    pub auth: UrlAuth,
+    /// `InvokeMode`.
+    pub mode: InvokeMode,
+}
+
+/// `AuthType` of a function URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UrlAuth {
+    /// `NONE`: anybody may call it.
+    #[default]
+    None,
+    /// `AWS_IAM`: requests must be signed. The signature itself is not verified by a development node.
+    Iam,
+}
+
+/// `InvokeMode` of a function URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InvokeMode {
+    /// `BUFFERED`: the answer is one event.
+    #[default]
+    Buffered,
+    /// `RESPONSE_STREAM`: the answer goes out as the function writes it.
+    ResponseStream,
 }
 
 /// An API as it is served.

@@ -45,6 +45,7 @@ impl Failure {
         let Wording(status, body, error_type) = match kind {
             ApiKind::Rest => self.rest(),
             ApiKind::Http => self.http(),
+            ApiKind::FunctionUrl(_) => self.function_url(),
         };
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -104,6 +105,20 @@ impl Failure {
             Self::Throttled | Self::Unavailable | Self::TimedOut => {
                 Wording(503, r#"{"message":"Service Unavailable"}"#, "")
             }
+        }
+    }
+
+    fn function_url(self) -> Wording {
+        match self {
+            Self::Forbidden => Wording(403, r#"{"Message":"Forbidden"}"#, ""),
+            Self::NoRoute => Wording(404, r#"{"Message":"Not Found"}"#, ""),
+            Self::HeadersTooLarge => Wording(431, r#"{"Message":"Request Header Fields Too Large"}"#, ""),
+            Self::BodyTooLarge => Wording(413, r#"{"Message":"Request Entity Too Large"}"#, ""),
+            Self::BodyInterrupted => Wording(400, r#"{"Message":"Bad Request"}"#, ""),
+            Self::BadReply | Self::NotInvoked => Wording(502, "Internal Server Error", ""),
+            Self::Throttled => Wording(429, r#"{"Message":"Rate Exceeded."}"#, ""),
+            Self::Unavailable => Wording(503, r#"{"Message":"Service Unavailable"}"#, ""),
+            Self::TimedOut => Wording(504, r#"{"Message":"Gateway Timeout"}"#, ""),
         }
     }
 }

@@ -9,19 +9,22 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::ACCEPT;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use tradewind_compute::{Engine, InvokeError, InvokeRequest};
 use tradewind_model::{AccountId, Clock, Region, limits};
-use tradewind_wire::{Body, ReadBodyError, read_body};
+use tradewind_wire::{Body, Caller, CallerDefaults, ReadBodyError, read_body};
 
-use crate::api::{Api, ApiId, ApiKind, Integration, LambdaIntegration, PayloadFormat};
+use crate::api::{
+    Api, ApiId, ApiKind, Integration, InvokeMode, LambdaIntegration, PayloadFormat, UrlAuth, UrlSettings,
+};
 use crate::compiled::{CompiledApi, CompiledRoute, CompiledStage};
 use crate::drain::drain;
 use crate::event::{EventInput, write_event};
 use crate::failure::Failure;
 use crate::identity::{Identity, TRACE_HEADER};
 use crate::reply::{self, Malformed, Reply};
-use crate::target::Target;
+use crate::stream;
+use crate::target::{Front, Target};
 
 /// API Gateway quotas: request line and headers together.
 const HEADER_BYTES: usize = 10_240;
@@ -115,10 +118,14 @@ impl Gateway {
         let (parts, body) = request.into_parts();
         let identity = Identity::new(self.0.config.clock.now(), &parts.headers);
         let api = self.0.apis.load().get(target.api()).cloned();
-        let Some(api) = api else {
+        let Some(api) = api.filter(|api| front_of(api.kind) == target.front()) else {
             drain(&parts.headers, body).await;
-            let reply = Failure::Forbidden.answer(ApiKind::Rest);
-            return finish(reply, ApiKind::Rest, &identity, false);
+            let kind = match target.front() {
+                Front::Api => ApiKind::Rest,
+                Front::FunctionUrl => ApiKind::FunctionUrl(UrlSettings::default()),
+            };
+            let reply = Failure::Forbidden.answer(kind);
+            return finish(reply.into(), kind, &identity, false);
         };
         let call = Call {
             gateway: &self.0,
@@ -130,6 +137,33 @@ impl Gateway {
         };
         call.answer(body).await
     }
+}
+
+/// A response of which the body may still be on its way.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+}
+
+impl From<Reply> for Answered {
+    fn from(reply: Reply) -> Self {
+        Self {
+            status: reply.status,
+            headers: reply.headers,
+            body: Body::full(reply.body),
+        }
+    }
+}
+
+/// Where a request was led.
+struct Way<'a> {
+    stage: &'a CompiledStage,
+    route: &'a CompiledRoute,
+    path: &'a str,
+    captures: &'a [&'a str],
+    signer: Option<&'a Caller>,
 }
 
 /// One request on its way.
@@ -151,7 +185,7 @@ impl Call<'_> {
         let kind = self.api.kind;
         let Some((stage, path)) = self.api.stage(self.target.path(self.parts.uri.path())) else {
             let failure = self.refuse(body, no_stage(kind)).await;
-            return finish(failure.answer(kind), kind, self.identity, false);
+            return finish(failure.answer(kind).into(), kind, self.identity, false);
         };
         let headers = &self.parts.headers;
         if let Some(reply) = stage
@@ -159,18 +193,18 @@ impl Call<'_> {
             .as_ref()
             .and_then(|cors| cors.preflight(&self.parts.method, headers))
         {
-            return finish(reply, kind, self.identity, false);
+            return finish(reply.into(), kind, self.identity, false);
         }
         let answered = self.route(stage, path, body).await;
         let integrated = answered.is_ok();
-        let mut reply = answered.unwrap_or_else(|failure| failure.answer(kind));
+        let mut answer = answered.unwrap_or_else(|failure| failure.answer(kind).into());
         if let Some(cors) = &stage.cors {
-            cors.apply(headers, &mut reply.headers);
+            cors.apply(headers, &mut answer.headers);
         }
-        finish(reply, kind, self.identity, integrated)
+        finish(answer, kind, self.identity, integrated)
     }
 
-    async fn route<B>(&self, stage: &CompiledStage, path: &str, body: B) -> Result<Reply, Failure>
+    async fn route<B>(&self, stage: &CompiledStage, path: &str, body: B) -> Result<Answered, Failure>
     where
         B: http_body::Body<Data = Bytes>,
         B::Error: fmt::Display,
@@ -178,16 +212,40 @@ impl Call<'_> {
         if header_bytes(self.parts) > HEADER_BYTES {
             return Err(self.refuse(body, Failure::HeadersTooLarge).await);
         }
+        let caller = match self.signer() {
+            Ok(caller) => caller,
+            Err(forbidden) => return Err(self.refuse(body, forbidden).await),
+        };
         let Some((route, captures)) = stage.route(&self.parts.method, path) else {
             return Err(self.refuse(body, Failure::NoRoute).await);
         };
         let body = self.read(body).await?;
         match &route.integration {
-            Integration::Mock(mock) => Ok(mock.answer(&self.parts.headers)),
+            Integration::Mock(mock) => Ok(mock.answer(&self.parts.headers).into()),
             Integration::Lambda(lambda) => {
-                let event = self.event(stage, route, lambda, path, &captures, &body);
+                let way = Way {
+                    stage,
+                    route,
+                    path,
+                    captures: &captures,
+                    signer: caller.as_ref(),
+                };
+                let event = self.event(&way, lambda, &body);
+                if self.is_streamed() {
+                    let invocation = self
+                        .gateway
+                        .engine
+                        .invoke_streaming(&lambda.function, self.request(event));
+                    return stream::answer(
+                        invocation
+                            .await
+                            .map_err(|error| self.not_invoked(lambda, &error))?,
+                    )
+                    .await;
+                }
                 let payload = self.invoke(lambda, event).await?;
-                self.map_reply(stage, lambda, &payload).map_err(|Malformed| {
+                let reply = self.map_reply(stage, lambda, &payload);
+                reply.map(Answered::from).map_err(|Malformed| {
                     tracing::debug!(request_id = %self.identity.request, function = %lambda.function, "malformed proxy response");
                     Failure::BadReply
                 })
@@ -218,24 +276,45 @@ impl Call<'_> {
         failure
     }
 
-    fn event(
-        &self,
-        stage: &CompiledStage,
-        route: &CompiledRoute,
-        lambda: &LambdaIntegration,
-        path: &str,
-        captures: &[&str],
-        body: &[u8],
-    ) -> Vec<u8> {
+    fn is_streamed(&self) -> bool {
+        matches!(
+            self.api.kind,
+            ApiKind::FunctionUrl(UrlSettings {
+                mode: InvokeMode::ResponseStream,
+                ..
+            })
+        )
+    }
+
+    /// Who signed the request, where it has to be signed. The signature itself is not verified.
+    fn signer(&self) -> Result<Option<Caller>, Failure> {
+        let ApiKind::FunctionUrl(UrlSettings {
+            auth: UrlAuth::Iam, ..
+        }) = self.api.kind
+        else {
+            return Ok(None);
+        };
+        let config = &self.gateway.config;
+        let defaults = CallerDefaults {
+            account: config.account.clone(),
+            region: config.region.clone(),
+        };
+        let signer = tradewind_wire::caller(self.parts, &defaults).ok();
+        let signed = signer.filter(|caller| caller.access_key.is_some());
+        signed.map(Some).ok_or(Failure::Forbidden)
+    }
+
+    fn event(&self, way: &Way<'_>, lambda: &LambdaIntegration, body: &[u8]) -> Vec<u8> {
         let config = &self.gateway.config;
         let input = EventInput {
             parts: self.parts,
             body,
             api: self.api,
-            stage,
-            route,
-            captures,
-            path,
+            stage: way.stage,
+            route: way.route,
+            captures: way.captures,
+            path: way.path,
+            signer: way.signer,
             domain: &self.target.domain(&config.base_domain),
             account: config.account.as_str(),
             identity: self.identity,
@@ -244,22 +323,27 @@ impl Call<'_> {
         write_event(&input, lambda.payload_format)
     }
 
-    async fn invoke(&self, lambda: &LambdaIntegration, event: Vec<u8>) -> Result<Bytes, Failure> {
-        let request = InvokeRequest {
+    fn request(&self, event: Vec<u8>) -> InvokeRequest {
+        InvokeRequest {
             request_id: self.identity.request.clone(),
             payload: event.into(),
             client_context: None,
             trace_id: Some(self.identity.trace.clone()),
             log_tail: false,
-        };
-        let invocation = self.gateway.engine.invoke(&lambda.function, request);
+        }
+    }
+
+    fn not_invoked(&self, lambda: &LambdaIntegration, error: &InvokeError) -> Failure {
+        tracing::debug!(request_id = %self.identity.request, function = %lambda.function, %error, "function not invoked");
+        invoke_failure(error)
+    }
+
+    async fn invoke(&self, lambda: &LambdaIntegration, event: Vec<u8>) -> Result<Bytes, Failure> {
+        let invocation = self.gateway.engine.invoke(&lambda.function, self.request(event));
         let Ok(outcome) = tokio::time::timeout(lambda.timeout, invocation).await else {
             return Err(Failure::TimedOut);
         };
-        let response = outcome.map_err(|error| {
-            tracing::debug!(request_id = %self.identity.request, function = %lambda.function, %error, "function not invoked");
-            invoke_failure(&error)
-        })?;
+        let response = outcome.map_err(|error| self.not_invoked(lambda, &error))?;
         if response.error.is_some() {
             Err(Failure::BadReply)
         } else {
@@ -283,7 +367,7 @@ impl Call<'_> {
                 reply::rest(payload, stage.binary.contain(accept))
             }
             (ApiKind::Http, PayloadFormat::V1) => reply::http_api_v1(payload),
-            (ApiKind::Http, PayloadFormat::V2) => reply::http_api_v2(payload),
+            (ApiKind::Http, PayloadFormat::V2) | (ApiKind::FunctionUrl(_), _) => reply::http_api_v2(payload),
         }
     }
 }
@@ -291,7 +375,14 @@ impl Call<'_> {
 fn no_stage(kind: ApiKind) -> Failure {
     match kind {
         ApiKind::Rest => Failure::Forbidden,
-        ApiKind::Http => Failure::NoRoute,
+        ApiKind::Http | ApiKind::FunctionUrl(_) => Failure::NoRoute,
+    }
+}
+
+fn front_of(kind: ApiKind) -> Front {
+    match kind {
+        ApiKind::Rest | ApiKind::Http => Front::Api,
+        ApiKind::FunctionUrl(_) => Front::FunctionUrl,
     }
 }
 
@@ -321,10 +412,10 @@ fn invoke_failure(error: &InvokeError) -> Failure {
 
 /// Adds the headers that name the request. `integrated`: the answer is an integration's, to which
 /// REST APIs add the trace.
-fn finish(reply: Reply, kind: ApiKind, identity: &Identity, integrated: bool) -> Response<Body> {
-    let mut response = Response::new(Body::full(reply.body));
-    *response.status_mut() = reply.status;
-    *response.headers_mut() = reply.headers;
+fn finish(answer: Answered, kind: ApiKind, identity: &Identity, integrated: bool) -> Response<Body> {
+    let mut response = Response::new(answer.body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
     let headers = response.headers_mut();
     match kind {
         ApiKind::Rest => {
@@ -336,6 +427,10 @@ fn finish(reply: Reply, kind: ApiKind, identity: &Identity, integrated: bool) ->
         }
         ApiKind::Http => {
             headers.insert("apigw-requestid", value(&identity.extended));
+        }
+        ApiKind::FunctionUrl(_) => {
+            headers.insert("x-amzn-requestid", value(identity.request.as_str()));
+            headers.insert(TRACE_HEADER, value(&identity.trace));
         }
     }
     response

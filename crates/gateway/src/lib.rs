@@ -25,11 +25,12 @@ mod mock;
 mod reply;
 mod route_path;
 mod routing;
+mod stream;
 mod target;
 
 pub use api::{
-    Api, ApiId, ApiKind, Integration, InvalidApiId, InvalidRouteKey, LambdaIntegration, PayloadFormat, Route,
-    RouteKey, RouteMethod, Stage,
+    Api, ApiId, ApiKind, Integration, InvalidApiId, InvalidRouteKey, InvokeMode, LambdaIntegration,
+    PayloadFormat, Route, RouteKey, RouteMethod, Stage, UrlAuth, UrlSettings,
 };
 pub use cors::Cors;
 pub use gateway::{Gateway, GatewayConfig};

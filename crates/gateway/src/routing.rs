@@ -152,7 +152,7 @@ impl RouteTable {
     fn accepts(&self, methods: &Methods, method: &Method) -> bool {
         match self.kind {
             ApiKind::Rest => methods.any.is_some() || !methods.exact.is_empty(),
-            ApiKind::Http => methods.pick(method).is_some(),
+            ApiKind::Http | ApiKind::FunctionUrl(_) => methods.pick(method).is_some(),
         }
     }
 }

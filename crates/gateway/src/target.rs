@@ -1,22 +1,48 @@
-//! Which API a request is for: by host, or by path where names do not resolve.
+//! Which API or function URL a request is for: by host, or by path where names do not resolve.
 
 use http::header::HOST;
 use http::request::Parts;
-
-const PATH_PREFIX: &str = "/_api/";
 
 /// The API a request names, whether it exists or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     api: Box<str>,
+    front: Front,
     form: Form,
+}
+
+/// What kind of name it was called by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Front {
+    Api,
+    FunctionUrl,
+}
+
+impl Front {
+    const ALL: [Self; 2] = [Self::Api, Self::FunctionUrl];
+
+    /// The second label of host names.
+    fn domain(self) -> &'static str {
+        match self {
+            Self::Api => "execute-api",
+            Self::FunctionUrl => "lambda-url",
+        }
+    }
+
+    /// What comes before the id in paths.
+    fn path_prefix(self) -> &'static str {
+        match self {
+            Self::Api => "/_api/",
+            Self::FunctionUrl => "/_url/",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Form {
-    /// `http://{api}.execute-api.{domain}/…`; the host as it was sent.
+    /// `http://{api}.execute-api.{domain}/…`, or `lambda-url` in its place; the host as it was sent.
     Host(Box<str>),
-    /// `/_api/{api}/…`; what of the path comes before the API's own.
+    /// `/_api/{api}/…` or `/_url/{id}/…`; what of the path comes before the API's own.
     Path { prefix: usize },
 }
 
@@ -32,23 +58,29 @@ impl Target {
             None => parts.headers.get(HOST)?.to_str().ok()?,
         };
         let (api, rest) = host.split_once('.')?;
-        let domain = rest.strip_prefix("execute-api")?;
+        let (front, domain) = Front::ALL
+            .into_iter()
+            .find_map(|front| Some((front, rest.strip_prefix(front.domain())?)))?;
         if api.is_empty() || !(domain.is_empty() || domain.starts_with(['.', ':'])) {
             return None;
         }
         Some(Self {
             api: api.to_ascii_lowercase().into(),
+            front,
             form: Form::Host(host.into()),
         })
     }
 
     fn by_path(path: &str) -> Option<Self> {
-        let rest = path.strip_prefix(PATH_PREFIX)?;
+        let (front, rest) = Front::ALL
+            .into_iter()
+            .find_map(|front| Some((front, path.strip_prefix(front.path_prefix())?)))?;
         let api = rest.split('/').next().filter(|api| !api.is_empty())?;
         Some(Self {
             api: api.into(),
+            front,
             form: Form::Path {
-                prefix: PATH_PREFIX.len() + api.len(),
+                prefix: front.path_prefix().len() + api.len(),
             },
         })
     }
@@ -57,6 +89,11 @@ impl Target {
     #[must_use]
     pub fn api(&self) -> &str {
         &self.api
+    }
+
+    /// What kind of name it was called by.
+    pub(crate) fn front(&self) -> Front {
+        self.front
     }
 
     /// The path below the API: raw, with the stage, starting with `/`.
@@ -73,7 +110,7 @@ impl Target {
     pub(crate) fn domain(&self, base_domain: &str) -> String {
         match &self.form {
             Form::Host(host) => host.to_string(),
-            Form::Path { .. } => format!("{}.execute-api.{base_domain}", self.api),
+            Form::Path { .. } => format!("{}.{}.{base_domain}", self.api, self.front.domain()),
         }
     }
 }

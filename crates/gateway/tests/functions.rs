@@ -150,7 +150,7 @@ async fn deploy(engine: &Engine, folder: &std::path::Path) {
 fn api(id: &str, kind: ApiKind, timeout: Duration) -> Api {
     let (stage, key, payload_format) = match kind {
         ApiKind::Rest => ("dev", "ANY /items/{proxy+}", PayloadFormat::V1),
-        ApiKind::Http => ("$default", "ANY /items/{id}", PayloadFormat::V2),
+        ApiKind::Http | ApiKind::FunctionUrl(_) => ("$default", "ANY /items/{id}", PayloadFormat::V2),
     };
     let integration = LambdaIntegration {
         function: arn(),

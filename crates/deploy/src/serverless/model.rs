@@ -120,11 +120,32 @@ pub(crate) struct Function {
     pub(crate) log_retention: Option<u64>,
     pub(crate) version: bool,
     pub(crate) payload: Option<String>,
+    pub(crate) url: Option<FunctionUrl>,
     pub(crate) http: Vec<HttpEvent>,
     pub(crate) http_api: Vec<HttpApiEvent>,
     /// The function's mapping.
     pub(crate) node: Node,
     pub(crate) span: Span,
+}
+
+/// `url` of a function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FunctionUrl {
+    /// `authorizer: aws_iam`
+    pub(crate) signed: bool,
+    pub(crate) cors: Option<UrlCors>,
+    pub(crate) invoke_mode: Option<String>,
+}
+
+/// CORS of a function URL; what is none has a default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UrlCors {
+    pub(crate) origins: Option<Vec<String>>,
+    pub(crate) headers: Option<Vec<String>>,
+    pub(crate) methods: Option<Vec<String>>,
+    pub(crate) credentials: Option<bool>,
+    pub(crate) exposed: Option<Vec<String>>,
+    pub(crate) max_age: Option<u64>,
 }
 
 /// A role that is not the service's own.

@@ -28,6 +28,7 @@ functions:
     handler: file.handler
     package: {}
     httpApi: {}
+    url: {cors: {}}
     events:
       - http: {method: get, path: /, cors: {}, request: {parameters: {}}}
       - httpApi: {method: get, path: /}
@@ -169,6 +170,8 @@ mod tests {
             "functions.*.events.*.httpApi",
             "functions.*.httpApi",
             "functions.*.package",
+            "functions.*.url",
+            "functions.*.url.cors",
             "package",
             "provider",
             "provider.apiGateway",

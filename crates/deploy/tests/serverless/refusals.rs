@@ -163,7 +163,7 @@ async fn routes_are_checked_together() {
 }
 
 /// What follows a service and its provider, and what is said of it.
-const BAD_CONFIGURATIONS: [(&str, &str); 22] = [
+const BAD_CONFIGURATIONS: [(&str, &str); 21] = [
     (
         "functions: {a: {}}",
         "3:13: function `a` has no handler | add `handler: file.function`",
@@ -207,10 +207,6 @@ const BAD_CONFIGURATIONS: [(&str, &str); 22] = [
     (
         "functions: {a: {handler: x.y, vpc: {subnetIds: [x]}}}",
         "3:31: `functions.a.vpc` is not supported yet",
-    ),
-    (
-        "functions: {a: {handler: x.y, url: true}}",
-        "3:31: `functions.a.url` is not supported yet",
     ),
     (
         "functions: {a: {handler: x.y, environment: {1a: b}}}",

@@ -213,3 +213,28 @@ async fn what_is_provisioned_is_an_alias_that_events_call() {
     let method = body["Resources"]["ApiGatewayMethodXGet"].to_string();
     assert!(method.contains(&arn.to_string()), "{method}");
 }
+
+#[tokio::test]
+async fn a_url_is_a_resource_a_permission_and_an_output() {
+    let text = "service: s\nprovider: {name: aws}\nfunctions:\n  f: {handler: a.b, url: true}\n  g:\n    handler: a.b\n    \
+                url: {authorizer: aws_iam, invokeMode: RESPONSE_STREAM, cors: {allowedOrigins: ['http://a'], maxAge: 5}}\n";
+    let body = template(text).await;
+    let arn = serde_json::json!({"Fn::GetAtt": ["FLambdaFunction", "Arn"]});
+    let expected = serde_json::json!({"AuthType": "NONE", "TargetFunctionArn": arn});
+    assert_eq!(body["Resources"]["FLambdaFunctionUrl"]["Properties"], expected);
+    let permission = &body["Resources"]["FLambdaPermissionFnUrl"]["Properties"];
+    assert_eq!(permission["Action"], "lambda:InvokeFunctionUrl");
+    let output = &body["Outputs"]["FLambdaFunctionUrl"]["Value"];
+    assert_eq!(
+        *output,
+        serde_json::json!({"Fn::GetAtt": ["FLambdaFunctionUrl", "FunctionUrl"]})
+    );
+    let signed = &body["Resources"]["GLambdaFunctionUrl"]["Properties"];
+    assert_eq!(
+        (&signed["AuthType"], &signed["InvokeMode"]),
+        (&"AWS_IAM".into(), &"RESPONSE_STREAM".into())
+    );
+    assert_eq!(signed["Cors"]["AllowMethods"], serde_json::json!(["*"]));
+    assert_eq!(signed["Cors"]["MaxAge"], 5);
+    assert_eq!(body["Resources"].get("GLambdaPermissionFnUrl"), None);
+}

@@ -22,6 +22,7 @@ use http::request::Parts;
 use crate::api::{ApiKind, PayloadFormat};
 use crate::compiled::{CompiledApi, CompiledRoute, CompiledStage};
 use crate::identity::Identity;
+use tradewind_wire::Caller;
 
 /// All that an event is made of.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct EventInput<'a> {
     pub(crate) domain: &'a str,
     pub(crate) account: &'a str,
     pub(crate) identity: &'a Identity,
+    /// Who signed the request, where it had to be signed.
+    pub(crate) signer: Option<&'a Caller>,
     pub(crate) peer: IpAddr,
 }
 
@@ -47,7 +50,7 @@ pub(crate) fn write_event(input: &EventInput<'_>, format: PayloadFormat) -> Vec<
     match (input.api.kind, format) {
         (ApiKind::Rest, _) => v1::write_rest(input, &mut out),
         (ApiKind::Http, PayloadFormat::V1) => v1::write_http(input, &mut out),
-        (ApiKind::Http, PayloadFormat::V2) => v2::write(input, &mut out),
+        (ApiKind::Http, PayloadFormat::V2) | (ApiKind::FunctionUrl(_), _) => v2::write(input, &mut out),
     }
     out
 }

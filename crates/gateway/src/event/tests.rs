@@ -90,6 +90,7 @@ impl Case {
             domain: "a1b2c3d4e5.execute-api.localhost:4566",
             account: "123456789012",
             identity: &identity,
+            signer: None,
             peer: IpAddr::from([192, 0, 2, 7]),
         };
         serde_json::from_slice(&write_event(&input, self.format)).unwrap()

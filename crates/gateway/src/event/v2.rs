@@ -8,6 +8,7 @@ use super::json::{Object, object, string};
 use super::query::Query;
 use super::time::write_request_time;
 use crate::routing::decoded;
+use tradewind_wire::Caller;
 
 pub(crate) fn write(input: &EventInput<'_>, out: &mut Vec<u8>) {
     let full_path = input.full_path();
@@ -31,6 +32,9 @@ pub(crate) fn write(input: &EventInput<'_>, out: &mut Vec<u8>) {
 fn write_context(input: &EventInput<'_>, path: &str, context: &mut Object<'_>) {
     context.text("accountId", input.account);
     context.text("apiId", &input.api.id);
+    if let Some(signer) = input.signer {
+        write_signer(signer, context);
+    }
     context.text("domainName", input.domain);
     context.text("domainPrefix", &input.api.id);
     context.object("http", |http| {
@@ -45,6 +49,20 @@ fn write_context(input: &EventInput<'_>, path: &str, context: &mut Object<'_>) {
     context.text("stage", &input.stage.name);
     write_request_time(context.value("time"), input.identity.now);
     context.number("timeEpoch", input.identity.now.as_millis());
+}
+
+/// Who signed the request to a function URL (Developer Guide, "Invoking Lambda function URLs").
+fn write_signer(signer: &Caller, context: &mut Object<'_>) {
+    let account = signer.account.as_str();
+    context.object("authorizer", |authorizer| {
+        authorizer.object("iam", |iam| {
+            iam.text("accessKey", signer.access_key.as_deref().unwrap_or_default());
+            iam.text("accountId", account);
+            iam.text("callerId", account);
+            iam.text("userArn", &format!("arn:aws:iam::{account}:root"));
+            iam.text("userId", account);
+        });
+    });
 }
 
 fn write_parameters(input: &EventInput<'_>, event: &mut Object<'_>) {

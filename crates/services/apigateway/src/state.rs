@@ -366,7 +366,8 @@ fn text(error: impl std::fmt::Display) -> String {
 fn urls_of(api: &Api) -> Vec<Url> {
     let kind = match api.kind {
         ApiKind::Rest => UrlKind::Http,
-        ApiKind::Http => UrlKind::HttpApi,
+        // URLs of functions are the Lambda service's; none is kept here
+        ApiKind::Http | ApiKind::FunctionUrl(_) => UrlKind::HttpApi,
     };
     let mut urls = Vec::new();
     for (stage, routes) in &api.stages {

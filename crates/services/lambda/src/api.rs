@@ -6,12 +6,14 @@ mod create_function;
 pub(crate) mod delete_function;
 mod get;
 mod invoke;
+mod invoke_stream;
 pub(crate) mod package;
 pub(crate) mod permissions;
 pub(crate) mod provisioned;
 pub(crate) mod tags;
 mod update_function_code;
 mod update_function_configuration;
+pub(crate) mod urls;
 pub(crate) mod versions;
 
 use bytes::Bytes;
@@ -133,7 +135,7 @@ fn log(error: &LambdaError) {
 fn body_limit(operation: Operation) -> usize {
     match operation {
         Operation::CreateFunction | Operation::UpdateFunctionCode => UPLOAD_BYTES,
-        Operation::Invoke => limits::SYNC_PAYLOAD_BYTES,
+        Operation::Invoke | Operation::InvokeWithResponseStream => limits::SYNC_PAYLOAD_BYTES,
         _ => REQUEST_BYTES,
     }
 }
@@ -184,6 +186,12 @@ async fn dispatch(service: &LambdaService, call: Call) -> Answer {
         Operation::GetProvisionedConcurrencyConfig => provisioned::get(service, &call),
         Operation::ListProvisionedConcurrencyConfigs => provisioned::list(service, &call),
         Operation::DeleteProvisionedConcurrencyConfig => provisioned::delete(service, call).await,
+        Operation::CreateFunctionUrlConfig => urls::create(service, call).await,
+        Operation::UpdateFunctionUrlConfig => urls::update(service, call).await,
+        Operation::GetFunctionUrlConfig => urls::get(service, &call),
+        Operation::ListFunctionUrlConfigs => urls::list(service, &call),
+        Operation::DeleteFunctionUrlConfig => urls::delete(service, call).await,
+        Operation::InvokeWithResponseStream => invoke_stream::invoke(service, call).await,
         missing => Err(LambdaError::NotImplemented {
             operation: missing.entry().name,
         }),

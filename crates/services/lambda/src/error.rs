@@ -300,6 +300,18 @@ pub enum LambdaError {
     /// Nothing is provisioned.
     #[error("No Provisioned Concurrency Config found for this function")]
     NoProvisionedConfig,
+    /// A URL needs something to call.
+    #[error("Function does not exist")]
+    NoFunctionForUrl,
+    /// A function or alias has one URL.
+    #[error(
+        "Failed to create function url config for [functionArn = {arn}]. Error message:  FunctionUrlConfig \
+         exists for this Lambda function"
+    )]
+    UrlExists {
+        /// What it would call.
+        arn: String,
+    },
     /// Neither a service, an account, an ARN nor `*`.
     #[error("The provided principal was invalid. Please check the principal and try again.")]
     InvalidPrincipal,
@@ -432,6 +444,7 @@ impl LambdaError {
             Self::FunctionNotFound { .. }
             | Self::AliasNotFound { .. }
             | Self::NoAliasToUpdate { .. }
+            | Self::NoFunctionForUrl
             | Self::PolicyNotFound
             | Self::NoPolicyToRemove
             | Self::NoPolicyFor { .. }
@@ -442,6 +455,7 @@ impl LambdaError {
             Self::FunctionExists { .. }
             | Self::AliasExists { .. }
             | Self::VersionInUse { .. }
+            | Self::UrlExists { .. }
             | Self::VersionOfProvisionedAlias
             | Self::AliasOfProvisionedVersion
             | Self::StatementExists { .. }

@@ -15,6 +15,7 @@
 
 mod api;
 mod error;
+mod event_stream;
 mod model;
 mod names;
 mod operation;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 use tradewind_compute::{AliasRoute, Egress, FunctionSpec, PackageId};
+use tradewind_gateway::{Cors, UrlSettings};
 use tradewind_model::{
     EphemeralStorageMib, FunctionArn, MemoryMib, Qualifier, Runtime, TimeoutSeconds, Timestamp,
 };
@@ -176,6 +177,24 @@ pub(crate) struct Provisioned {
     pub(crate) last_modified: Timestamp,
 }
 
+/// An HTTP endpoint of a function or an alias.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FunctionUrl {
+    /// The first label of its host name.
+    pub(crate) id: String,
+    pub(crate) settings: UrlSettings,
+    pub(crate) cors: Option<Cors>,
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+}
+
+impl FunctionUrl {
+    /// Where it answers. The path form, because not every resolver knows the host form.
+    pub(crate) fn address(&self, base_url: &str) -> String {
+        format!("{}/_url/{}/", base_url.trim_end_matches('/'), self.id)
+    }
+}
+
 /// A function with all its versions. Immutable: a change makes a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Function {
@@ -194,6 +213,8 @@ pub(crate) struct Function {
     pub(crate) aliases: BTreeMap<String, Alias>,
     /// By version or alias. Those of an alias are all of its first version.
     pub(crate) provisioned: BTreeMap<Qualifier, Provisioned>,
+    /// By alias; the function's own under none.
+    pub(crate) urls: BTreeMap<Option<Qualifier>, FunctionUrl>,
 }
 
 impl Function {

@@ -4,6 +4,7 @@ mod alias;
 mod function;
 mod inline_code;
 mod permission;
+mod url;
 mod version;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub(crate) fn types(service: &LambdaService) -> Vec<Arc<dyn ResourceType>> {
         Arc::new(alias::AliasType(service.clone())),
         Arc::new(function::FunctionType(service.clone())),
         Arc::new(permission::PermissionType(service.clone())),
+        Arc::new(url::UrlType(service.clone())),
         Arc::new(version::VersionType(service.clone())),
     ]
 }

@@ -2,16 +2,21 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 use tradewind_compute::{Engine, Interpreters, PackageId};
+use tradewind_gateway::{
+    Api, ApiId, ApiKind, Gateway, Integration, LambdaIntegration, PayloadFormat, Route, RouteKey, Stage,
+};
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Clock, FunctionArn, Qualifier, Runtime, Timestamp};
 use tradewind_store::Database;
 
+use crate::api::urls::arn_of;
 use crate::error::LambdaError;
-use crate::model::{Function, Version};
+use crate::model::{Function, FunctionUrl, Version};
 use crate::names::Target;
 use crate::queue::{Accepted, Queue};
 use crate::registry::Registry;
@@ -27,6 +32,8 @@ pub struct LambdaConfig {
     pub database: Database,
     /// What runs them.
     pub engine: Engine,
+    /// What serves their URLs.
+    pub gateway: Gateway,
     /// What runs managed runtimes on this machine; the engine's own.
     pub interpreters: Interpreters,
     /// The time.
@@ -75,6 +82,8 @@ pub struct FunctionSummary {
     pub log_group: String,
     /// Its state: `Active`.
     pub state: &'static str,
+    /// Its own URLs and those of its aliases.
+    pub urls: Vec<String>,
 }
 
 /// What a change makes of a function, and what it answers.
@@ -124,6 +133,7 @@ impl LambdaService {
         let mut registry = Registry::default();
         for function in tables::load(&config.database).await? {
             tell_engine(&config.engine, None, Some(&function));
+            tell_gateway(&config.gateway, None, Some(&function));
             registry.put(Arc::new(function));
         }
         let queue = Queue::open(config.database.clone(), config.clock.clone()).await?;
@@ -140,7 +150,13 @@ impl LambdaService {
     /// All functions, by account, region and name.
     #[must_use]
     pub fn list_functions(&self) -> Vec<FunctionSummary> {
-        self.registry(|registry| registry.all().map(|function| summary(function)).collect())
+        let base_url = self.base_url();
+        self.registry(|registry| {
+            registry
+                .all()
+                .map(|function| summary(base_url, function))
+                .collect()
+        })
     }
 
     /// The packages that functions and versions use; others may be deleted. A package that was just
@@ -238,6 +254,7 @@ impl LambdaService {
             .await?;
         self.remember(&arn, after.clone());
         tell_engine(self.engine(), before.as_deref(), after.as_deref());
+        tell_gateway(&self.0.config.gateway, before.as_deref(), after.as_deref());
         if after.is_none() {
             self.queue().forget(&arn);
         }
@@ -309,7 +326,55 @@ fn tell_aliases(engine: &Engine, before: Option<&Function>, after: Option<&Funct
     }
 }
 
-fn summary(function: &Function) -> FunctionSummary {
+/// How long the gateway waits behind a URL: longer than any function may run.
+const URL_TIMEOUT: Duration = Duration::from_secs(16 * 60);
+
+/// Serves the URLs of a function as they are after a change.
+fn tell_gateway(gateway: &Gateway, before: Option<&Function>, after: Option<&Function>) {
+    let ids = |function: Option<&Function>| -> HashSet<String> {
+        let urls = function.into_iter().flat_map(|function| function.urls.values());
+        urls.map(|url| url.id.clone()).collect()
+    };
+    for gone in ids(before).difference(&ids(after)) {
+        if let Ok(id) = gone.parse() {
+            gateway.remove_api(&id);
+        }
+    }
+    let Some(function) = after else { return };
+    for (qualifier, url) in &function.urls {
+        if before.and_then(|before| before.urls.get(qualifier)) != Some(url)
+            && let Ok(id) = url.id.parse()
+        {
+            gateway.put_api(served(id, arn_of(function, qualifier.as_ref()), url));
+        }
+    }
+}
+
+/// A URL as the gateway serves it: one route to everything.
+fn served(id: ApiId, function: FunctionArn, url: &FunctionUrl) -> Api {
+    let integration = LambdaIntegration {
+        function,
+        payload_format: PayloadFormat::V2,
+        timeout: URL_TIMEOUT,
+    };
+    let route = Route {
+        key: RouteKey::Default,
+        resource_id: String::new(),
+        integration: Integration::Lambda(integration),
+    };
+    let stage = Stage {
+        routes: vec![route],
+        cors: url.cors.clone(),
+        ..Stage::default()
+    };
+    Api {
+        id,
+        kind: ApiKind::FunctionUrl(url.settings),
+        stages: [("$default".to_owned(), stage)].into(),
+    }
+}
+
+fn summary(base_url: &str, function: &Function) -> FunctionSummary {
     let Version {
         configuration,
         code,
@@ -327,6 +392,7 @@ fn summary(function: &Function) -> FunctionSummary {
         stack: function.owner.as_ref().map(|owner| owner.stack.clone()),
         log_group: configuration.log_group.clone(),
         state: "Active",
+        urls: function.urls.values().map(|url| url.address(base_url)).collect(),
     }
 }
 

@@ -13,7 +13,7 @@ use tradewind_store::{Batch, Database, DatabaseError, Migration, Row, SqlValue};
 
 use self::stored::{
     alias_document, alias_of, document, policy_document, policy_of, provisioned_document, provisioned_of,
-    version_of,
+    url_document, url_of, version_of,
 };
 use crate::model::{Function, Owner};
 
@@ -65,6 +65,16 @@ pub const MIGRATIONS: &[Migration] = &[
         version: 3,
         sql: "
         CREATE TABLE lambda_provisioned (
+            account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
+            qualifier TEXT NOT NULL, document TEXT NOT NULL,
+            PRIMARY KEY (account, region, name, qualifier));
+    ",
+    },
+    Migration {
+        service: "lambda",
+        version: 4,
+        sql: "
+        CREATE TABLE lambda_urls (
             account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
             qualifier TEXT NOT NULL, document TEXT NOT NULL,
             PRIMARY KEY (account, region, name, qualifier));
@@ -133,8 +143,9 @@ const POLICIES: Table = table!("lambda_policies", "qualifier", "document");
 const TAGS: Table = table!("lambda_tags", "tag_key", "tag_value");
 const ALIASES: Table = table!("lambda_aliases", "alias", "document");
 const PROVISIONED: Table = table!("lambda_provisioned", "qualifier", "document");
+const URLS: Table = table!("lambda_urls", "qualifier", "document");
 /// All of them: what goes with a function.
-const PARTS: &[Table] = &[VERSIONS, POLICIES, TAGS, ALIASES, PROVISIONED];
+const PARTS: &[Table] = &[VERSIONS, POLICIES, TAGS, ALIASES, PROVISIONED, URLS];
 
 const DELETE_QUEUED: &str =
     "DELETE FROM lambda_async_invocations WHERE account = $1 AND region = $2 AND name = $3";
@@ -186,6 +197,8 @@ fn put(before: Option<&Function>, after: &Function) -> Batch {
         named,
         provisioned_document,
     );
+    let urls = (before.map(|f| &f.urls), &after.urls);
+    let batch = difference(batch, &after.arn, urls, &URLS, qualifier_text, url_document);
     let tags = (before.map(|f| &f.tags), &after.tags);
     difference(batch, &after.arn, tags, &TAGS, text, text)
 }
@@ -284,6 +297,11 @@ pub(crate) async fn load(database: &Database) -> Result<Vec<Function>, LoadFunct
             add_provisioned(function, &row)?;
         }
     }
+    for row in database.read(URLS.read, vec![]).await? {
+        if let Some(function) = functions.get_mut(&arn_of(&row)?) {
+            add_url(function, &row)?;
+        }
+    }
     for row in database.read(TAGS.read, vec![]).await? {
         if let Some(function) = functions.get_mut(&arn_of(&row)?) {
             function
@@ -318,6 +336,7 @@ fn function_of(row: &Row) -> Result<Function, LoadFunctionsError> {
         policies: BTreeMap::new(),
         aliases: BTreeMap::new(),
         provisioned: BTreeMap::new(),
+        urls: BTreeMap::new(),
         arn,
     })
 }
@@ -345,6 +364,18 @@ fn add_policy(function: &mut Function, row: &Row) -> Result<(), LoadFunctionsErr
 fn add_alias(function: &mut Function, row: &Row) -> Result<(), LoadFunctionsError> {
     let alias = alias_of(row.text(4)?).map_err(|reason| broken_row(function, reason))?;
     function.aliases.insert(row.text(3)?.to_owned(), alias);
+    Ok(())
+}
+
+fn add_url(function: &mut Function, row: &Row) -> Result<(), LoadFunctionsError> {
+    let qualifier = match row.text(3)? {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(display),
+    };
+    let url = url_of(row.text(4)?);
+    let entry = qualifier.and_then(|qualifier| Ok((qualifier, url?)));
+    let (qualifier, url) = entry.map_err(|reason| broken_row(function, reason))?;
+    function.urls.insert(qualifier, url);
     Ok(())
 }
 

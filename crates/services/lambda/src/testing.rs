@@ -10,6 +10,7 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
 use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice};
+use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_model::resource::{Properties, ResourceContext, ResourceType};
 use tradewind_model::{AccountId, Clock, Region, Timestamp};
 use tradewind_observe::usage::UsageSink;
@@ -73,6 +74,7 @@ impl World {
         let engine = engine(folder.path().to_owned(), &interpreters);
         let config = LambdaConfig {
             database: Database::in_memory_for_tests(&[crate::MIGRATIONS]),
+            gateway: gateway(&engine),
             engine,
             interpreters,
             clock: clock.clone(),
@@ -150,10 +152,39 @@ impl World {
             .await
     }
 
+    /// What answers at `uri`, a path of a function URL.
+    pub(crate) async fn visit(&self, uri: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder().uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, body) = request.body(Full::new(Bytes::new())).unwrap().into_parts();
+        let target = self.config.gateway.claims(&parts).unwrap();
+        let request = Request::from_parts(parts, body);
+        let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
+        let response = self.config.gateway.handle(target, request, peer).await;
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            bytes: read_body(body, usize::MAX).await.unwrap(),
+        }
+    }
+
     pub(crate) fn resource_type(&self, name: &str) -> Arc<dyn ResourceType> {
         let types = self.service.resource_types();
         types.into_iter().find(|kind| kind.type_name() == name).unwrap()
     }
+}
+
+fn gateway(engine: &Engine) -> Gateway {
+    let config = GatewayConfig {
+        base_domain: "localhost:4566".to_owned(),
+        account: AccountId::default_account(),
+        region: Region::default_region(),
+        clock: Clock::system(),
+    };
+    Gateway::new(engine.clone(), config)
 }
 
 fn engine(folder: PathBuf, interpreters: &Interpreters) -> Engine {

@@ -252,6 +252,7 @@ async fn compose(
     let lambda = LambdaService::open(LambdaConfig {
         database: database.clone(),
         engine: engine.clone(),
+        gateway: gateway.clone(),
         interpreters,
         clock: clock.clone(),
         base_url: base_url.clone(),

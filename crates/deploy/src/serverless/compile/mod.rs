@@ -11,6 +11,7 @@ mod intrinsics;
 mod resources;
 mod rest_api;
 mod role;
+mod url;
 
 use std::collections::BTreeMap;
 
@@ -41,6 +42,7 @@ pub(super) fn compile(
         role::compile(&mut builder);
         function::functions(&mut builder);
         function::versions(&mut builder, digests);
+        url::compile(&mut builder);
         rest_api::compile(&mut builder);
         http_api::compile(&mut builder);
     } else {

@@ -54,7 +54,7 @@ const RETENTION_DAYS: [u64; 23] = [
     0,
 ];
 
-const REFUSED: [(&str, &str); 14] = [
+const REFUSED: [(&str, &str); 13] = [
     (
         "image",
         "package the function as a zip: give it a `handler` and a `runtime`",
@@ -64,7 +64,6 @@ const REFUSED: [(&str, &str); 14] = [
         "vpc",
         "remove it, or set `vpc: false`; functions run without a network of their own",
     ),
-    ("url", "use an `httpApi` event"),
     (
         "destinations",
         "remove them; results of asynchronous invocations are not sent on",
@@ -186,6 +185,7 @@ fn settings(
         log_retention: log_retention(section, provider, problems),
         version: version.or(provider.version_functions).unwrap_or(true),
         payload: payload(section, problems),
+        url: super::url::read(section, problems),
         http: events.http,
         http_api: events.http_api,
         node: entry.node.clone(),

@@ -11,6 +11,7 @@ mod plugins;
 mod provider;
 mod routes;
 mod section;
+mod url;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -93,6 +93,7 @@ fn make(
         policies: BTreeMap::new(),
         aliases: BTreeMap::new(),
         provisioned: BTreeMap::new(),
+        urls: BTreeMap::new(),
     };
     if !new.publish {
         let view = configuration(&function, &function.latest, None, Detail::Full);

@@ -18,7 +18,8 @@ use crate::service::LambdaService;
 /// Largest `X-Amz-Client-Context`, in base64.
 const CLIENT_CONTEXT_BYTES: usize = 3_583;
 
-enum InvocationType {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InvocationType {
     RequestResponse,
     Event,
     DryRun,
@@ -26,7 +27,7 @@ enum InvocationType {
 
 pub(super) async fn invoke(service: &LambdaService, call: Call) -> Answer {
     let target = call.target(Shape::Namespaced)?;
-    let invocation_type = invocation_type(&call)?;
+    let invocation_type = invocation_type(&call, &["Event", "RequestResponse", "DryRun"])?;
     let log_tail = log_tail(&call)?;
     let arn = deployed(service, &target)?;
     if !call.body.is_empty() {
@@ -39,20 +40,17 @@ pub(super) async fn invoke(service: &LambdaService, call: Call) -> Answer {
     }
 }
 
-fn invocation_type(call: &Call) -> Result<InvocationType, LambdaError> {
+/// What the header asks for, which must be among `known`.
+pub(super) fn invocation_type(call: &Call, known: &[&str]) -> Result<InvocationType, LambdaError> {
     match call.header("x-amz-invocation-type") {
         None | Some("RequestResponse") => Ok(InvocationType::RequestResponse),
-        Some("Event") => Ok(InvocationType::Event),
+        Some("Event") if known.contains(&"Event") => Ok(InvocationType::Event),
         Some("DryRun") => Ok(InvocationType::DryRun),
-        Some(other) => Err(not_one_of(
-            &["InvocationType"],
-            other,
-            "Event, RequestResponse, DryRun",
-        )),
+        Some(other) => Err(not_one_of(&["InvocationType"], other, &known.join(", "))),
     }
 }
 
-fn log_tail(call: &Call) -> Result<bool, LambdaError> {
+pub(super) fn log_tail(call: &Call) -> Result<bool, LambdaError> {
     match call.header("x-amz-log-type") {
         None | Some("None") => Ok(false),
         Some("Tail") => Ok(true),
@@ -71,7 +69,7 @@ fn not_one_of(path: &'static [&'static str], given: &str, known: &str) -> Lambda
 }
 
 /// The ARN the engine knows the version or alias by.
-fn deployed(service: &LambdaService, target: &Target) -> Result<FunctionArn, LambdaError> {
+pub(super) fn deployed(service: &LambdaService, target: &Target) -> Result<FunctionArn, LambdaError> {
     let not_found = || match target.qualifier_text() {
         Some(_) => target.not_found(),
         None => LambdaError::FunctionNotFound {
@@ -102,14 +100,19 @@ async fn enqueue(service: &LambdaService, call: &Call, arn: FunctionArn, target:
     empty(StatusCode::ACCEPTED)
 }
 
-async fn run(service: &LambdaService, call: &Call, arn: FunctionArn, log_tail: bool) -> Answer {
-    let request = InvokeRequest {
+/// The invocation as the engine takes it.
+pub(super) fn request(call: &Call, log_tail: bool) -> Result<InvokeRequest, LambdaError> {
+    Ok(InvokeRequest {
         request_id: call.request_id.clone(),
         payload: payload(call),
         client_context: client_context(call)?,
         trace_id: trace_id(call),
         log_tail,
-    };
+    })
+}
+
+async fn run(service: &LambdaService, call: &Call, arn: FunctionArn, log_tail: bool) -> Answer {
+    let request = request(call, log_tail)?;
     let ran = service.engine().invoke(&arn, request).await;
     let response = ran.map_err(|error| LambdaError::of_invocation(error, &arn))?;
     Ok(answer(response))

@@ -4,6 +4,7 @@ mod aliases;
 mod concurrency;
 mod invocations;
 mod policies_and_tags;
+mod urls;
 mod versions_and_lists;
 
 use serde_json::{Value, json};

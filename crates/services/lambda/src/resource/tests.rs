@@ -352,3 +352,30 @@ async fn templates_provision_versions_and_aliases() {
     kind.update(&context("Live"), &alias, &without).await.unwrap();
     assert_eq!(world.service.function_provisioned(arn), 0);
 }
+
+#[tokio::test]
+async fn a_url_keeps_its_address() {
+    let world = World::new().await;
+    world
+        .call("POST", "/2015-03-31/functions", &create_body("f", SOURCE))
+        .await;
+    let kind = world.resource_type("AWS::Lambda::Url");
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:f";
+    let cors = json!({"AllowOrigins": ["*"], "AllowCredentials": "true", "MaxAge": "9"});
+    let given = properties(json!({"TargetFunctionArn": arn, "AuthType": "NONE", "Cors": cors}));
+    let made = kind.create(&context("Url"), &given).await.unwrap();
+    assert_eq!(made.physical_id, arn);
+    let address = made.attributes["FunctionUrl"].as_str().unwrap().to_owned();
+    assert_eq!(kind.create(&context("Url"), &given).await.unwrap(), made);
+    let changed = properties(json!({"TargetFunctionArn": "f", "AuthType": "AWS_IAM"}));
+    let changed = kind.update(&context("Url"), &made, &changed).await.unwrap();
+    assert_eq!(changed.attributes["FunctionUrl"], address);
+    let shown = world
+        .call("GET", "/2021-10-31/functions/f/url", &Value::Null)
+        .await
+        .json();
+    assert_eq!((&shown["AuthType"], shown.get("Cors")), (&json!("AWS_IAM"), None));
+    kind.delete(&context("Url"), &made).await.unwrap();
+    kind.delete(&context("Url"), &made).await.unwrap();
+    assert!(world.service.list_functions()[0].urls.is_empty());
+}

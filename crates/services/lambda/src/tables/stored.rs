@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tradewind_gateway::{Cors, InvokeMode, UrlAuth, UrlSettings};
 use tradewind_model::{EphemeralStorageMib, MemoryMib, TimeoutSeconds, Timestamp};
 use tradewind_store::SqlValue;
 
 use super::display;
-use crate::model::{Alias, Architecture, Code, Configuration, Provisioned, Version, Weight};
+use crate::model::{Alias, Architecture, Code, Configuration, FunctionUrl, Provisioned, Version, Weight};
 use crate::policy::{Policy, Statement};
 
 /// The stored form of a version. Format 1 is the first; a later one gets a struct of its own.
@@ -203,5 +204,58 @@ pub(super) fn provisioned_of(text: &str) -> Result<Provisioned, String> {
     Ok(Provisioned {
         executions: stored.executions,
         last_modified: Timestamp::from_millis(stored.last_modified_ms),
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredUrl {
+    format: u32,
+    id: String,
+    signed: bool,
+    streamed: bool,
+    cors: Option<Cors>,
+    created_ms: i64,
+    modified_ms: i64,
+}
+
+pub(super) fn url_document(url: &FunctionUrl) -> SqlValue {
+    let stored = StoredUrl {
+        format: FORMAT,
+        id: url.id.clone(),
+        signed: url.settings.auth == UrlAuth::Iam,
+        streamed: url.settings.mode == InvokeMode::ResponseStream,
+        cors: url.cors.clone(),
+        created_ms: url.created.as_millis(),
+        modified_ms: url.modified.as_millis(),
+    };
+    serde_json::to_string(&stored)
+        .expect("text, numbers and truth values are JSON")
+        .into()
+}
+
+pub(super) fn url_of(text: &str) -> Result<FunctionUrl, String> {
+    let stored: StoredUrl = serde_json::from_str(text).map_err(display)?;
+    if stored.format != FORMAT {
+        return Err(format!(
+            "its URL has format {}, this binary knows {FORMAT}",
+            stored.format
+        ));
+    }
+    let auth = if stored.signed {
+        UrlAuth::Iam
+    } else {
+        UrlAuth::None
+    };
+    let mode = if stored.streamed {
+        InvokeMode::ResponseStream
+    } else {
+        InvokeMode::Buffered
+    };
+    Ok(FunctionUrl {
+        id: stored.id,
+        settings: UrlSettings { auth, mode },
+        cors: stored.cors,
+        created: Timestamp::from_millis(stored.created_ms),
+        modified: Timestamp::from_millis(stored.modified_ms),
     })
 }

@@ -61,6 +61,10 @@ pub(crate) fn functions(state: &State) -> Value {
         let own = urls
             .iter()
             .filter(|url| url.function.unqualified() == function.arn);
+        let of_itself = function
+            .urls
+            .iter()
+            .map(|url| json!({"kind": "url", "method": "ANY", "url": url}));
         json!({
             "function": function.arn.name.as_str(),
             "arn": function.arn.to_string(),
@@ -72,7 +76,7 @@ pub(crate) fn functions(state: &State) -> Value {
             "lastModified": function.last_modified.to_rfc3339(),
             "state": function.state,
             "stack": function.stack,
-            "urls": own.map(|url| url_document(state, url)).collect::<Vec<_>>(),
+            "urls": own.map(|url| url_document(state, url)).chain(of_itself).collect::<Vec<_>>(),
         })
     };
     let functions: Vec<Value> = state.lambda.list_functions().into_iter().map(document).collect();
@@ -88,6 +92,9 @@ fn url_document(state: &State, url: &Url) -> Value {
 pub(crate) fn urls(state: &State) -> Vec<String> {
     let url = |url: &Url| format!("{:6} {}{}", url.method, state.base_url, url.path_form());
     let mut urls: Vec<String> = state.api_gateway.urls().iter().map(url).collect();
+    for function in state.lambda.list_functions() {
+        urls.extend(function.urls.iter().map(|url| format!("{:6} {url}", "ANY")));
+    }
     urls.sort();
     urls
 }

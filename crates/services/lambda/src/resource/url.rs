@@ -1,0 +1,134 @@
+//! `AWS::Lambda::Url`.
+
+use serde_json::{Value, json};
+use tradewind_model::resource::{
+    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
+    ResourceType, check_known, check_required, optional_text, required_text,
+};
+
+use super::{of_lambda, scope, typed};
+use crate::api::urls::{WrittenUrl, alias_of, arn_of, with_url};
+use crate::error::LambdaError;
+use crate::model::Function;
+use crate::names::{Shape, Target};
+use crate::service::{Decision, LambdaService};
+
+const ACCEPTED: &[&str] = &["AuthType", "Cors", "InvokeMode", "Qualifier", "TargetFunctionArn"];
+const REQUIRED: &[&str] = &["AuthType", "TargetFunctionArn"];
+
+/// The type.
+#[derive(Debug)]
+pub(super) struct UrlType(pub(super) LambdaService);
+
+impl ResourceType for UrlType {
+    fn type_name(&self) -> &'static str {
+        "AWS::Lambda::Url"
+    }
+
+    fn known_properties(&self) -> KnownProperties {
+        KnownProperties::new(ACCEPTED)
+    }
+
+    fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
+        let mut problems = check_known(properties, ACCEPTED, &[]);
+        problems.extend(check_required(properties, REQUIRED));
+        problems
+    }
+
+    fn replaced_by(&self) -> &'static [&'static str] {
+        &["Qualifier", "TargetFunctionArn"]
+    }
+
+    fn create<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        properties: &'a Properties,
+    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
+        Box::pin(self.put(context, properties))
+    }
+
+    fn update<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        _current: &'a ResourceState,
+        properties: &'a Properties,
+    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
+        Box::pin(self.put(context, properties))
+    }
+
+    fn delete<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        current: &'a ResourceState,
+    ) -> BoxFuture<'a, Result<(), ResourceError>> {
+        Box::pin(async move {
+            let target = target(context, &current.physical_id, None)?;
+            let alias = alias_of(&target).map_err(of_lambda)?;
+            let arn = target.function_arn().map_err(of_lambda)?;
+            let decide = move |function: Option<&Function>, _now| {
+                let Some(function) = function.filter(|function| function.urls.contains_key(&alias)) else {
+                    return Ok(Decision::keep(()));
+                };
+                let mut after = function.clone();
+                after.urls.remove(&alias);
+                Ok(Decision::put(after, ()))
+            };
+            self.0.change(arn, decide).await.map_err(of_lambda)
+        })
+    }
+}
+
+fn target(context: &ResourceContext, text: &str, qualifier: Option<&str>) -> Result<Target, ResourceError> {
+    Target::parse(Shape::Plain, text, qualifier, &scope(context)).map_err(of_lambda)
+}
+
+impl UrlType {
+    /// Makes the URL, or brings it to `properties`; both may be repeated. The address stays.
+    async fn put(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        let qualifier = optional_text(properties, "Qualifier")?;
+        let function = required_text(properties, "TargetFunctionArn")?;
+        let target = target(context, &function, qualifier.as_deref())?;
+        let alias = alias_of(&target).map_err(of_lambda)?;
+        let written = WrittenUrl::read(&members(properties)).map_err(of_lambda)?;
+        let arn = target.function_arn().map_err(of_lambda)?;
+        let base_url = self.0.base_url().to_owned();
+        let decide = move |current: Option<&Function>, now| -> Result<_, LambdaError> {
+            let function = current.ok_or_else(|| target.not_found())?;
+            let mut url = written.apply(function.urls.get(&alias), now)?;
+            // a template says all: without `Cors` there is none
+            if !written.has_cors() {
+                url.cors = None;
+            }
+            let state = state(
+                &arn_of(function, alias.as_ref()).to_string(),
+                &url.address(&base_url),
+            );
+            Ok(Decision::put(with_url(function, alias, url)?, state))
+        };
+        self.0.change(arn, decide).await.map_err(of_lambda)
+    }
+}
+
+/// The properties with scalars of the types that requests have.
+fn members(properties: &Properties) -> Properties {
+    let mut members = properties.clone();
+    if let Some(Value::Object(cors)) = members.get_mut("Cors") {
+        *cors = typed(cors, &["MaxAge"], &["AllowCredentials"]);
+    }
+    members
+}
+
+fn state(arn: &str, address: &str) -> ResourceState {
+    let mut attributes = Properties::new();
+    attributes.insert("FunctionUrl".into(), json!(address));
+    attributes.insert("FunctionArn".into(), json!(arn));
+    ResourceState {
+        physical_id: arn.to_owned(),
+        reference: None,
+        attributes,
+    }
+}
