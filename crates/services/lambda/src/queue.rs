@@ -124,6 +124,19 @@ impl Queue {
         written.map(drop).map_err(LambdaError::from)
     }
 
+    /// Takes back an invocation that was accepted for a function that is gone. That it ran already is fine.
+    pub(crate) async fn withdraw(
+        &self,
+        arn: &FunctionArn,
+        request_id: &RequestId,
+    ) -> Result<(), LambdaError> {
+        let delete = Batch::new().run(DELETE, vec![request_id.as_str().into()]);
+        if self.database.write(delete).await?.first() == Some(&1) {
+            self.give_back(arn);
+        }
+        Ok(())
+    }
+
     /// Leases what is due, at most `room` rows; they count as running until they are settled.
     ///
     /// A function whose rows cannot be read or marked does not hold up the others: what was leased

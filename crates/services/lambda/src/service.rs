@@ -271,6 +271,9 @@ impl LambdaService {
 
     /// Queues an asynchronous invocation; on `Ok` it is durable.
     ///
+    /// # Errors
+    /// Also when the function was deleted in the meantime: nothing waits for it then.
+    ///
     /// # Cancel safety
     /// It runs to its end even if this future is dropped.
     pub(crate) async fn enqueue(&self, accepted: Accepted) -> Result<(), LambdaError> {
@@ -278,8 +281,22 @@ impl LambdaService {
         let task = self
             .0
             .tasks
-            .spawn(async move { service.queue().accept(accepted).await });
+            .spawn(async move { service.enqueue_to_the_end(accepted).await });
         task.await.map_err(LambdaError::internal)?
+    }
+
+    async fn enqueue_to_the_end(&self, accepted: Accepted) -> Result<(), LambdaError> {
+        let (arn, request_id) = (accepted.arn.clone(), accepted.request_id.clone());
+        self.queue().accept(accepted).await?;
+        // A delete that wrote before the row did has ended when it is our turn; a later one takes the row with it.
+        let turn = self.0.changing.lock().await;
+        let is_there = self.find(&arn).is_some();
+        drop(turn);
+        if is_there {
+            return Ok(());
+        }
+        self.queue().withdraw(&arn, &request_id).await?;
+        Err(LambdaError::FunctionNotFound { arn: arn.to_string() })
     }
 
     /// Waits for the changes under way. Call it after the last request was accepted.

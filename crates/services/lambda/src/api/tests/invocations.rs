@@ -2,7 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{ARN, SOURCE};
+use super::{ARN, SOURCE, path};
 use crate::testing::{World, zip_base64};
 
 #[tokio::test]
@@ -137,4 +137,24 @@ async fn a_version_keeps_its_code() {
         (json!(1), Some("1"))
     );
     assert_eq!(world.invoke("f", &[], b"").await.json(), json!(2));
+}
+
+#[tokio::test]
+async fn an_event_for_a_function_that_goes_away_is_not_accepted() {
+    let world = World::new().await;
+    world.create("f", SOURCE).await;
+    let accepted = crate::queue::Accepted {
+        request_id: "r-1".into(),
+        arn: ARN.parse().unwrap(),
+        qualifier: String::new(),
+        payload: bytes::Bytes::from_static(b"{}"),
+        trace_id: None,
+    };
+    // what an accept does that was overtaken by the delete after it found the function
+    world.call("DELETE", &path("f"), &Value::Null).await;
+    let refused = world.service.enqueue(accepted).await.unwrap_err();
+    assert_eq!(refused.wire().status, 404);
+    assert_eq!(world.service.queue().next_due(), None);
+    let rows = "SELECT request_id FROM lambda_async_invocations";
+    assert!(world.config.database.read(rows, vec![]).await.unwrap().is_empty());
 }
