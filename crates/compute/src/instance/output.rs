@@ -1,13 +1,18 @@
 //! The pipe behind a function's standard output and error.
+//!
+//! It is read at a pace: a function that floods its log is slowed down by its full pipe, instead of
+//! taking the node's time from other functions.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::unix::pipe;
+use tokio::time::{Instant, Sleep};
 
 use super::journal::Journal;
 
@@ -16,6 +21,10 @@ const CHUNK_BYTES: usize = 16 * 1024;
 /// that goes on printing must not keep its invocation from ending.
 const DRAIN_BYTES: usize = 1024 * 1024;
 
+/// So much is read of one instance in each [`PACE`].
+const PACE_BYTES: usize = 1024 * 1024;
+const PACE: Duration = Duration::from_millis(100);
+
 /// The reading end. Reads only while the journal has room.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -23,6 +32,11 @@ pub(crate) struct Output {
     pipe: Option<pipe::Receiver>,
     /// Allocated when something is printed.
     chunk: Vec<u8>,
+    /// What was read since when.
+    read: usize,
+    since: Instant,
+    /// Until when nothing more is read.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Output {
@@ -34,6 +48,9 @@ impl Output {
             Self {
                 pipe: Some(pipe),
                 chunk: Vec::new(),
+                read: 0,
+                since: Instant::now(),
+                pause: None,
             },
             writer.into(),
         ))
@@ -42,11 +59,30 @@ impl Output {
     /// Moves what was printed into the journal until there is no more for now. Ready at the end.
     pub(crate) fn poll_into(&mut self, journal: &mut Journal, cx: &mut Context<'_>) -> Poll<()> {
         loop {
+            ready!(self.poll_pace(cx));
             ready!(journal.poll_room(cx));
-            if ready!(self.poll_chunk(journal, cx)) == 0 {
+            let read = ready!(self.poll_chunk(journal, cx));
+            if read == 0 {
                 return Poll::Ready(());
             }
+            self.read += read;
         }
+    }
+
+    /// Pending when enough was read for now.
+    fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.read < PACE_BYTES {
+            return Poll::Ready(());
+        }
+        let until = self.since + PACE;
+        let pause = self
+            .pause
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        ready!(pause.as_mut().poll(cx));
+        self.pause = None;
+        self.read = 0;
+        self.since = Instant::now();
+        Poll::Ready(())
     }
 
     /// Moves what is in the pipe now, waiting for room but not for more output.
@@ -80,5 +116,38 @@ impl Output {
         }
         journal.output(read);
         Poll::Ready(read.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use tradewind_model::Clock;
+    use tradewind_observe::{LogOptions, LogStore};
+
+    use super::*;
+    use crate::spec::LoggingConfig;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_read_at_a_pace() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = LogStore::open(dir.path().join("logs"), Clock::system(), LogOptions::default()).unwrap();
+        let mut journal = Journal::new(
+            logs,
+            Clock::system(),
+            LoggingConfig::default(),
+            "/g".into(),
+            "s".into(),
+        );
+        let (mut output, writer) = Output::pipe().unwrap();
+        let flood = std::thread::spawn(move || {
+            let mut writer = std::fs::File::from(writer);
+            writer.write_all(&vec![b'x'; 4 * PACE_BYTES]).unwrap();
+        });
+        let begun = Instant::now();
+        poll_fn(|cx| output.poll_into(&mut journal, cx)).await;
+        flood.join().unwrap();
+        assert!(begun.elapsed() >= PACE * 3, "{:?}", begun.elapsed());
     }
 }
