@@ -104,7 +104,7 @@ impl Failure {
     /// The line for the function's log, if the platform has one to say.
     pub(crate) fn log_line(&self, request_id: &str, now: &str) -> Option<String> {
         match self {
-            Self::Reported(_) | Self::ResponseTooLarge => None,
+            Self::Reported(_) => None,
             Self::TimedOut(_) => Some(format!("{now} {request_id} {}", self.sentence())),
             _ => Some(format!("{}\n{}", self.message(request_id), self.error_type())),
         }
@@ -129,6 +129,14 @@ impl Failure {
             error_type,
             message,
             log,
+        }
+    }
+
+    /// Its error type, the runtime's own if it reported one.
+    pub(crate) fn to_error_type(&self) -> String {
+        match self {
+            Self::Reported(body) => reported(body).0,
+            _ => self.error_type().to_owned(),
         }
     }
 

@@ -20,7 +20,8 @@ use hyper::body::Incoming;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::runtime_api::{Shared, accepted, error, header_text, json as json_response, read};
+use super::responses::{accepted, error, json as json_response};
+use super::runtime_api::{Shared, header_text, read};
 use super::{ChannelEvent, Delivery};
 use crate::failure::Failure;
 

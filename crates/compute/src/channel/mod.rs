@@ -10,6 +10,7 @@ mod extensions;
 mod extensions_tests;
 mod frames;
 mod link;
+mod responses;
 mod runtime_api;
 #[cfg(test)]
 mod runtime_api_tests;

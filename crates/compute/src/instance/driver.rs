@@ -12,6 +12,7 @@
 //! nothing in futures: no wait can lose an event when another thing comes first.
 
 mod ahead;
+mod conclude;
 mod freeze;
 mod shutdown;
 mod streaming;
@@ -27,22 +28,21 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tradewind_observe::usage::{UsageRecord, UsageStatus};
 
 use self::ahead::Ahead;
 use super::alarm::Alarm;
 use super::boot::{Booted, Workspace};
 use super::journal::Journal;
 use super::output::Output;
-use super::platform::PlatformEvent;
+use super::platform::InitStatus;
 use super::report::{Report, Traffic};
 use super::trace::trace_id;
 use crate::channel::{Channel, ChannelEvent, Delivery};
 use crate::error::InvokeError;
 use crate::failure::{ExitReason, Failure};
-use crate::pool::{Job, MemoryMeter, Next, Pool, Starting};
+use crate::pool::{Job, MemoryMeter, Next, Pool, Purpose, Starting};
 use crate::sandbox::Process;
-use crate::spec::{FunctionErrorKind, InvokeResponse};
+pub(super) use conclude::{begin, conclude, reply, traffic};
 
 /// How long what a dead process left in its pipes is waited for. It is there already; only the news
 /// of it may be on their way.
@@ -184,6 +184,12 @@ impl Instance {
     /// How long the initialisation took.
     pub(super) fn init_duration(&self) -> Duration {
         self.init.unwrap_or_default()
+    }
+
+    /// Says in the log that it has initialised.
+    pub(super) fn say_initialised(&mut self, purpose: Purpose) {
+        let took = self.init_duration();
+        super::say_init_report(&mut self.journal, purpose, took, InitStatus::Success);
     }
 
     /// Nothing of the initialisation is to be reported: it was part of an invocation.
@@ -592,70 +598,4 @@ impl Instance {
             self.journal.flush();
         }
     }
-}
-
-/// START.
-pub(super) fn begin(journal: &mut Journal, pool: &Pool, job: &Job) {
-    journal.begin(&job.id, job.request.log_tail);
-    journal.platform(&PlatformEvent::Start {
-        request_id: &job.id,
-        version: &pool.version,
-    });
-}
-
-/// END, REPORT and the usage record.
-pub(super) fn conclude(journal: &mut Journal, pool: &Pool, report: &Report<'_>) {
-    journal.end_line();
-    pool.host.usage.record(usage_record(journal, pool, report));
-    journal.platform(&PlatformEvent::RuntimeDone(report));
-    journal.platform(&PlatformEvent::Report(report));
-}
-
-fn usage_record(journal: &Journal, pool: &Pool, report: &Report<'_>) -> UsageRecord {
-    let [function, _qualified] = &pool.arns;
-    let bytes = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
-    UsageRecord {
-        function: Arc::clone(function),
-        version: Arc::clone(&pool.version),
-        request_id: Arc::clone(report.request_id),
-        started: journal.started(),
-        init: report.init,
-        duration: report.duration,
-        billed_ms: report.billed_ms(),
-        memory_mib: report.memory_mib,
-        peak_memory_bytes: report.peak_bytes,
-        cpu: report.cpu,
-        bytes_in: bytes(report.traffic.bytes_in),
-        bytes_out: bytes(report.traffic.bytes_out),
-        status: report.traffic.status,
-    }
-}
-
-/// What the report of an invocation with this answer counts.
-pub(super) fn traffic(job: &Job, answer: &Result<Bytes, Failure>) -> Traffic {
-    Traffic {
-        bytes_in: job.request.payload.len(),
-        bytes_out: job.caller.streamed_bytes() + answer.as_ref().map_or(0, Bytes::len),
-        status: match answer {
-            Ok(_) => UsageStatus::Success,
-            Err(Failure::TimedOut(_)) => UsageStatus::Timeout,
-            Err(_) => UsageStatus::Error,
-        },
-    }
-}
-
-/// Answers a job in Lambda's terms.
-pub(super) fn reply(pool: &Pool, job: Job, answer: Result<Bytes, Failure>, log_tail: Option<Vec<u8>>) {
-    let (payload, error) = match answer {
-        Ok(payload) => (payload, None),
-        Err(Failure::Node(error)) => return job.answer(Err(error)),
-        Err(failure) => (failure.body(&job.id), Some(FunctionErrorKind::Unhandled)),
-    };
-    let executed_version = pool.spec.version();
-    job.answer(Ok(InvokeResponse {
-        payload,
-        error,
-        log_tail,
-        executed_version,
-    }));
 }

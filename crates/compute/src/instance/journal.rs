@@ -177,19 +177,19 @@ impl Journal {
 
     /// An event of the platform, in the log's form, if its level is logged.
     pub(crate) fn platform(&mut self, event: &PlatformEvent<'_>) {
+        let now = self.clock.now();
         if matches!(event, PlatformEvent::Start { .. }) {
-            self.started = self.clock.now();
+            self.started = now;
         }
-        match self.logging.format {
-            LogFormat::Text => {
-                let (kind, line) = event.text();
-                self.say(kind, line);
-            }
+        let line = match self.logging.format {
+            LogFormat::Text => event.text(),
             LogFormat::Json if event.level() >= self.logging.system_level => {
-                let (kind, line) = event.json(&self.now());
-                self.say(kind, line);
+                Some(event.json(&now.to_rfc3339()))
             }
-            LogFormat::Json => {}
+            LogFormat::Json => None,
+        };
+        if let Some((kind, line)) = line {
+            self.say_at(now, kind, line);
         }
     }
 
@@ -209,7 +209,11 @@ impl Journal {
     }
 
     /// A line of its own.
-    pub(crate) fn say(&mut self, kind: LogKind, message: String) {
+    fn say(&mut self, kind: LogKind, message: String) {
+        self.say_at(self.clock.now(), kind, message);
+    }
+
+    fn say_at(&mut self, timestamp: Timestamp, kind: LogKind, message: String) {
         if let Some(tail) = &mut self.tail {
             push_tail(tail, &message);
         }
@@ -223,7 +227,7 @@ impl Journal {
         self.pending.push(LogEvent {
             group: Arc::clone(&self.group),
             stream: Arc::clone(&self.stream),
-            timestamp: self.clock.now(),
+            timestamp,
             request_id: self.request.clone(),
             kind,
             message: message.into_boxed_str(),

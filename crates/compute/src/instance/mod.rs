@@ -25,8 +25,8 @@ use crate::failure::Failure;
 use crate::pool::{Job, MemoryMeter, Pool, Purpose, Starting};
 use driver::Instance;
 use journal::Journal;
-use platform::{PlatformEvent, RuntimeVersion};
-use report::{Report, init_timeout_line};
+use platform::{InitStatus, PlatformEvent, RuntimeVersion};
+use report::Report;
 
 pub(crate) use crate::pool::YOUNG;
 
@@ -59,6 +59,7 @@ async fn life(mut starting: Starting, proof: Option<Proof>) {
     let limit = instance.begun() + starting.init_limit();
     match instance.initialise(limit, &mut starting).await {
         Ok(()) => {
+            instance.say_initialised(starting.purpose());
             let next = pool.joined(id, sender, instance.init_duration(), starting.purpose());
             drop(starting);
             prove(proof, Ok(()));
@@ -66,7 +67,7 @@ async fn life(mut starting: Starting, proof: Option<Proof>) {
         }
         Err(Failure::TimedOut(limit)) => {
             let mut journal = instance.end().await;
-            journal.complain(init_timeout_line(limit));
+            say_init_report(&mut journal, starting.purpose(), limit, InitStatus::Timeout);
             match starting.purpose() {
                 Purpose::Asked | Purpose::Floor => second_try(starting, journal).await,
                 Purpose::Proof | Purpose::Provisioned => {
@@ -75,7 +76,15 @@ async fn life(mut starting: Starting, proof: Option<Proof>) {
             }
         }
         Err(failure) => {
-            let journal = instance.end().await;
+            let took = instance.begun().elapsed();
+            let mut journal = instance.end().await;
+            let error_type = failure.to_error_type();
+            say_init_report(
+                &mut journal,
+                starting.purpose(),
+                took,
+                InitStatus::Error(&error_type),
+            );
             start_failed(starting, journal, failure, proof).await;
         }
     }
@@ -199,5 +208,18 @@ fn say_init_start(journal: &mut Journal, pool: &Pool, purpose: Purpose) {
     journal.platform(&PlatformEvent::InitStart {
         initialization_type: boot::initialization_type(purpose),
         runtime: &RuntimeVersion::of(&pool.spec.runtime, &pool.host.region),
+    });
+}
+
+fn say_init_report(journal: &mut Journal, purpose: Purpose, duration: Duration, status: InitStatus<'_>) {
+    let initialization_type = boot::initialization_type(purpose);
+    journal.platform(&PlatformEvent::InitRuntimeDone {
+        initialization_type,
+        status,
+    });
+    journal.platform(&PlatformEvent::InitReport {
+        initialization_type,
+        duration,
+        status,
     });
 }

@@ -2,6 +2,7 @@
 //! controls"), whose schema is that of the Telemetry API.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -9,7 +10,7 @@ use tradewind_model::{Region, Runtime};
 use tradewind_observe::LogKind;
 use tradewind_observe::usage::UsageStatus;
 
-use super::report::{Report, end_line, start_line};
+use super::report::{Report, end_line, milliseconds, start_line};
 use crate::spec::LogLevel;
 
 /// Something that happened to an instance.
@@ -20,12 +21,42 @@ pub(crate) enum PlatformEvent<'a> {
         initialization_type: &'static str,
         runtime: &'a RuntimeVersion,
     },
+    /// `platform.initRuntimeDone`.
+    InitRuntimeDone {
+        initialization_type: &'static str,
+        status: InitStatus<'a>,
+    },
+    /// `platform.initReport`; `INIT_REPORT` when it did not go well.
+    InitReport {
+        initialization_type: &'static str,
+        duration: Duration,
+        status: InitStatus<'a>,
+    },
     /// `platform.start`, `START`.
     Start { request_id: &'a str, version: &'a str },
     /// `platform.runtimeDone`, `END`.
     RuntimeDone(&'a Report<'a>),
     /// `platform.report`, `REPORT`.
     Report(&'a Report<'a>),
+}
+
+/// How an initialisation went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InitStatus<'a> {
+    Success,
+    Timeout,
+    /// With its error type.
+    Error(&'a str),
+}
+
+impl InitStatus<'_> {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Timeout => "timeout",
+            Self::Error(_) => "error",
+        }
+    }
 }
 
 /// Which version of its runtime a function runs on: the one that came with this node.
@@ -62,17 +93,22 @@ fn family(identifier: &str) -> String {
 
 impl PlatformEvent<'_> {
     /// Its line and kind in a text log.
-    pub(crate) fn text(&self) -> (LogKind, String) {
-        match self {
+    pub(crate) fn text(&self) -> Option<(LogKind, String)> {
+        let line = match self {
             Self::InitStart { runtime, .. } => {
                 let RuntimeVersion { version, arn } = runtime;
                 let line = format!("INIT_START Runtime Version: {version}\tRuntime Version ARN: {arn}");
                 (LogKind::Start, line)
             }
+            Self::InitRuntimeDone { .. } => return None,
+            Self::InitReport { duration, status, .. } => {
+                (LogKind::Platform, init_report_line(*duration, *status)?)
+            }
             Self::Start { request_id, version } => (LogKind::Start, start_line(request_id, version)),
             Self::RuntimeDone(report) => (LogKind::End, end_line(report.request_id)),
             Self::Report(report) => (LogKind::Report, report.line()),
-        }
+        };
+        Some(line)
     }
 
     /// Its kind and object in a JSON log. `time` is that of the event.
@@ -86,6 +122,24 @@ impl PlatformEvent<'_> {
                 "initStart",
                 init_start(initialization_type, runtime),
             ),
+            Self::InitRuntimeDone {
+                initialization_type,
+                status,
+            } => (
+                LogKind::Platform,
+                "initRuntimeDone",
+                init_record(initialization_type, *status).into(),
+            ),
+            Self::InitReport {
+                initialization_type,
+                duration,
+                status,
+            } => {
+                let mut record = init_record(initialization_type, *status);
+                let duration_ms = hundredths(duration.as_secs_f64() * 1000.0);
+                record.insert("metrics".into(), json!({ "durationMs": duration_ms }));
+                (LogKind::Platform, "initReport", record.into())
+            }
             Self::Start { request_id, version } => (
                 LogKind::Start,
                 "start",
@@ -101,12 +155,41 @@ impl PlatformEvent<'_> {
     /// Its level ("System log level event mapping").
     pub(crate) fn level(&self) -> LogLevel {
         match self {
+            Self::InitRuntimeDone { status, .. } | Self::InitReport { status, .. } => match status {
+                InitStatus::Success => LogLevel::Debug,
+                InitStatus::Timeout | InitStatus::Error(_) => LogLevel::Warn,
+            },
             Self::InitStart { .. } | Self::Start { .. } => LogLevel::Info,
             Self::RuntimeDone(report) if report.traffic.status == UsageStatus::Success => LogLevel::Debug,
             Self::Report(report) if report.traffic.status == UsageStatus::Success => LogLevel::Info,
             Self::RuntimeDone(_) | Self::Report(_) => LogLevel::Warn,
         }
     }
+}
+
+/// Lambda has no line for what went well: that is in the first REPORT.
+fn init_report_line(duration: Duration, status: InitStatus<'_>) -> Option<String> {
+    let error_type = match status {
+        InitStatus::Success => return None,
+        InitStatus::Timeout => String::new(),
+        InitStatus::Error(error_type) => format!("\tError Type: {error_type}"),
+    };
+    Some(format!(
+        "INIT_REPORT Init Duration: {}\tPhase: init\tStatus: {}{error_type}",
+        milliseconds(duration),
+        status.name()
+    ))
+}
+
+fn init_record(initialization_type: &str, status: InitStatus<'_>) -> Map<String, Value> {
+    let mut record = Map::new();
+    record.insert("initializationType".into(), initialization_type.into());
+    record.insert("phase".into(), "init".into());
+    record.insert("status".into(), status.name().into());
+    if let InitStatus::Error(error_type) = status {
+        record.insert("errorType".into(), error_type.into());
+    }
+    record
 }
 
 fn init_start(initialization_type: &str, runtime: &RuntimeVersion) -> Value {
@@ -199,7 +282,6 @@ fn parse(level: &str) -> Option<LogLevel> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use super::super::report::Traffic;
     use super::*;
@@ -242,6 +324,28 @@ mod tests {
         assert_eq!(
             start.json("T").1,
             r#"{"time":"T","type":"platform.start","record":{"requestId":"X","version":"$LATEST"}}"#
+        );
+    }
+
+    #[test]
+    fn an_initialisation_is_reported_in_text_only_when_it_fails() {
+        let report = |status| PlatformEvent::InitReport {
+            initialization_type: "on-demand",
+            duration: Duration::from_secs(10),
+            status,
+        };
+        assert_eq!(report(InitStatus::Success).text(), None);
+        let (_kind, line) = report(InitStatus::Timeout).text().unwrap();
+        assert_eq!(
+            line,
+            "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout"
+        );
+        let failed = report(InitStatus::Error("Runtime.ExitError"));
+        let (_kind, line) = failed.text().unwrap();
+        assert!(line.ends_with("\tPhase: init\tStatus: error\tError Type: Runtime.ExitError"));
+        assert_eq!(
+            failed.json("T").1,
+            r#"{"time":"T","type":"platform.initReport","record":{"initializationType":"on-demand","phase":"init","status":"error","errorType":"Runtime.ExitError","metrics":{"durationMs":10000.0}}}"#
         );
     }
 

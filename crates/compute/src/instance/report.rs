@@ -67,15 +67,7 @@ impl Report<'_> {
     }
 }
 
-/// The line for an initialisation that took too long.
-pub(crate) fn init_timeout_line(duration: Duration) -> String {
-    format!(
-        "INIT_REPORT Init Duration: {}\tPhase: init\tStatus: timeout",
-        milliseconds(duration)
-    )
-}
-
-fn milliseconds(duration: Duration) -> String {
+pub(crate) fn milliseconds(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
 }
 
@@ -107,11 +99,6 @@ mod tests {
         assert_eq!(
             report(&"X".into()).line(),
             "REPORT RequestId: X\tDuration: 2.11 ms\tBilled Duration: 3 ms\tMemory Size: 128 MB\tMax Memory Used: 66 MB"
-        );
-        let timeout = init_timeout_line(Duration::from_millis(10_000));
-        assert_eq!(
-            timeout,
-            "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout"
         );
     }
 

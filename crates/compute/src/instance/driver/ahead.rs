@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tradewind_observe::LogKind;
 
-use super::{Instance, reply, traffic};
+use super::Instance;
+use super::conclude::{reply, traffic};
 use crate::failure::{ExitReason, Failure};
 use crate::pool::{Job, Next};
 
@@ -100,7 +100,7 @@ impl Instance {
         self.begin(&job);
         let failure = Failure::Exited(ExitReason::Signal(libc::SIGKILL));
         if let Some(line) = failure.log_line(&job.id, &self.journal.now()) {
-            self.journal.say(LogKind::Platform, line);
+            self.journal.complain(line);
         }
         let status = failure.report_status();
         let answer = Err(failure);
