@@ -134,7 +134,7 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
     let channel = open_channel(&mut plan, program.own.is_some(), network.as_mut())
         .await
         .map_err(|error| unavailable(&error))?;
-    let channel = with_extensions(channel, &mut plan, spec, host, &external)
+    let channel = with_extensions(channel, &mut plan, network.as_mut(), &pool.spec, host, &external)
         .await
         .map_err(|error| unavailable(&error))?;
     let extension_mark = layers_inside.and_then(|layers| start_beside(&mut plan, &layers, &external));
@@ -172,10 +172,7 @@ async fn open_channel(
     network: Option<&mut InstanceNetwork>,
 ) -> io::Result<Channel> {
     if own_runtime {
-        let api = match network {
-            Some(network) => RuntimeApi::listen(network.runtime_api()?)?,
-            None => RuntimeApi::bind().await?,
-        };
+        let api = runtime_api(network).await?;
         plan.environment
             .push(("AWS_LAMBDA_RUNTIME_API".into(), api.address().to_string().into()));
         return Ok(Channel::RuntimeApi(api));
@@ -186,6 +183,14 @@ async fn open_channel(
     plan.environment.push(("_TRADEWIND_OUT_FD".into(), output));
     plan.channel = Some(theirs);
     Ok(Channel::Frames(frames))
+}
+
+/// A Runtime API that the instance can reach: inside its network, if it has one of its own.
+pub(super) async fn runtime_api(network: Option<&mut InstanceNetwork>) -> io::Result<RuntimeApi> {
+    match network {
+        Some(network) => RuntimeApi::listen(network.runtime_api()?),
+        None => RuntimeApi::bind().await,
+    }
 }
 
 /// `AWS_LAMBDA_INITIALIZATION_TYPE`.

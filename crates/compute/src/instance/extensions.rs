@@ -9,8 +9,10 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::channel::{Channel, Extended, FunctionFacts, MAX_EXTENSIONS, RuntimeApi};
+use super::boot::runtime_api;
+use crate::channel::{Channel, Extended, FunctionFacts, MAX_EXTENSIONS};
 use crate::host::Host;
+use crate::sandbox::network::InstanceNetwork;
 use crate::sandbox::{Folders, SpawnPlan};
 use crate::spec::FunctionSpec;
 
@@ -49,6 +51,7 @@ pub(super) fn external_extensions(folders: &Folders) -> Vec<String> {
 pub(super) async fn with_extensions(
     channel: Channel,
     plan: &mut SpawnPlan,
+    network: Option<&mut InstanceNetwork>,
     spec: &FunctionSpec,
     host: &Host,
     external: &[String],
@@ -65,7 +68,7 @@ pub(super) async fn with_extensions(
             Ok(Channel::RuntimeApi(api))
         }
         Channel::Frames(frames) if spec.layers.is_some() => {
-            let mut api = RuntimeApi::bind().await?;
+            let mut api = runtime_api(network).await?;
             api.expect_extensions(facts, external.to_vec());
             plan.environment
                 .push(("AWS_LAMBDA_RUNTIME_API".into(), api.address().to_string().into()));
