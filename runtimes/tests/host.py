@@ -56,12 +56,17 @@ STEM_ENVIRONMENT = {
 }
 
 
+LAZY_NODE_MODULES = ("code-cache.cjs", "function-compute.cjs", "response-stream.cjs", "stem.cjs")
+
+
 def join_node_modules():
     """The Node bootstrap as the engine ships it: one file (`crates/compute/src/bootstraps.rs`)."""
     folder = RUNTIMES / "node"
     modules = sorted(path for path in folder.glob("*.cjs") if path.name != "bootstrap.cjs")
     joined = ["'use strict';", "const modules = {"]
-    joined += ["'./%s': (function (module, require) {\n%s})," % (path.name, path.read_text()) for path in modules]
+    for path in modules:
+        opening, closing = ("", "") if path.name in LAZY_NODE_MODULES else ("(", ")")
+        joined.append("'./%s': %sfunction (module, require) {\n%s}%s," % (path.name, opening, path.read_text(), closing))
     joined += [
         "};",
         "require = ((real, loaded) => (name) => {",

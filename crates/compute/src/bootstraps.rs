@@ -27,6 +27,14 @@ enum Source {
     },
 }
 
+/// Modules that most processes never load.
+const LAZY_NODE_MODULES: [&str; 4] = [
+    "code-cache.cjs",
+    "function-compute.cjs",
+    "response-stream.cjs",
+    "stem.cjs",
+];
+
 /// A file of `runtimes/node` with its name.
 macro_rules! node_module {
     ($name:literal) => {
@@ -107,8 +115,13 @@ impl Source {
 fn join_modules(entry: &str, modules: &[(&str, &str)]) -> String {
     let mut joined = String::from("'use strict';\nconst modules = {\n");
     for (name, text) in modules {
-        // the parentheses tell V8 that it will be called: else it would be parsed twice
-        joined += &format!("'./{name}': (function (module, require) {{\n{text}}}),\n");
+        // parentheses tell V8 to compile it at once: else it would be parsed now, and again when it is called
+        let (open, close) = if LAZY_NODE_MODULES.contains(name) {
+            ("", "")
+        } else {
+            ("(", ")")
+        };
+        joined += &format!("'./{name}': {open}function (module, require) {{\n{text}}}{close},\n");
     }
     joined += "};\nrequire = ((real, loaded) => (name) => {\n\
         if (!modules[name]) return real(name);\n\
