@@ -108,7 +108,9 @@ impl Report {
             println!("a quick run: nothing is kept");
             return Ok(());
         }
-        let file = root().join("bench/results").join(format!("{}.json", self.name));
+        let folder = root().join("bench/results");
+        std::fs::create_dir_all(&folder)?;
+        let file = folder.join(format!("{}.json", self.name));
         let all = json!({ "measured": self.measured, "goals": self.goals, "figures": self.figures });
         std::fs::write(&file, format!("{all:#}\n"))?;
         println!("written to {}", file.display());
