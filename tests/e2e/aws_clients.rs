@@ -99,7 +99,15 @@ fn an_accepted_event_is_run_also_after_a_kill() {
     let data = tempfile::tempdir().unwrap();
     let work = tempfile::tempdir().unwrap();
     let marker = work.path().join("ran");
-    let node = Node::serve(data.path());
+    // its functions write to a file of the test
+    let arguments = [
+        "serve",
+        "--data",
+        data.path().to_str().unwrap(),
+        "--sandbox",
+        "process",
+    ];
+    let node = Node::start(std::path::Path::new("/"), &arguments);
     let script = r"
 import boto3, io, sys, zipfile
 endpoint, marker, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -123,7 +131,7 @@ for n in range(count):
         &node,
     );
     node.kill();
-    let again = Node::serve(data.path());
+    let again = Node::start(std::path::Path::new("/"), &arguments);
     until("every accepted event to run", || {
         let ran = std::fs::read_to_string(&marker).unwrap_or_default();
         let numbers: std::collections::BTreeSet<&str> = ran.lines().collect();

@@ -1,5 +1,6 @@
 //! The engine with real processes: what functions do, good and bad, and what their callers see.
 
+mod cold;
 mod custom_runtimes;
 mod extensions;
 mod faults;

@@ -53,11 +53,11 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        Self::with(256).await
+        Self::with(256, 5).await
     }
 
-    /// The attacker has so much memory, and five seconds.
-    async fn with(memory_mib: u64) -> Self {
+    /// The attacker has so much memory, and so many seconds.
+    async fn with(memory_mib: u64, timeout_seconds: u64) -> Self {
         let node = Node::start_with(Settings {
             sandbox: SandboxChoice::Jail,
             ..Settings::default()
@@ -68,7 +68,7 @@ impl Scene {
         let neighbour = node.deploy(spec);
         let mut spec = node.python_spec(ATTACKER).await;
         spec.memory = MemoryMib::new(memory_mib).unwrap();
-        spec.timeout = TimeoutSeconds::new(5).unwrap();
+        spec.timeout = TimeoutSeconds::new(timeout_seconds).unwrap();
         let attacker = node.deploy(spec);
         let mut scene = Self {
             node,
@@ -90,6 +90,12 @@ impl Scene {
     async fn fatal_attack(&self, code: &str) -> (String, String) {
         let event = json!({ "code": super::node::unindented(code) });
         self.node.invoke_error(&self.attacker, &event.to_string()).await
+    }
+
+    /// Whether this machine lets the node have a guard; without root, some are missing, and said to be.
+    fn holds(&self, guard: &str) -> bool {
+        let guards = self.node.engine.guards();
+        guards.iter().any(|one| one.name == guard && one.active)
     }
 
     /// The neighbour answers from the instance it always had.
