@@ -169,7 +169,6 @@ impl Bootstraps {
 /// Whether a stem of `language`, started with `stem`'s variables, can take over `wanted` instead: none
 /// may differ that the interpreter or the dynamic linker reads only when it starts. (Python checks its
 /// own, and starts itself anew where it must: see `_tradewind_stem.py`.)
-#[cfg_attr(not(test), expect(dead_code, reason = "for the pool of stems, which is next"))]
 pub(crate) fn stem_can_become(
     language: Language,
     stem: &[(OsString, OsString)],

@@ -23,10 +23,13 @@ use crate::guards::{self, Guard};
 use crate::host::Host;
 use crate::instance;
 use crate::package::PackageStore;
-use crate::pool::{Account, Backlogs, Closed, Job, MemoryBudget, Named, Permit, Pool, Starting};
+use crate::pool::{
+    Account, Backlogs, Closed, Job, MemoryBudget, Named, Permit, Pool, Starting, UNKNOWN_BYTES,
+};
 use crate::registry::{Found, Registry};
 use crate::sandbox::{Sandbox, SandboxConfig, raise_open_files};
 use crate::spec::{FunctionSpec, FunctionStatus, InvokeRequest, InvokeResponse, ProvisionedStatus};
+use crate::stems::{self, Stems};
 use crate::stream::StreamedResponse;
 use crate::supervisor;
 
@@ -82,6 +85,8 @@ impl Engine {
         let sandbox =
             Sandbox::start(&sandbox, runtime).map_err(|source| StartEngineError::Sandbox { source })?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let memory = MemoryBudget::new(config.memory_budget_bytes);
+        let stems = if sandbox.keeps_stems() { config.stems } else { 0 };
         let host = Arc::new(Host {
             account: config.account,
             region: config.region,
@@ -96,7 +101,8 @@ impl Engine {
             packages,
             bootstraps,
             sandbox,
-            memory: MemoryBudget::new(config.memory_budget_bytes),
+            stems: Stems::new(stems, memory.limit_bytes(), UNKNOWN_BYTES),
+            memory,
             start_slots: Arc::new(Semaphore::new(cores)),
             // one core stays for what somebody waits for
             warm_slots: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
@@ -112,6 +118,7 @@ impl Engine {
         let registry = Arc::new(Registry::new(Account::new(config.account_concurrency)));
         host.tasks
             .spawn(supervisor::run(Arc::clone(&host), Arc::clone(&registry)));
+        host.tasks.spawn(stems::keep(Arc::clone(&host)));
         host.tasks.spawn(count_usage(Arc::clone(&host)));
         Ok(Self(Arc::new(Inner {
             host,
@@ -155,6 +162,9 @@ impl Engine {
         let provisioned = spec.provisioned_concurrency;
         let proved = self.0.registry.take_proved(&spec);
         let pool = proved.unwrap_or_else(|| Pool::new(spec, Arc::clone(&self.0.host)));
+        if let Some(kind) = &pool.stem_kind {
+            self.0.host.stems.expect(&self.0.host, kind);
+        }
         pool.provision(provisioned);
         if let Some(old) = self.0.registry.put(Arc::clone(&pool)) {
             pool.inherit(&old);
@@ -293,6 +303,12 @@ impl Engine {
             None => Named::Function,
         };
         Ok(Admitted { pool, permit, named })
+    }
+
+    /// Stems that wait.
+    #[cfg(test)]
+    pub(crate) fn stems(&self) -> usize {
+        self.0.host.stems.count()
     }
 
     /// What is registered, and how it does, sorted by ARN.

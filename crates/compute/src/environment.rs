@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use tradewind_model::{AccountId, Language, Region};
+use tradewind_model::{AccountId, Language, Region, Runtime};
 
 use crate::dialect;
 use crate::sandbox::Folders;
@@ -48,6 +48,26 @@ pub(crate) fn environment(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(OsSt
     all.into_iter().collect()
 }
 
+/// What a runtime is started with that does not know its function yet: what it reads only once.
+pub(crate) fn stem_environment(
+    runtime: &Runtime,
+    folders: &Folders,
+    interpreter_dir: Option<&Path>,
+) -> Vec<(OsString, OsString)> {
+    let mut all = vec![
+        ("TZ", ":UTC".into()),
+        ("LANG", "en_US.UTF-8".into()),
+        ("PATH", path(interpreter_dir)),
+        ("LD_LIBRARY_PATH", library_path(folders)),
+        ("TMPDIR", folders.tmp.clone().into()),
+    ];
+    if runtime.language() == Language::Node {
+        all.push(("NODE_PATH", node_path(folders)));
+    }
+    let owned = |(name, value): (&str, OsString)| (name.into(), value);
+    all.into_iter().map(owned).collect()
+}
+
 fn defaults(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(&'static str, OsString)> {
     let mut all = vec![
         ("TZ", ":UTC".into()),
@@ -59,7 +79,7 @@ fn defaults(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(&'static str, OsSt
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".into()),
     ];
     if spec.runtime.language() == Language::Node {
-        all.push(("NODE_PATH", node_path(places)));
+        all.push(("NODE_PATH", node_path(places.folders)));
     }
     all
 }
@@ -115,10 +135,10 @@ fn library_path(folders: &Folders) -> OsString {
     path
 }
 
-fn node_path(places: &Places<'_>) -> OsString {
-    let mut path = OsString::from(places.folders.runtime.join("node_modules"));
+fn node_path(folders: &Folders) -> OsString {
+    let mut path = OsString::from(folders.runtime.join("node_modules"));
     path.push(":");
-    path.push(&places.folders.task_root);
+    path.push(&folders.task_root);
     path
 }
 

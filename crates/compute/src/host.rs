@@ -18,6 +18,7 @@ use crate::interpreters::Interpreters;
 use crate::package::PackageStore;
 use crate::pool::{Backlogs, MemoryBudget};
 use crate::sandbox::Sandbox;
+use crate::stems::Stems;
 
 /// The engine's insides, as instances see them.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub(crate) struct Host {
     pub(crate) bootstraps: Bootstraps,
     pub(crate) sandbox: Sandbox,
     pub(crate) memory: Arc<MemoryBudget>,
+    /// Runtimes that booted in advance.
+    pub(crate) stems: Stems,
     /// Starts that may keep a core busy at the same time.
     pub(crate) start_slots: Arc<Semaphore>,
     /// Starts that nobody waits for and that may be under way at the same time.

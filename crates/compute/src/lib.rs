@@ -26,6 +26,7 @@ mod alias;
 mod bootstraps;
 mod channel;
 mod config;
+mod cores;
 mod dialect;
 mod engine;
 mod environment;
@@ -41,6 +42,7 @@ mod pool;
 mod registry;
 mod sandbox;
 mod spec;
+mod stems;
 mod stream;
 mod supervisor;
 #[cfg(test)]

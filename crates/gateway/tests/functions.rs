@@ -118,6 +118,7 @@ fn engine(folder: &std::path::Path) -> Engine {
         memory_budget_bytes: None,
         usage: UsageSink::default(),
         keep_alive: EngineConfig::KEEP_ALIVE,
+        stems: 0,
         clock: clock.clone(),
         logs: LogStore::open(folder.join("logs"), clock, LogOptions::default()).unwrap(),
         interpreters: Interpreters::discover(&path),

@@ -3,12 +3,15 @@
 //! `u32` length of what follows, `u8` kind, body; all little endian; a `str` is its `u32` length and
 //! UTF-8 bytes. A length from the function is not believed before it is checked.
 
+use std::ffi::OsString;
+
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::Delivery;
 
 /// Host to function.
 pub(crate) const INVOKE: u8 = 1;
+const SPECIALISE: u8 = 2;
 /// Function to host.
 pub(crate) const READY: u8 = 16;
 const INIT_ERROR: u8 = 17;
@@ -17,6 +20,8 @@ const ERROR: u8 = 19;
 const STREAM_BEGIN: u8 = 20;
 const STREAM_CHUNK: u8 = 21;
 const STREAM_END: u8 = 22;
+/// A stem has booted; as good as READY, which it says again when it has become a function.
+const STEM_READY: u8 = 23;
 
 /// The largest frame a function may send.
 pub(crate) const MAX_FRAME_BYTES: usize = 7 * 1024 * 1024;
@@ -65,7 +70,7 @@ pub(crate) fn decode(buffer: &mut BytesMut) -> Result<Option<Frame>, &'static st
     frame.advance(LENGTH_BYTES);
     let kind = frame.get_u8();
     match kind {
-        READY => Ok(Some(Frame::Ready)),
+        READY | STEM_READY => Ok(Some(Frame::Ready)),
         INIT_ERROR => Ok(Some(Frame::InitError(frame))),
         RESPONSE => Ok(Some(Frame::Response {
             request_id: take_str(&mut frame)?,
@@ -141,6 +146,22 @@ pub(crate) fn encode_invoke(delivery: &Delivery<'_>, head: &mut Vec<u8>) {
     }
 }
 
+/// Writes a SPECIALISE frame into `out`. A name or a value that is not UTF-8 is passed as well as it can be.
+pub(crate) fn encode_specialise(environment: &[(OsString, OsString)], out: &mut Vec<u8>) {
+    out.clear();
+    out.extend_from_slice(&[0; LENGTH_BYTES]);
+    out.push(SPECIALISE);
+    out.extend_from_slice(&u32_of(environment.len()).to_le_bytes());
+    for (name, value) in environment {
+        put_str(out, &name.to_string_lossy());
+        put_str(out, &value.to_string_lossy());
+    }
+    let length = u32_of(out.len() - LENGTH_BYTES).to_le_bytes();
+    for (place, byte) in out.iter_mut().zip(length) {
+        *place = byte;
+    }
+}
+
 fn put_str(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(&u32_of(text.len()).to_le_bytes());
     out.extend_from_slice(text.as_bytes());
@@ -191,6 +212,14 @@ pub(crate) mod tests {
             b"\x25\0\0\0\x01\x02\x01\0\0\0\0\0\0\x02\0\0\0id\x03\0\0\0arn\x01\0\0\0t\0\0\0\0\0\0\0\0";
         assert_eq!(head, expected);
         assert_eq!(usize::from(expected[0]), expected.len() - 4 + 2);
+    }
+
+    #[test]
+    fn the_specialise_frame_is_fixed() {
+        let mut frame = Vec::new();
+        encode_specialise(&[("A".into(), "1".into()), ("B".into(), "".into())], &mut frame);
+        let expected = b"\x18\0\0\0\x02\x02\0\0\0\x01\0\0\0A\x01\0\0\x001\x01\0\0\0B\0\0\0\0";
+        assert_eq!(frame, expected);
     }
 
     #[test]

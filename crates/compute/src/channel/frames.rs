@@ -1,12 +1,13 @@
 //! Frames over a pair of pipes: the channel of managed runtimes.
 
+use std::ffi::OsString;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tradewind_model::limits::SYNC_PAYLOAD_BYTES;
 
-use super::decode::{Frame, decode, encode_invoke, missing};
+use super::decode::{Frame, decode, encode_invoke, encode_specialise, missing};
 use super::link::Link;
 use super::{ChannelEvent, Delivery};
 use crate::failure::Failure;
@@ -105,6 +106,14 @@ impl Frames {
             self.request_id = ahead.request_id;
             self.written = ahead.written;
         }
+    }
+
+    /// See [`super::Channel::specialise`].
+    pub(super) fn specialise(&mut self, environment: &[(OsString, OsString)]) {
+        encode_specialise(environment, &mut self.head);
+        self.sent = 0;
+        self.written = 0;
+        self.payload = Bytes::new();
     }
 
     /// See [`super::Channel::poll_event`].

@@ -19,6 +19,7 @@ pub(crate) use extensions::{FunctionFacts, MAX_EXTENSIONS};
 pub(crate) use frames::Frames;
 pub(crate) use runtime_api::RuntimeApi;
 
+use std::ffi::OsString;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -148,6 +149,16 @@ impl Channel {
     pub(crate) fn advance(&mut self) {
         if let Self::Frames(frames) = self {
             frames.advance();
+        }
+    }
+
+    /// Tells a stem the environment of the function that it becomes; it goes out as the channel is polled.
+    pub(crate) fn specialise(&mut self, environment: &[(OsString, OsString)]) {
+        match self {
+            Self::Frames(frames) => frames.specialise(environment),
+            Self::RuntimeApi(_) | Self::Extended(_) => {
+                debug_assert!(false, "invariant: stems speak frames");
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use tradewind_model::Language;
+use tradewind_model::{EphemeralStorageMib, Language, MemoryMib, Runtime};
 
 use super::extensions::{external_extensions, start_beside, with_extensions};
 use super::output::Output;
@@ -47,12 +47,23 @@ pub(super) struct Booted {
 #[derive(Debug)]
 pub(super) struct Workspace {
     tmp_dir: PathBuf,
-    _package: PackageLease,
-    _layers: Option<PackageLease>,
+    _packages: [Option<PackageLease>; 2],
     _network: Option<InstanceNetwork>,
 }
 
 impl Workspace {
+    pub(super) fn new(
+        tmp_dir: PathBuf,
+        packages: [Option<PackageLease>; 2],
+        network: Option<InstanceNetwork>,
+    ) -> Self {
+        Self {
+            tmp_dir,
+            _packages: packages,
+            _network: network,
+        }
+    }
+
     /// Removes the temporary folder, without blocking the runtime.
     pub(super) fn remove(self, host: &Host) {
         let tmp_dir = self.tmp_dir;
@@ -67,12 +78,12 @@ impl Workspace {
 }
 
 /// What is started, by language.
-struct Program {
-    path: PathBuf,
-    args: Vec<OsString>,
-    interpreter_dir: Option<PathBuf>,
+pub(super) struct Program {
+    pub(super) path: PathBuf,
+    pub(super) args: Vec<OsString>,
+    pub(super) interpreter_dir: Option<PathBuf>,
     /// Folders it needs besides the system's own.
-    tools: Vec<PathBuf>,
+    pub(super) tools: Vec<PathBuf>,
     /// The name by which errors call it, when it is the user's own.
     own: Option<String>,
 }
@@ -121,7 +132,7 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
         tools: program.tools,
         working_dir: inside.task_root,
         folders,
-        limits: limits(spec),
+        limits: limits(spec.memory, spec.ephemeral_storage, spec.cpu_limit_millis),
         channel: None,
         output: output_fd,
         network: network
@@ -149,16 +160,11 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
         output,
         extension_mark,
         begun,
-        workspace: Workspace {
-            tmp_dir,
-            _package: package,
-            _layers: layers,
-            _network: network,
-        },
+        workspace: Workspace::new(tmp_dir, [Some(package), layers], network),
     })
 }
 
-fn plan_of(network: &InstanceNetwork) -> io::Result<NetworkPlan> {
+pub(super) fn plan_of(network: &InstanceNetwork) -> io::Result<NetworkPlan> {
     Ok(NetworkPlan {
         namespace: network.namespace().try_clone_to_owned()?,
         resolv_conf: network.resolv_conf().to_owned(),
@@ -177,6 +183,10 @@ async fn open_channel(
             .push(("AWS_LAMBDA_RUNTIME_API".into(), api.address().to_string().into()));
         return Ok(Channel::RuntimeApi(api));
     }
+    frames(plan)
+}
+
+pub(super) fn frames(plan: &mut SpawnPlan) -> io::Result<Channel> {
     let (frames, theirs) = Frames::new()?;
     let [input, output] = CHANNEL_FDS.map(|number| number.to_string().into());
     plan.environment.push(("_TRADEWIND_FD".into(), input));
@@ -201,11 +211,11 @@ pub(super) fn initialization_type(purpose: Purpose) -> &'static str {
     }
 }
 
-fn limits(spec: &FunctionSpec) -> Limits {
+pub(super) fn limits(memory: MemoryMib, storage: EphemeralStorageMib, cpu_millis: Option<u32>) -> Limits {
     Limits {
-        memory_mib: spec.memory.get(),
-        tmp_mib: spec.ephemeral_storage.get(),
-        cpu_millis: spec.cpu_limit_millis,
+        memory_mib: memory.get(),
+        tmp_mib: storage.get(),
+        cpu_millis,
     }
 }
 
@@ -215,30 +225,39 @@ async fn program(
     folders: &Folders,
     inside: &Folders,
 ) -> Result<Program, Failure> {
-    let language = spec.runtime.language();
-    match (language, host.bootstraps.entry(language)) {
-        (Language::Provided, _) => own_program(folders, inside, "bootstrap"),
-        (Language::Go, _) => own_program(folders, inside, &spec.handler),
-        (_, Some(entry)) => {
-            let interpreter = interpreter(spec, host).await?;
-            let mut args = flags(spec, &interpreter, inside);
-            args.push(inside.runtime.join(entry.file_name().unwrap_or_default()).into());
-            let interpreter_dir = interpreter.program.parent().map(Path::to_owned);
-            Ok(Program {
-                tools: interpreter.folders(),
-                path: interpreter.program,
-                args,
-                interpreter_dir,
-                own: None,
-            })
+    match spec.runtime.language() {
+        Language::Provided => own_program(folders, inside, "bootstrap"),
+        Language::Go => own_program(folders, inside, &spec.handler),
+        _ => {
+            let flags = |interpreter: &Interpreter| flags(spec, interpreter, inside);
+            managed_program(host, &spec.runtime, inside, flags).await
         }
-        (_, None) => Err(Failure::Node(InvokeError::Unavailable {
-            message: format!(
-                "runtime `{}` is not supported by this version of tradewind",
-                spec.runtime
-            ),
-        })),
     }
+}
+
+/// An interpreter with our bootstrap.
+pub(super) async fn managed_program(
+    host: &Arc<Host>,
+    runtime: &Runtime,
+    inside: &Folders,
+    flags: impl FnOnce(&Interpreter) -> Vec<OsString>,
+) -> Result<Program, Failure> {
+    let Some(entry) = host.bootstraps.entry(runtime.language()) else {
+        return Err(Failure::Node(InvokeError::Unavailable {
+            message: format!("runtime `{runtime}` is not supported by this version of tradewind"),
+        }));
+    };
+    let interpreter = interpreter(runtime, host).await?;
+    let mut args = flags(&interpreter);
+    args.push(inside.runtime.join(entry.file_name().unwrap_or_default()).into());
+    let interpreter_dir = interpreter.program.parent().map(Path::to_owned);
+    Ok(Program {
+        tools: interpreter.folders(),
+        path: interpreter.program,
+        args,
+        interpreter_dir,
+        own: None,
+    })
 }
 
 /// An executable of the package or of its layers, which must not name one outside of them.
@@ -307,8 +326,8 @@ fn is_executable_format(start: &[u8]) -> bool {
 }
 
 /// The first look at an interpreter runs it, which takes its time.
-async fn interpreter(spec: &FunctionSpec, host: &Arc<Host>) -> Result<Interpreter, Failure> {
-    let (interpreters, runtime) = (host.interpreters.clone(), spec.runtime.clone());
+async fn interpreter(runtime: &Runtime, host: &Arc<Host>) -> Result<Interpreter, Failure> {
+    let (interpreters, runtime) = (host.interpreters.clone(), runtime.clone());
     let found = tokio::task::spawn_blocking(move || interpreters.for_runtime(&runtime)).await;
     match found {
         Ok(Ok(interpreter)) => Ok(interpreter),
@@ -320,15 +339,22 @@ async fn interpreter(spec: &FunctionSpec, host: &Arc<Host>) -> Result<Interprete
 /// What Lambda's own start scripts pass.
 fn flags(spec: &FunctionSpec, interpreter: &Interpreter, inside: &Folders) -> Vec<OsString> {
     match spec.runtime.language() {
+        Language::Java => java::flags(spec, interpreter, &inside.tmp),
+        _ => stem_flags(&spec.runtime, spec.memory),
+    }
+}
+
+/// The same, for runtimes that can be told their function later.
+pub(super) fn stem_flags(runtime: &Runtime, memory: MemoryMib) -> Vec<OsString> {
+    match runtime.language() {
         Language::Node => {
             // nine tenths of the memory for the heap, as Lambda has it; a leak then ends the function
-            let heap_mib = spec.memory.get() * 9 / 10;
+            let heap_mib = memory.get() * 9 / 10;
             vec![
                 format!("--max-old-space-size={heap_mib}").into(),
                 "--max-http-header-size=81920".into(),
             ]
         }
-        Language::Java => java::flags(spec, interpreter, &inside.tmp),
         _ => Vec::new(),
     }
 }
@@ -346,14 +372,14 @@ fn keeps_to_itself(spec: &FunctionSpec) -> Result<(), Failure> {
     }
 }
 
-fn unavailable(error: &dyn std::error::Error) -> Failure {
+pub(super) fn unavailable(error: &dyn std::error::Error) -> Failure {
     Failure::Node(InvokeError::Unavailable {
         message: error.to_string(),
     })
 }
 
 /// What the kernel says about the user's own executable is the function's error; the rest is the node's.
-fn spawn_failure(error: SpawnError, own: Option<String>) -> Failure {
+pub(super) fn spawn_failure(error: SpawnError, own: Option<String>) -> Failure {
     match (error, own) {
         (SpawnError::Io { source }, Some(name)) => match entrypoint_error(&source) {
             Some(what) => Failure::InvalidEntrypoint(format!("fork/exec {name}: {what}")),

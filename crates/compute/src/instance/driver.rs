@@ -176,6 +176,11 @@ impl Instance {
         }
     }
 
+    /// Its number.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// When its start began.
     pub(super) fn begun(&self) -> Instant {
         self.begun

@@ -12,6 +12,7 @@ mod lines;
 mod output;
 mod platform;
 mod report;
+mod stem;
 mod trace;
 
 use std::sync::Arc;
@@ -22,13 +23,15 @@ use tokio::time::Instant;
 
 use crate::error::InitFailure;
 use crate::failure::Failure;
-use crate::pool::{Job, MemoryMeter, Pool, Purpose, Starting};
+use crate::pool::{Job, MemoryClaim, MemoryMeter, Pool, Purpose, Starting};
+use boot::Booted;
 use driver::Instance;
 use journal::Journal;
 use platform::{InitStatus, PlatformEvent, RuntimeVersion};
 use report::Report;
 
 pub(crate) use crate::pool::YOUNG;
+pub(crate) use stem::Stem;
 
 /// Who wants to know whether the function initialises.
 pub(crate) type Proof = oneshot::Sender<Result<(), InitFailure>>;
@@ -46,27 +49,22 @@ async fn life(mut starting: Starting, proof: Option<Proof>) {
         () = pool.host.kill.cancelled() => None,
     };
     let Some(claim) = admitted else { return };
-    let id = pool.host.instance_number();
     let mut journal = new_journal(&pool);
     say_init_start(&mut journal, &pool, starting.purpose());
-    let booted = match boot::boot(&pool, journal.stream(), starting.purpose()).await {
-        Ok(booted) => booted,
-        Err(failure) => return start_failed(starting, journal, failure, proof).await,
-    };
-    let (sender, jobs) = mpsc::channel(1);
-    let memory = MemoryMeter::new(claim);
-    let mut instance = Instance::new(id, Arc::clone(&pool), booted, journal, memory, jobs);
-    let limit = instance.begun() + starting.init_limit();
-    match instance.initialise(limit, &mut starting).await {
-        Ok(()) => {
+    match initialised(&mut starting, journal, claim).await {
+        Ok((mut instance, sender)) => {
             instance.say_initialised(starting.purpose());
-            let next = pool.joined(id, sender, instance.init_duration(), starting.purpose());
+            let next = pool.joined(
+                instance.id(),
+                sender,
+                instance.init_duration(),
+                starting.purpose(),
+            );
             drop(starting);
             prove(proof, Ok(()));
             instance.run(Some(next)).await;
         }
-        Err(Failure::TimedOut(limit)) => {
-            let mut journal = instance.end().await;
+        Err((mut journal, Failure::TimedOut(limit))) => {
             say_init_report(&mut journal, starting.purpose(), limit, InitStatus::Timeout);
             match starting.purpose() {
                 Purpose::Asked | Purpose::Floor => second_try(starting, journal).await,
@@ -75,17 +73,63 @@ async fn life(mut starting: Starting, proof: Option<Proof>) {
                 }
             }
         }
+        Err((journal, failure)) => start_failed(starting, journal, failure, proof).await,
+    }
+}
+
+/// An instance that waits for its first invocation, and the way to it; or what is to be told of why there
+/// is none.
+type Initialised = Result<(Instance, mpsc::Sender<Box<Job>>), (Journal, Failure)>;
+
+/// Starts the pool's function. What dies from a stem is started from nothing before it is believed: the
+/// function may not be to blame.
+async fn initialised(starting: &mut Starting, journal: Journal, claim: MemoryClaim) -> Initialised {
+    let pool = Arc::clone(starting.pool());
+    let Some(booted) = stem::claim(&pool, &journal.stream(), starting.purpose()) else {
+        return from_nothing(starting, journal, claim).await;
+    };
+    match initialise(starting, booted, journal, claim).await {
+        Err((journal, failure @ (Failure::Exited(_) | Failure::BrokenChannel(_)))) => {
+            tracing::debug!(function = %pool.spec.arn, ?failure, "a start from a stem failed");
+            match pool.host.memory.claim(None) {
+                Some(claim) => from_nothing(starting, journal, claim).await,
+                None => Err((journal, failure)),
+            }
+        }
+        other => other,
+    }
+}
+
+async fn from_nothing(starting: &mut Starting, journal: Journal, claim: MemoryClaim) -> Initialised {
+    let pool = Arc::clone(starting.pool());
+    match boot::boot(&pool, journal.stream(), starting.purpose()).await {
+        Ok(booted) => initialise(starting, booted, journal, claim).await,
+        Err(failure) => Err((journal, failure)),
+    }
+}
+
+async fn initialise(
+    starting: &mut Starting,
+    booted: Booted,
+    journal: Journal,
+    claim: MemoryClaim,
+) -> Initialised {
+    let pool = Arc::clone(starting.pool());
+    let (sender, jobs) = mpsc::channel(1);
+    let id = pool.host.instance_number();
+    let mut instance = Instance::new(id, pool, booted, journal, MemoryMeter::new(claim), jobs);
+    let limit = instance.begun() + starting.init_limit();
+    match instance.initialise(limit, starting).await {
+        Ok(()) => Ok((instance, sender)),
         Err(failure) => {
             let took = instance.begun().elapsed();
             let mut journal = instance.end().await;
-            let error_type = failure.to_error_type();
-            say_init_report(
-                &mut journal,
-                starting.purpose(),
-                took,
-                InitStatus::Error(&error_type),
-            );
-            start_failed(starting, journal, failure, proof).await;
+            if !matches!(failure, Failure::TimedOut(_)) {
+                let error_type = failure.to_error_type();
+                let status = InitStatus::Error(&error_type);
+                say_init_report(&mut journal, starting.purpose(), took, status);
+            }
+            Err((journal, failure))
         }
     }
 }

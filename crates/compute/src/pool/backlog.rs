@@ -23,6 +23,12 @@ impl Backlogs {
         self.arrived.notify_one();
     }
 
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.is_empty()
+    }
+
     /// Waits until there may be one.
     pub(crate) async fn arrived(&self) {
         self.arrived.notified().await;

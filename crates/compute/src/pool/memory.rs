@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::sandbox::ProcessUsage;
 
 /// What an instance is taken to need before one of its kind was measured.
-pub(super) const UNKNOWN_BYTES: u64 = 48 * 1024 * 1024;
+pub(crate) const UNKNOWN_BYTES: u64 = 48 * 1024 * 1024;
 /// The budget where the machine does not say what it has.
 const FALLBACK_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// How often one instance is measured at most: reading it costs more than an invocation.
@@ -38,6 +38,11 @@ impl MemoryBudget {
             limit_bytes,
             claimed_bytes: AtomicU64::new(0),
         })
+    }
+
+    /// What all instances together may use.
+    pub(crate) fn limit_bytes(&self) -> u64 {
+        self.limit_bytes
     }
 
     /// Claims what an instance like those measured before needs, if that is left.

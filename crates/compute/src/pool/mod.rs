@@ -28,7 +28,7 @@ mod warm;
 pub(crate) use backlog::Backlogs;
 pub(crate) use gate::{Account, Gate, Permit};
 pub(crate) use job::{Job, Named};
-pub(crate) use memory::{MemoryBudget, MemoryClaim, MemoryMeter};
+pub(crate) use memory::{MemoryBudget, MemoryClaim, MemoryMeter, UNKNOWN_BYTES};
 pub(crate) use start::{Purpose, Starting, YOUNG};
 
 use std::collections::{HashMap, VecDeque};
@@ -46,6 +46,7 @@ use crate::failure::Failure;
 use crate::host::Host;
 use crate::instance;
 use crate::spec::{FunctionSpec, FunctionStatus};
+use crate::stems::Kind;
 use ahead::Ahead;
 use idleness::{IdleTimes, Rate};
 use scaling::{Estimate, Load};
@@ -69,6 +70,8 @@ pub(crate) struct Pool {
     pub(crate) version: Arc<str>,
     /// Whether its instances can be given events ahead at all.
     takes_ahead: bool,
+    /// The stems that can become its instances.
+    pub(crate) stem_kind: Option<Arc<Kind>>,
     state: Mutex<State>,
 }
 
@@ -151,12 +154,14 @@ impl Pool {
         // extensions, which come with layers, must hear of each event as it begins
         let plain = one_at_a_time && spec.layers.is_none();
         let takes_ahead = plain && host.bootstraps.entry(spec.runtime.language()).is_some();
+        let stem_kind = Kind::of(&spec).map(Arc::new);
         Arc::new(Self {
             spec,
             host,
             arns,
             version,
             takes_ahead,
+            stem_kind,
             state: Mutex::default(),
         })
     }
@@ -347,7 +352,7 @@ impl Pool {
         let state = self.state();
         let (_at, since) = state.dispensable()?;
         let cold_start = state.cold_start.get().unwrap_or(UNKNOWN_COLD_START);
-        let bytes = state.measured_bytes.unwrap_or(memory::UNKNOWN_BYTES);
+        let bytes = state.measured_bytes.unwrap_or(UNKNOWN_BYTES);
         Some((state.worth_keeping(cold_start, bytes, period), since))
     }
 

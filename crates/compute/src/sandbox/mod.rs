@@ -227,6 +227,11 @@ impl Sandbox {
         }
     }
 
+    /// Whether a process may be told after its start which function it runs.
+    pub(crate) fn keeps_stems(&self) -> bool {
+        matches!(self, Self::Process { .. })
+    }
+
     /// Starts a process.
     pub(crate) async fn spawn(&self, plan: SpawnPlan) -> Result<Process, SpawnError> {
         match self {

@@ -14,5 +14,6 @@ mod network;
 mod node;
 mod scaling;
 mod semantics;
+mod stems;
 mod streaming;
 mod warm;

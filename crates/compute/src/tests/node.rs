@@ -36,6 +36,7 @@ pub(super) const NO_TIME: KeepAlive = KeepAlive {
 pub(super) struct Settings {
     pub(super) account_concurrency: u32,
     pub(super) keep_alive: KeepAlive,
+    pub(super) stems: usize,
     pub(super) init_limit: Duration,
     pub(super) memory_budget_bytes: Option<u64>,
     pub(super) sandbox: SandboxChoice,
@@ -46,6 +47,7 @@ impl Default for Settings {
         Self {
             account_concurrency: 1000,
             keep_alive: EngineConfig::KEEP_ALIVE,
+            stems: 0,
             init_limit: Duration::from_secs(60),
             memory_budget_bytes: None,
             sandbox: SandboxChoice::Auto,
@@ -83,6 +85,7 @@ impl Node {
             account_concurrency: settings.account_concurrency,
             memory_budget_bytes: settings.memory_budget_bytes,
             keep_alive: settings.keep_alive,
+            stems: settings.stems,
             clock: Clock::system(),
             logs: logs.clone(),
             usage: usage.clone(),

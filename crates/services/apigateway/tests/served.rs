@@ -44,6 +44,7 @@ impl Node {
             memory_budget_bytes: None,
             usage: UsageSink::default(),
             keep_alive: EngineConfig::KEEP_ALIVE,
+            stems: 0,
             clock: clock.clone(),
             logs: LogStore::open(path("logs"), clock.clone(), LogOptions::default()).unwrap(),
             interpreters: Interpreters::discover(OsStr::new("")),

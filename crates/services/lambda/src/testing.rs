@@ -202,6 +202,7 @@ fn engine(folder: PathBuf, interpreters: &Interpreters) -> Engine {
         memory_budget_bytes: None,
         usage: UsageSink::default(),
         keep_alive: EngineConfig::KEEP_ALIVE,
+        stems: 0,
         clock: Clock::system(),
         logs,
         interpreters: interpreters.clone(),

@@ -321,6 +321,7 @@ fn engine_config(
         usage: usage.clone(),
         memory_budget_bytes: None,
         keep_alive: EngineConfig::KEEP_ALIVE,
+        stems: EngineConfig::STEMS,
     }
 }
 
