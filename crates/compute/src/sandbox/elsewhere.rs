@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
@@ -35,7 +36,6 @@ pub(crate) type Facts = Never;
 pub(crate) type Connection = Never;
 pub(crate) type Jail = Never;
 pub(crate) type Process = Never;
-pub(crate) type Networks = Never;
 pub(crate) type InstanceNetwork = Never;
 
 pub(crate) fn no_way_out() -> Option<String> {
@@ -61,10 +61,6 @@ impl Never {
 
     pub(crate) fn inside(outside: &Folders) -> Folders {
         outside.clone()
-    }
-
-    pub(crate) async fn take(&self, _egress: Egress) -> io::Result<Self> {
-        match *self {}
     }
 
     pub(crate) async fn spawn(&self, _plan: SpawnPlan) -> Result<Self, SpawnError> {
@@ -132,6 +128,27 @@ impl Never {
     }
 
     pub(crate) fn runtime_api(&mut self) -> io::Result<TcpListener> {
+        match *self {}
+    }
+}
+
+/// The maker of networks, where there is none.
+#[derive(Clone, Debug)]
+pub(crate) enum Networks {}
+
+impl Networks {
+    pub(crate) fn start(_api: Option<SocketAddr>) -> io::Result<Self> {
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "networks of their own need Linux",
+        ))
+    }
+
+    pub(crate) async fn take(&self, _egress: Egress) -> io::Result<InstanceNetwork> {
+        match *self {}
+    }
+
+    pub(crate) async fn stop(&self) {
         match *self {}
     }
 }

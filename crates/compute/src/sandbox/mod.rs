@@ -12,7 +12,7 @@
 mod jail;
 #[cfg(not(target_os = "linux"))]
 #[path = "elsewhere.rs"]
-mod jail;
+pub(crate) mod jail;
 #[cfg(target_os = "linux")]
 #[allow(
     dead_code,
