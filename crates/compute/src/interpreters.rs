@@ -37,9 +37,19 @@ impl Interpreter {
         number_of(&self.version).map_or(0, |(major, _minor)| major)
     }
 
+    /// The same without a virtual environment of Python around it: that belongs to whoever started the
+    /// node, a function brings its own packages.
+    pub(crate) fn without_environment(self) -> Self {
+        let environment =
+            installed_to(&self.program).is_some_and(|folder| folder.join("pyvenv.cfg").exists());
+        match std::fs::canonicalize(&self.program) {
+            Ok(program) if environment => Self { program, ..self },
+            Ok(_) | Err(_) => self,
+        }
+    }
+
     /// The folders it was installed to, for example `/root/.pyenv/versions/3.11.7` of the program
-    /// `/root/.pyenv/versions/3.11.7/bin/python`; also those of the program it is a link to, as in
-    /// Python's virtual environments.
+    /// `/root/.pyenv/versions/3.11.7/bin/python`; also those of the program it is a link to.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
         let real = std::fs::canonicalize(&self.program).ok();
         let mut folders: Vec<PathBuf> = [Some(self.program.clone()), real]
@@ -426,6 +436,23 @@ mod tests {
         let interpreters = Interpreters::discover(dir.path().as_os_str());
         let interpreter = interpreters.for_runtime(&runtime.parse().unwrap()).ok()?;
         Some((interpreter.version, interpreter.exact))
+    }
+
+    #[test]
+    fn a_virtual_environment_is_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let bin = dir.path().join("venv/bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        let real = std::fs::canonicalize("/bin/sh").unwrap();
+        std::os::unix::fs::symlink(&real, bin.join("python3")).unwrap();
+        let interpreter = Interpreter {
+            program: bin.join("python3"),
+            version: "3.12.1".to_owned(),
+            exact: true,
+        };
+        assert_eq!(interpreter.clone().without_environment(), interpreter);
+        std::fs::write(dir.path().join("venv/pyvenv.cfg"), "").unwrap();
+        assert_eq!(interpreter.without_environment().program, real);
     }
 
     #[test]

@@ -330,7 +330,7 @@ async fn interpreter(runtime: &Runtime, host: &Arc<Host>) -> Result<Interpreter,
     let (interpreters, runtime) = (host.interpreters.clone(), runtime.clone());
     let found = tokio::task::spawn_blocking(move || interpreters.for_runtime(&runtime)).await;
     match found {
-        Ok(Ok(interpreter)) => Ok(interpreter),
+        Ok(Ok(interpreter)) => Ok(interpreter.without_environment()),
         Ok(Err(missing)) => Err(unavailable(&missing)),
         Err(stopped) => Err(unavailable(&stopped)),
     }
