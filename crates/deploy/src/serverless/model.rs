@@ -121,11 +121,32 @@ pub(crate) struct Function {
     pub(crate) version: bool,
     pub(crate) payload: Option<String>,
     pub(crate) url: Option<FunctionUrl>,
+    pub(crate) event_invoke: Option<EventInvoke>,
     pub(crate) http: Vec<HttpEvent>,
     pub(crate) http_api: Vec<HttpApiEvent>,
     /// The function's mapping.
     pub(crate) node: Node,
     pub(crate) span: Span,
+}
+
+/// What a function's asynchronous invocations do; limits and places are checked when they are applied.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct EventInvoke {
+    /// `maximumEventAge`, in seconds.
+    pub(crate) max_age: Option<u64>,
+    /// `maximumRetryAttempts`.
+    pub(crate) max_retries: Option<u64>,
+    pub(crate) on_success: Option<Destination>,
+    pub(crate) on_failure: Option<Destination>,
+}
+
+/// Who hears of the end of an asynchronous invocation.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Destination {
+    /// A function of the same file, by its key, and where it is named.
+    Function(String, Span),
+    /// An ARN, or an expression that gives one.
+    Arn(Value),
 }
 
 /// `url` of a function.

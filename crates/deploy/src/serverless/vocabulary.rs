@@ -29,6 +29,7 @@ functions:
     package: {}
     httpApi: {}
     url: {cors: {}}
+    destinations: {}
     events:
       - http: {method: get, path: /, cors: {}, request: {parameters: {}}}
       - httpApi: {method: get, path: /}
@@ -163,6 +164,7 @@ mod tests {
         let expected = [
             "",
             "functions.*",
+            "functions.*.destinations",
             "functions.*.events.*.http",
             "functions.*.events.*.http.cors",
             "functions.*.events.*.http.request",

@@ -319,3 +319,19 @@ functions:
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].contains("`${env:NOPE}` has no value") && found[1].contains("event `sns`"));
 }
+
+#[tokio::test]
+async fn destinations_are_functions() {
+    let text = "service: s\nprovider: {name: aws}\nfunctions:\n  f:\n    handler: a.b\n    destinations:\n      \
+                onSuccess: arn:aws:sqs:us-east-1:000000000000:q\n      onFailure: {type: sns, arn: {Ref: T}}\n";
+    let expected = [
+        "7:18: `functions.f.destinations.onSuccess` of the service `sqs` is not supported yet | name a function",
+        "8:18: `functions.f.destinations.onFailure` of the service `sns` is not supported yet | name a function",
+    ];
+    assert_eq!(problems(text).await, expected);
+    let text = "service: s\nprovider: {name: aws}\nfunctions:\n  f:\n    handler: a.b\n    \
+                destinations: {onSuccess: nobody}\n";
+    let expected = "6:31: there is no function `nobody` to send records to | name a function of this file, or \
+                    write an ARN";
+    assert_eq!(problems(text).await, [expected]);
+}

@@ -238,3 +238,28 @@ async fn a_url_is_a_resource_a_permission_and_an_output() {
     assert_eq!(signed["Cors"]["MaxAge"], 5);
     assert_eq!(body["Resources"].get("GLambdaPermissionFnUrl"), None);
 }
+
+#[tokio::test]
+async fn what_ends_is_told_to_a_function_of_the_file_or_an_arn() {
+    let text = "service: s\nprovider: {name: aws}\nfunctions:\n  f:\n    handler: a.b\n    maximumEventAge: 60\n    \
+                maximumRetryAttempts: 0\n    destinations:\n      onSuccess: g-h\n      \
+                onFailure: arn:aws:lambda:us-east-1:000000000000:function:x\n  g-h: {handler: a.b}\n";
+    let body = template(text).await;
+    let expected = serde_json::json!({
+        "Type": "AWS::Lambda::EventInvokeConfig",
+        "Properties": {
+            "FunctionName": {"Ref": "FLambdaFunction"},
+            "DestinationConfig": {
+                "OnSuccess": {"Destination": {"Fn::GetAtt": ["GDashhLambdaFunction", "Arn"]}},
+                "OnFailure": {"Destination": "arn:aws:lambda:us-east-1:000000000000:function:x"},
+            },
+            "MaximumEventAgeInSeconds": 60,
+            "MaximumRetryAttempts": 0,
+            "Qualifier": "$LATEST",
+        },
+    });
+    assert_eq!(body["Resources"]["FLambdaEvConf"], expected);
+    let role = body["Resources"]["IamRoleLambdaExecution"].to_string();
+    assert!(role.contains(":function:s-dev-g-h"), "{role}");
+    assert!(role.contains("000000000000:function:x"), "{role}");
+}

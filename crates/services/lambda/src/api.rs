@@ -4,6 +4,7 @@ pub(crate) mod aliases;
 pub(crate) mod concurrency;
 mod create_function;
 pub(crate) mod delete_function;
+pub(crate) mod event_invoke;
 mod get;
 mod invoke;
 mod invoke_stream;
@@ -191,6 +192,11 @@ async fn dispatch(service: &LambdaService, call: Call) -> Answer {
         Operation::GetFunctionUrlConfig => urls::get(service, &call),
         Operation::ListFunctionUrlConfigs => urls::list(service, &call),
         Operation::DeleteFunctionUrlConfig => urls::delete(service, call).await,
+        Operation::PutFunctionEventInvokeConfig => event_invoke::put(service, call).await,
+        Operation::UpdateFunctionEventInvokeConfig => event_invoke::update(service, call).await,
+        Operation::GetFunctionEventInvokeConfig => event_invoke::get(service, &call),
+        Operation::ListFunctionEventInvokeConfigs => event_invoke::list(service, &call),
+        Operation::DeleteFunctionEventInvokeConfig => event_invoke::delete(service, call).await,
         Operation::InvokeWithResponseStream => invoke_stream::invoke(service, call).await,
         missing => Err(LambdaError::NotImplemented {
             operation: missing.entry().name,

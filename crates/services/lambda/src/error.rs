@@ -300,6 +300,33 @@ pub enum LambdaError {
     /// Nothing is provisioned.
     #[error("No Provisioned Concurrency Config found for this function")]
     NoProvisionedConfig,
+    /// What an event configuration is for is not there.
+    #[error("The function doesn't exist.")]
+    FunctionGone,
+    /// Asynchronous invocations are not configured.
+    #[error("The function {arn} doesn't have an EventInvokeConfig")]
+    NoEventInvokeConfig {
+        /// The version or alias.
+        arn: String,
+    },
+    /// An event configuration that says nothing.
+    #[error("You must specify at least one of error handling or destination setting.")]
+    NothingToConfigure,
+    /// A destination that is not there.
+    #[error("The destination ARN {arn} is invalid.")]
+    DestinationInvalid {
+        /// Of the destination.
+        arn: String,
+    },
+    /// A function whose records would be its own events.
+    #[error("You can't specify the function as a destination for itself.")]
+    DestinationIsItself,
+    /// A destination of a service that takes no records.
+    #[error("The provided destination config {config} is invalid.")]
+    DestinationsInvalid {
+        /// As it was given.
+        config: String,
+    },
     /// A URL needs something to call.
     #[error("Function does not exist")]
     NoFunctionForUrl,
@@ -445,6 +472,8 @@ impl LambdaError {
             | Self::AliasNotFound { .. }
             | Self::NoAliasToUpdate { .. }
             | Self::NoFunctionForUrl
+            | Self::FunctionGone
+            | Self::NoEventInvokeConfig { .. }
             | Self::PolicyNotFound
             | Self::NoPolicyToRemove
             | Self::NoPolicyFor { .. }
@@ -464,6 +493,10 @@ impl LambdaError {
             Self::Validation(_) => (400, "ValidationException"),
             Self::NameTooLong { .. }
             | Self::TooManyWeights
+            | Self::NothingToConfigure
+            | Self::DestinationInvalid { .. }
+            | Self::DestinationIsItself
+            | Self::DestinationsInvalid { .. }
             | Self::ReservedTooMuch { .. }
             | Self::ReservedBelowProvisioned { .. }
             | Self::ProvisionedOverReserved

@@ -14,7 +14,9 @@
 //! - Every operation of the API is in one table (`operation.rs`), the missing ones too.
 
 mod api;
+mod destination;
 mod error;
+mod event_invoke;
 mod event_stream;
 mod model;
 mod names;

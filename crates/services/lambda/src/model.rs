@@ -10,6 +10,7 @@ use tradewind_model::{
     EphemeralStorageMib, FunctionArn, MemoryMib, Qualifier, Runtime, TimeoutSeconds, Timestamp,
 };
 
+use crate::event_invoke::EventInvoke;
 use crate::policy::Policy;
 
 /// The instruction set a function says it wants; the node runs its own.
@@ -213,6 +214,8 @@ pub(crate) struct Function {
     pub(crate) aliases: BTreeMap<String, Alias>,
     /// By version or alias. Those of an alias are all of its first version.
     pub(crate) provisioned: BTreeMap<Qualifier, Provisioned>,
+    /// By qualifier: `$LATEST`, a version or an alias.
+    pub(crate) event_invoke: BTreeMap<Qualifier, EventInvoke>,
     /// By alias; the function's own under none.
     pub(crate) urls: BTreeMap<Option<Qualifier>, FunctionUrl>,
 }

@@ -103,7 +103,7 @@ operations! {
     DeleteFunction "DELETE" "/2015-03-31/functions/{}" => Served(""),
     DeleteFunctionCodeSigningConfig "DELETE" "/2020-06-30/functions/{}/code-signing-config" => Missing,
     DeleteFunctionConcurrency "DELETE" "/2017-10-31/functions/{}/concurrency" => Served(""),
-    DeleteFunctionEventInvokeConfig "DELETE" "/2019-09-25/functions/{}/event-invoke-config" => Missing,
+    DeleteFunctionEventInvokeConfig "DELETE" "/2019-09-25/functions/{}/event-invoke-config" => Served(""),
     DeleteFunctionUrlConfig "DELETE" "/2021-10-31/functions/{}/url" => Served(""),
     DeleteLayerVersion "DELETE" "/2018-10-31/layers/{}/versions/{}" => Missing,
     DeleteProvisionedConcurrencyConfig "DELETE" "/2019-09-30/functions/{}/provisioned-concurrency" => Served(""),
@@ -120,7 +120,7 @@ operations! {
     GetFunctionCodeSigningConfig "GET" "/2020-06-30/functions/{}/code-signing-config" => Missing,
     GetFunctionConcurrency "GET" "/2019-09-30/functions/{}/concurrency" => Served(""),
     GetFunctionConfiguration "GET" "/2015-03-31/functions/{}/configuration" => Served(""),
-    GetFunctionEventInvokeConfig "GET" "/2019-09-25/functions/{}/event-invoke-config" => Missing,
+    GetFunctionEventInvokeConfig "GET" "/2019-09-25/functions/{}/event-invoke-config" => Served(""),
     GetFunctionRecursionConfig "GET" "/2024-08-31/functions/{}/recursion-config" => Missing,
     GetFunctionScalingConfig "GET" "/2025-11-30/functions/{}/function-scaling-config" => Missing,
     GetFunctionUrlConfig "GET" "/2021-10-31/functions/{}/url" => Served(""),
@@ -132,7 +132,7 @@ operations! {
     GetResourcePolicy "GET" "/2026-07-09/resource-policy/{}" => Missing,
     GetRuntimeManagementConfig "GET" "/2021-07-20/functions/{}/runtime-management-config" => Missing,
     Invoke "POST" "/2015-03-31/functions/{}/invocations" => Served(
-        "`RequestResponse`, `Event` and `DryRun`; no destinations or dead-letter queues yet",
+        "`RequestResponse`, `Event` and `DryRun`; destinations are functions; no dead-letter queues yet",
     ),
     InvokeAsync "POST" "/2014-11-13/functions/{}/invoke-async" => Missing,
     InvokeWithResponseStream "POST" "/2021-11-15/functions/{}/response-streaming-invocations" => Served("no limit of 2 MB/s after the first 6 MB: the reader sets the pace"),
@@ -141,7 +141,7 @@ operations! {
     ListCodeSigningConfigs "GET" "/2020-04-22/code-signing-configs" => Missing,
     ListDurableExecutionsByFunction "GET" "/2025-12-01/functions/{}/durable-executions" => Missing,
     ListEventSourceMappings "GET" "/2015-03-31/event-source-mappings" => Missing,
-    ListFunctionEventInvokeConfigs "GET" "/2019-09-25/functions/{}/event-invoke-config/list" => Missing,
+    ListFunctionEventInvokeConfigs "GET" "/2019-09-25/functions/{}/event-invoke-config/list" => Served(""),
     ListFunctionUrlConfigs "GET" "/2021-10-31/functions/{}/urls" => Served(""),
     ListFunctionVersionsByCapacityProvider "GET" "/2025-11-30/capacity-providers/{}/function-versions" => Missing,
     ListFunctions "GET" "/2015-03-31/functions" => Served("`MasterRegion` is refused"),
@@ -156,7 +156,7 @@ operations! {
     PublishVersion "POST" "/2015-03-31/functions/{}/versions" => Served(""),
     PutFunctionCodeSigningConfig "PUT" "/2020-06-30/functions/{}/code-signing-config" => Missing,
     PutFunctionConcurrency "PUT" "/2017-10-31/functions/{}/concurrency" => Served(""),
-    PutFunctionEventInvokeConfig "PUT" "/2019-09-25/functions/{}/event-invoke-config" => Missing,
+    PutFunctionEventInvokeConfig "PUT" "/2019-09-25/functions/{}/event-invoke-config" => Served("destinations are functions; queues, topics, event buses and buckets are refused by name"),
     PutFunctionRecursionConfig "PUT" "/2024-08-31/functions/{}/recursion-config" => Missing,
     PutFunctionScalingConfig "PUT" "/2025-11-30/functions/{}/function-scaling-config" => Missing,
     PutProvisionedConcurrencyConfig "PUT" "/2019-09-30/functions/{}/provisioned-concurrency" => Served(""),
@@ -179,7 +179,7 @@ operations! {
     UpdateFunctionConfiguration "PUT" "/2015-03-31/functions/{}/configuration" => Served(
         "the same settings as CreateFunction",
     ),
-    UpdateFunctionEventInvokeConfig "POST" "/2019-09-25/functions/{}/event-invoke-config" => Missing,
+    UpdateFunctionEventInvokeConfig "POST" "/2019-09-25/functions/{}/event-invoke-config" => Served("destinations are functions; queues, topics, event buses and buckets are refused by name"),
     UpdateFunctionUrlConfig "PUT" "/2021-10-31/functions/{}/url" => Served(""),
 }
 

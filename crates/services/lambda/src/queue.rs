@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
-use tradewind_model::{Clock, FunctionArn, RequestId, Timestamp};
+use tradewind_model::{Clock, FunctionArn, Qualifier, RequestId, Timestamp};
 use tradewind_store::{Batch, Database, Row, SqlValue};
 
 use crate::error::LambdaError;
@@ -34,6 +34,16 @@ pub(crate) struct Leased {
     pub(crate) payload: Bytes,
     pub(crate) trace_id: Option<String>,
     pub(crate) attempts: Attempts,
+}
+
+impl Leased {
+    /// The qualifier that was asked for; none for what can be none.
+    pub(crate) fn asked_for(&self) -> Option<Qualifier> {
+        match self.qualifier.as_str() {
+            "" => Some(Qualifier::Latest),
+            text => text.parse().ok(),
+        }
+    }
 }
 
 /// An invocation as it is accepted.
@@ -179,6 +189,26 @@ impl Queue {
     pub(crate) async fn finish(&self, leased: &Leased) -> Result<(), LambdaError> {
         let delete = Batch::new().run(DELETE, vec![leased.request_id.as_str().into()]);
         self.database.write(delete).await?;
+        self.settle(&leased.arn, true);
+        Ok(())
+    }
+
+    /// Ends a lease, and queues `record` of its end for a destination, both or neither.
+    pub(crate) async fn finish_and_tell(
+        &self,
+        leased: &Leased,
+        record: &Accepted,
+    ) -> Result<(), LambdaError> {
+        self.reserve(&record.arn)?;
+        let now = self.clock.now();
+        let batch = Batch::new()
+            .run(DELETE, vec![leased.request_id.as_str().into()])
+            .run(INSERT, row_of(record, now));
+        if let Err(error) = self.database.write(batch).await {
+            self.give_back(&record.arn);
+            return Err(error.into());
+        }
+        self.note_due(&record.arn, now);
         self.settle(&leased.arn, true);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The CloudFormation types of this service.
 
 mod alias;
+mod event_invoke;
 mod function;
 mod inline_code;
 mod permission;
@@ -23,6 +24,7 @@ use crate::service::LambdaService;
 pub(crate) fn types(service: &LambdaService) -> Vec<Arc<dyn ResourceType>> {
     vec![
         Arc::new(alias::AliasType(service.clone())),
+        Arc::new(event_invoke::EventInvokeType(service.clone())),
         Arc::new(function::FunctionType(service.clone())),
         Arc::new(permission::PermissionType(service.clone())),
         Arc::new(url::UrlType(service.clone())),

@@ -10,13 +10,27 @@
 
 use tradewind_model::Timestamp;
 
-/// Retries after the function itself failed.
-const FUNCTION_RETRIES: u32 = 2;
 const FIRST_FUNCTION_DELAY_MS: i64 = 60_000;
 const FIRST_SYSTEM_DELAY_MS: i64 = 1_000;
 const LONGEST_SYSTEM_DELAY_MS: i64 = 5 * 60_000;
-/// An event older than this is not tried again: 6 hours.
-const MAXIMUM_AGE_MS: i64 = 6 * 60 * 60_000;
+
+/// How long an event is tried, unless the function's owner wants less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patience {
+    /// Retries after the function itself failed: 0 to 2.
+    pub(crate) function_retries: u32,
+    /// An event older than this is not tried again: up to 6 hours.
+    pub(crate) age_ms: i64,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            function_retries: 2,
+            age_ms: 6 * 60 * 60_000,
+        }
+    }
+}
 
 /// What is known of an invocation before an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +87,13 @@ impl DropReason {
     }
 }
 
+/// Whether an event has waited so long that it is not tried any more.
+pub(crate) fn is_expired(attempts: Attempts, patience: Patience, at: Timestamp) -> bool {
+    at > attempts.enqueued_at.plus_millis(patience.age_ms)
+}
+
 /// Decides what follows an attempt that ended with `outcome` at `now`.
-pub(crate) fn next(before: Attempts, outcome: Outcome, now: Timestamp) -> Next {
+pub(crate) fn next(before: Attempts, outcome: Outcome, patience: Patience, now: Timestamp) -> Next {
     match outcome {
         Outcome::Succeeded => Next::Done,
         Outcome::Missing => Next::Drop(DropReason::FunctionMissing),
@@ -83,14 +102,14 @@ pub(crate) fn next(before: Attempts, outcome: Outcome, now: Timestamp) -> Next {
             attempts: before,
             at: now,
         },
-        Outcome::FunctionFailed => after_function_error(before, now),
-        Outcome::Throttled | Outcome::SystemFailed => after_system_error(before, now),
+        Outcome::FunctionFailed => after_function_error(before, patience, now),
+        Outcome::Throttled | Outcome::SystemFailed => after_system_error(before, patience, now),
     }
 }
 
-fn after_function_error(before: Attempts, now: Timestamp) -> Next {
+fn after_function_error(before: Attempts, patience: Patience, now: Timestamp) -> Next {
     let function_errors = before.function_errors.saturating_add(1);
-    if function_errors > FUNCTION_RETRIES {
+    if function_errors > patience.function_retries {
         return Next::Drop(DropReason::RetriesExhausted);
     }
     let delay = FIRST_FUNCTION_DELAY_MS * i64::from(function_errors);
@@ -99,11 +118,12 @@ fn after_function_error(before: Attempts, now: Timestamp) -> Next {
             function_errors,
             ..before
         },
+        patience,
         now.plus_millis(delay),
     )
 }
 
-fn after_system_error(before: Attempts, now: Timestamp) -> Next {
+fn after_system_error(before: Attempts, patience: Patience, now: Timestamp) -> Next {
     let doublings = before.system_errors.min(16);
     let delay = (FIRST_SYSTEM_DELAY_MS << doublings).min(LONGEST_SYSTEM_DELAY_MS);
     let system_errors = before.system_errors.saturating_add(1);
@@ -112,12 +132,13 @@ fn after_system_error(before: Attempts, now: Timestamp) -> Next {
             system_errors,
             ..before
         },
+        patience,
         now.plus_millis(delay),
     )
 }
 
-fn again(attempts: Attempts, at: Timestamp) -> Next {
-    if at > attempts.enqueued_at.plus_millis(MAXIMUM_AGE_MS) {
+fn again(attempts: Attempts, patience: Patience, at: Timestamp) -> Next {
+    if is_expired(attempts, patience, at) {
         return Next::Drop(DropReason::EventAgeExceeded);
     }
     Next::Again { attempts, at }
@@ -129,6 +150,36 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_millis(1_000_000);
 
+    const USUAL: Patience = Patience {
+        function_retries: 2,
+        age_ms: 21_600_000,
+    };
+
+    #[test]
+    fn an_owner_may_want_fewer_retries() {
+        for (function_retries, delays) in [(0, vec![]), (1, vec![60_000])] {
+            let patience = Patience {
+                function_retries,
+                ..Patience::default()
+            };
+            let expected = (delays, DropReason::RetriesExhausted);
+            assert_eq!(run_until_dropped(Outcome::FunctionFailed, patience), expected);
+        }
+    }
+
+    #[test]
+    fn an_owner_may_want_younger_events() {
+        let patience = Patience {
+            age_ms: 60_000,
+            ..Patience::default()
+        };
+        let (delays, reason) = run_until_dropped(Outcome::Throttled, patience);
+        assert_eq!(delays, [1_000, 2_000, 4_000, 8_000, 16_000]);
+        assert_eq!(reason, DropReason::EventAgeExceeded);
+        assert!(!is_expired(fresh(), patience, START.plus_millis(60_000)));
+        assert!(is_expired(fresh(), patience, START.plus_millis(60_001)));
+    }
+
     fn fresh() -> Attempts {
         Attempts {
             enqueued_at: START,
@@ -138,10 +189,10 @@ mod tests {
     }
 
     /// Fails every attempt at once with `outcome`; gives the delays and how it ended.
-    fn run_until_dropped(outcome: Outcome) -> (Vec<i64>, DropReason) {
+    fn run_until_dropped(outcome: Outcome, patience: Patience) -> (Vec<i64>, DropReason) {
         let (mut attempts, mut now, mut delays) = (fresh(), START, Vec::new());
         loop {
-            match next(attempts, outcome, now) {
+            match next(attempts, outcome, patience, now) {
                 Next::Again { attempts: after, at } => {
                     delays.push(at.as_millis() - now.as_millis());
                     (attempts, now) = (after, at);
@@ -155,17 +206,17 @@ mod tests {
     #[test]
     fn function_errors_are_retried_after_one_and_two_minutes() {
         let expected = (vec![60_000, 120_000], DropReason::RetriesExhausted);
-        assert_eq!(run_until_dropped(Outcome::FunctionFailed), expected);
+        assert_eq!(run_until_dropped(Outcome::FunctionFailed, USUAL), expected);
     }
 
     #[test]
     fn throttles_back_off_to_five_minutes_for_six_hours() {
         for outcome in [Outcome::Throttled, Outcome::SystemFailed] {
-            let (delays, reason) = run_until_dropped(outcome);
+            let (delays, reason) = run_until_dropped(outcome, USUAL);
             assert_eq!(delays[..4], [1_000, 2_000, 4_000, 8_000]);
             assert_eq!(delays.iter().max(), Some(&300_000));
-            assert!(delays.iter().sum::<i64>() <= MAXIMUM_AGE_MS);
-            assert!(delays.iter().sum::<i64>() > MAXIMUM_AGE_MS - LONGEST_SYSTEM_DELAY_MS);
+            assert!(delays.iter().sum::<i64>() <= USUAL.age_ms);
+            assert!(delays.iter().sum::<i64>() > USUAL.age_ms - LONGEST_SYSTEM_DELAY_MS);
             assert_eq!(reason, DropReason::EventAgeExceeded);
         }
     }
@@ -176,7 +227,7 @@ mod tests {
             system_errors: 9,
             ..fresh()
         };
-        let Next::Again { attempts, at } = next(throttled, Outcome::FunctionFailed, START) else {
+        let Next::Again { attempts, at } = next(throttled, Outcome::FunctionFailed, USUAL, START) else {
             panic!("the first function error is retried");
         };
         assert_eq!((attempts.function_errors, attempts.system_errors), (1, 9));
@@ -189,19 +240,19 @@ mod tests {
             attempts: fresh(),
             at: START,
         };
-        assert_eq!(next(fresh(), Outcome::Interrupted, START), expected);
+        assert_eq!(next(fresh(), Outcome::Interrupted, USUAL, START), expected);
     }
 
     #[test]
     fn what_cannot_run_is_dropped_at_once() {
         assert_eq!(
-            next(fresh(), Outcome::Missing, START),
+            next(fresh(), Outcome::Missing, USUAL, START),
             Next::Drop(DropReason::FunctionMissing)
         );
         assert_eq!(
-            next(fresh(), Outcome::SwitchedOff, START),
+            next(fresh(), Outcome::SwitchedOff, USUAL, START),
             Next::Drop(DropReason::SwitchedOff)
         );
-        assert_eq!(next(fresh(), Outcome::Succeeded, START), Next::Done);
+        assert_eq!(next(fresh(), Outcome::Succeeded, USUAL, START), Next::Done);
     }
 }

@@ -11,7 +11,7 @@ use tradewind_gateway::{
     Api, ApiId, ApiKind, Gateway, Integration, LambdaIntegration, PayloadFormat, Route, RouteKey, Stage,
 };
 use tradewind_model::resource::ResourceType;
-use tradewind_model::{Clock, FunctionArn, Qualifier, Runtime, Timestamp};
+use tradewind_model::{Clock, FunctionArn, Qualifier, RequestId, Runtime, Timestamp};
 use tradewind_store::Database;
 
 use crate::api::urls::arn_of;
@@ -288,14 +288,23 @@ impl LambdaService {
     async fn enqueue_to_the_end(&self, accepted: Accepted) -> Result<(), LambdaError> {
         let (arn, request_id) = (accepted.arn.clone(), accepted.request_id.clone());
         self.queue().accept(accepted).await?;
+        self.keep_if_there(&arn, &request_id).await
+    }
+
+    /// Takes back an event that was just queued for a function that is gone.
+    pub(crate) async fn keep_if_there(
+        &self,
+        arn: &FunctionArn,
+        request_id: &RequestId,
+    ) -> Result<(), LambdaError> {
         // A delete that wrote before the row did has ended when it is our turn; a later one takes the row with it.
         let turn = self.0.changing.lock().await;
-        let is_there = self.find(&arn).is_some();
+        let is_there = self.find(arn).is_some();
         drop(turn);
         if is_there {
             return Ok(());
         }
-        self.queue().withdraw(&arn, &request_id).await?;
+        self.queue().withdraw(arn, request_id).await?;
         Err(LambdaError::FunctionNotFound { arn: arn.to_string() })
     }
 

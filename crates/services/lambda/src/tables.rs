@@ -12,8 +12,8 @@ use tradewind_model::{AccountId, FunctionArn, FunctionName, Qualifier, Region};
 use tradewind_store::{Batch, Database, DatabaseError, Migration, Row, SqlValue};
 
 use self::stored::{
-    alias_document, alias_of, document, policy_document, policy_of, provisioned_document, provisioned_of,
-    url_document, url_of, version_of,
+    alias_document, alias_of, document, event_invoke_document, event_invoke_of, policy_document, policy_of,
+    provisioned_document, provisioned_of, url_document, url_of, version_of,
 };
 use crate::model::{Function, Owner};
 
@@ -75,6 +75,16 @@ pub const MIGRATIONS: &[Migration] = &[
         version: 4,
         sql: "
         CREATE TABLE lambda_urls (
+            account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
+            qualifier TEXT NOT NULL, document TEXT NOT NULL,
+            PRIMARY KEY (account, region, name, qualifier));
+    ",
+    },
+    Migration {
+        service: "lambda",
+        version: 5,
+        sql: "
+        CREATE TABLE lambda_event_invoke (
             account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
             qualifier TEXT NOT NULL, document TEXT NOT NULL,
             PRIMARY KEY (account, region, name, qualifier));
@@ -143,9 +153,10 @@ const POLICIES: Table = table!("lambda_policies", "qualifier", "document");
 const TAGS: Table = table!("lambda_tags", "tag_key", "tag_value");
 const ALIASES: Table = table!("lambda_aliases", "alias", "document");
 const PROVISIONED: Table = table!("lambda_provisioned", "qualifier", "document");
+const EVENT_INVOKE: Table = table!("lambda_event_invoke", "qualifier", "document");
 const URLS: Table = table!("lambda_urls", "qualifier", "document");
 /// All of them: what goes with a function.
-const PARTS: &[Table] = &[VERSIONS, POLICIES, TAGS, ALIASES, PROVISIONED, URLS];
+const PARTS: &[Table] = &[VERSIONS, POLICIES, TAGS, ALIASES, PROVISIONED, EVENT_INVOKE, URLS];
 
 const DELETE_QUEUED: &str =
     "DELETE FROM lambda_async_invocations WHERE account = $1 AND region = $2 AND name = $3";
@@ -196,6 +207,15 @@ fn put(before: Option<&Function>, after: &Function) -> Batch {
         &PROVISIONED,
         named,
         provisioned_document,
+    );
+    let event_invoke = (before.map(|f| &f.event_invoke), &after.event_invoke);
+    let batch = difference(
+        batch,
+        &after.arn,
+        event_invoke,
+        &EVENT_INVOKE,
+        named,
+        event_invoke_document,
     );
     let urls = (before.map(|f| &f.urls), &after.urls);
     let batch = difference(batch, &after.arn, urls, &URLS, qualifier_text, url_document);
@@ -297,6 +317,11 @@ pub(crate) async fn load(database: &Database) -> Result<Vec<Function>, LoadFunct
             add_provisioned(function, &row)?;
         }
     }
+    for row in database.read(EVENT_INVOKE.read, vec![]).await? {
+        if let Some(function) = functions.get_mut(&arn_of(&row)?) {
+            add_event_invoke(function, &row)?;
+        }
+    }
     for row in database.read(URLS.read, vec![]).await? {
         if let Some(function) = functions.get_mut(&arn_of(&row)?) {
             add_url(function, &row)?;
@@ -336,6 +361,7 @@ fn function_of(row: &Row) -> Result<Function, LoadFunctionsError> {
         policies: BTreeMap::new(),
         aliases: BTreeMap::new(),
         provisioned: BTreeMap::new(),
+        event_invoke: BTreeMap::new(),
         urls: BTreeMap::new(),
         arn,
     })
@@ -385,6 +411,15 @@ fn add_provisioned(function: &mut Function, row: &Row) -> Result<(), LoadFunctio
         qualifier.and_then(|qualifier| Ok((qualifier, provisioned_of(row.text(4).map_err(display)?)?)));
     let (qualifier, provisioned) = entry.map_err(|reason| broken_row(function, reason))?;
     function.provisioned.insert(qualifier, provisioned);
+    Ok(())
+}
+
+fn add_event_invoke(function: &mut Function, row: &Row) -> Result<(), LoadFunctionsError> {
+    let qualifier = row.text(3)?.parse().map_err(display);
+    let entry =
+        qualifier.and_then(|qualifier| Ok((qualifier, event_invoke_of(row.text(4).map_err(display)?)?)));
+    let (qualifier, config) = entry.map_err(|reason| broken_row(function, reason))?;
+    function.event_invoke.insert(qualifier, config);
     Ok(())
 }
 

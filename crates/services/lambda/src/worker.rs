@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tradewind_compute::{InvokeError, InvokeRequest};
-use tradewind_model::Qualifier;
+use tradewind_compute::{InvokeError, InvokeRequest, InvokeResponse};
 
+use crate::destination::Ending;
 use crate::error::LambdaError;
-use crate::queue::Leased;
-use crate::schedule::{Next, Outcome, next};
+use crate::event_invoke::EventInvoke;
+use crate::queue::{Accepted, Leased};
+use crate::schedule::{DropReason, Next, Outcome, is_expired, next};
 use crate::service::LambdaService;
 
 /// Asynchronous invocations that run at the same time, of all functions together.
@@ -74,8 +75,15 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 
 /// One attempt, and what follows from it.
 async fn run_once(service: LambdaService, leased: Leased) {
-    let outcome = attempt(&service, &leased).await;
-    let next = next(leased.attempts, outcome, service.clock().now());
+    let config = config_of(&service, &leased);
+    let patience = config.as_ref().map(EventInvoke::patience).unwrap_or_default();
+    let (next, response) = if is_expired(leased.attempts, patience, service.clock().now()) {
+        (Next::Drop(DropReason::EventAgeExceeded), None)
+    } else {
+        let (outcome, response) = attempt(&service, &leased).await;
+        let next = next(leased.attempts, outcome, patience, service.clock().now());
+        (next, response)
+    };
     if let Next::Drop(reason) = next {
         tracing::warn!(
             function = %leased.arn,
@@ -85,16 +93,35 @@ async fn run_once(service: LambdaService, leased: Leased) {
             "asynchronous invocation dropped"
         );
     }
-    while let Err(error) = settle(&service, &leased, next).await {
+    let ending = Ending {
+        leased: &leased,
+        next,
+        response: response.as_ref(),
+        at: service.clock().now(),
+    };
+    let record = config.and_then(|config| ending.record(&config));
+    while let Err(error) = settle(&service, &leased, next, record.as_ref()).await {
         tracing::error!(?error, request_id = %leased.request_id, "cannot note how an invocation ended; trying again");
         tokio::time::sleep(AFTER_FAILURE).await;
     }
 }
 
-async fn settle(service: &LambdaService, leased: &Leased, next: Next) -> Result<(), LambdaError> {
-    let settled = match next {
-        Next::Done | Next::Drop(_) => service.queue().finish(leased).await,
-        Next::Again { attempts, at } => service.queue().put_off(leased, attempts, at).await,
+/// What the owner of the function wants, as it is now.
+fn config_of(service: &LambdaService, leased: &Leased) -> Option<EventInvoke> {
+    let function = service.find(&leased.arn)?;
+    function.event_invoke.get(&leased.asked_for()?).cloned()
+}
+
+async fn settle(
+    service: &LambdaService,
+    leased: &Leased,
+    next: Next,
+    record: Option<&Accepted>,
+) -> Result<(), LambdaError> {
+    let settled = match (next, record) {
+        (Next::Again { attempts, at }, _) => service.queue().put_off(leased, attempts, at).await,
+        (Next::Done | Next::Drop(_), Some(record)) => tell(service, leased, record).await,
+        (Next::Done | Next::Drop(_), None) => service.queue().finish(leased).await,
     };
     match settled {
         Err(LambdaError::ShuttingDown) => Ok(()),
@@ -102,29 +129,53 @@ async fn settle(service: &LambdaService, leased: &Leased, next: Next) -> Result<
     }
 }
 
-async fn attempt(service: &LambdaService, leased: &Leased) -> Outcome {
+/// Ends the invocation and sends its record. A destination that is gone or has no room hears nothing, as
+/// with AWS; the log says so.
+async fn tell(service: &LambdaService, leased: &Leased, record: &Accepted) -> Result<(), LambdaError> {
+    let undelivered = |reason: &str| {
+        tracing::error!(
+            function = %leased.arn, request_id = %leased.request_id, destination = %record.arn, reason,
+            "the record of an asynchronous invocation is not delivered"
+        );
+    };
+    if service.find(&record.arn).is_none() {
+        undelivered("the destination is gone");
+        return service.queue().finish(leased).await;
+    }
+    match service.queue().finish_and_tell(leased, record).await {
+        Err(LambdaError::Throttled { .. }) => {
+            undelivered("too many events wait for the destination");
+            service.queue().finish(leased).await
+        }
+        Err(error) => Err(error),
+        Ok(()) => {
+            // both are settled: what goes wrong from here on is not repeated
+            if let Err(error) = service.keep_if_there(&record.arn, &record.request_id).await {
+                undelivered(&error.to_string());
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Runs the function; its response comes along if it ran to an end.
+async fn attempt(service: &LambdaService, leased: &Leased) -> (Outcome, Option<InvokeResponse>) {
     let Some(function) = service.find(&leased.arn) else {
-        return Outcome::Missing;
+        return (Outcome::Missing, None);
     };
     if function.reserved_concurrency == Some(0) {
-        return Outcome::SwitchedOff;
+        return (Outcome::SwitchedOff, None);
     }
-    let qualifier: Qualifier = match leased.qualifier.as_str() {
-        "" => Qualifier::Latest,
-        text => match text.parse() {
-            Ok(qualifier) => qualifier,
-            Err(_) => return Outcome::Missing,
-        },
-    };
-    let Some(arn) = function.invocable(&qualifier) else {
-        return Outcome::Missing;
+    let qualifier = leased.asked_for();
+    let Some(arn) = qualifier.and_then(|qualifier| function.invocable(&qualifier)) else {
+        return (Outcome::Missing, None);
     };
     let mut request = InvokeRequest::new(leased.request_id.clone(), leased.payload.clone());
     request.trace_id.clone_from(&leased.trace_id);
     match service.engine().invoke(&arn, request).await {
-        Ok(response) if response.error.is_none() => Outcome::Succeeded,
-        Ok(_function_error) => Outcome::FunctionFailed,
-        Err(error) => outcome_of(&error),
+        Ok(response) if response.error.is_none() => (Outcome::Succeeded, Some(response)),
+        Ok(function_error) => (Outcome::FunctionFailed, Some(function_error)),
+        Err(error) => (outcome_of(&error), None),
     }
 }
 

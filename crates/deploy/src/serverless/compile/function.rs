@@ -197,7 +197,7 @@ pub(super) fn versions(builder: &mut Builder<'_>, digests: &BTreeMap<String, Str
 }
 
 /// The name of the alias that what is provisioned is called by.
-const PROVISIONED: &str = "provisioned";
+pub(super) const PROVISIONED: &str = "provisioned";
 
 fn provisioned_alias(builder: &mut Builder<'_>, function: &Function, version: &str) {
     let Some(count) = function.provisioned_concurrency else {

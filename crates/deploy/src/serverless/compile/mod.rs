@@ -5,6 +5,7 @@ mod api_method;
 mod bucket;
 mod builder;
 mod cors;
+mod event_invoke;
 mod function;
 mod http_api;
 mod intrinsics;
@@ -42,6 +43,7 @@ pub(super) fn compile(
         role::compile(&mut builder);
         function::functions(&mut builder);
         function::versions(&mut builder, digests);
+        event_invoke::compile(&mut builder);
         url::compile(&mut builder);
         rest_api::compile(&mut builder);
         http_api::compile(&mut builder);

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::builder::Builder;
+use super::event_invoke;
 use super::intrinsics::{join, reference};
 use crate::serverless::model::{Definition, ExecutionRole, Function};
 use crate::serverless::project::Project;
@@ -82,7 +83,8 @@ fn policy(project: &Project, definition: &Definition) -> Value {
     let mut statements = log_statements(project, definition);
     statements.extend(definition.role.statements.iter().cloned());
     for function in &definition.functions {
-        for statement in statements_of(function) {
+        let destinations = event_invoke::statements(&definition.functions, function);
+        for statement in statements_of(function).into_iter().chain(destinations) {
             if !statements.contains(&statement) {
                 statements.push(statement);
             }

@@ -54,7 +54,7 @@ const RETENTION_DAYS: [u64; 23] = [
     0,
 ];
 
-const REFUSED: [(&str, &str); 13] = [
+const REFUSED: [(&str, &str); 10] = [
     (
         "image",
         "package the function as a zip: give it a `handler` and a `runtime`",
@@ -65,20 +65,8 @@ const REFUSED: [(&str, &str); 13] = [
         "remove it, or set `vpc: false`; functions run without a network of their own",
     ),
     (
-        "destinations",
-        "remove them; results of asynchronous invocations are not sent on",
-    ),
-    (
         "onError",
         "remove it; failed asynchronous invocations are only logged",
-    ),
-    (
-        "maximumRetryAttempts",
-        "remove it; asynchronous invocations are retried twice",
-    ),
-    (
-        "maximumEventAge",
-        "remove it; asynchronous events are kept for six hours",
     ),
     ("snapStart", "remove it; instances are started on demand"),
     ("fileSystemConfig", "remove it; use /tmp, or a bucket"),
@@ -186,6 +174,7 @@ fn settings(
         version: version.or(provider.version_functions).unwrap_or(true),
         payload: payload(section, problems),
         url: super::url::read(section, problems),
+        event_invoke: super::event_invoke::read(section, problems),
         http: events.http,
         http_api: events.http_api,
         node: entry.node.clone(),

@@ -1,6 +1,7 @@
 //! From a resolved configuration to a checked [`Definition`]: every key is either honoured, known to
 //! mean nothing here, refused by name, or reported as unknown.
 
+mod event_invoke;
 mod events;
 mod function;
 mod http;

@@ -248,6 +248,7 @@ pub(crate) fn without_alias(function: &Function, name: &str) -> Function {
     after.aliases.remove(name);
     let qualifier = Qualifier::Alias(name.into());
     after.provisioned.remove(&qualifier);
+    after.event_invoke.remove(&qualifier);
     after.urls.remove(&Some(qualifier.clone()));
     after.policies.remove(&Some(qualifier));
     after

@@ -93,6 +93,7 @@ fn make(
         policies: BTreeMap::new(),
         aliases: BTreeMap::new(),
         provisioned: BTreeMap::new(),
+        event_invoke: BTreeMap::new(),
         urls: BTreeMap::new(),
     };
     if !new.publish {

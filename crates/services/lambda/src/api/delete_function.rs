@@ -56,6 +56,7 @@ pub(crate) fn without_version(function: &Function, number: u64) -> Result<Decisi
     after.versions.remove(&number);
     let qualifier = Qualifier::Version(number);
     after.provisioned.remove(&qualifier);
+    after.event_invoke.remove(&qualifier);
     after.policies.remove(&Some(qualifier));
     Ok(Decision::put(after, ()))
 }

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod concurrency;
+mod event_invoke;
 mod invocations;
 mod policies_and_tags;
 mod urls;

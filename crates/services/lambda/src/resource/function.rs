@@ -400,6 +400,7 @@ fn bring_to(current: Option<&Function>, arn: FunctionArn, described: Described, 
             policies: BTreeMap::new(),
             aliases: BTreeMap::new(),
             provisioned: BTreeMap::new(),
+            event_invoke: BTreeMap::new(),
             urls: BTreeMap::new(),
         },
         Some(function) => {

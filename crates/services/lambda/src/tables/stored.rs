@@ -9,6 +9,7 @@ use tradewind_model::{EphemeralStorageMib, MemoryMib, TimeoutSeconds, Timestamp}
 use tradewind_store::SqlValue;
 
 use super::display;
+use crate::event_invoke::EventInvoke;
 use crate::model::{Alias, Architecture, Code, Configuration, FunctionUrl, Provisioned, Version, Weight};
 use crate::policy::{Policy, Statement};
 
@@ -257,5 +258,47 @@ pub(super) fn url_of(text: &str) -> Result<FunctionUrl, String> {
         cors: stored.cors,
         created: Timestamp::from_millis(stored.created_ms),
         modified: Timestamp::from_millis(stored.modified_ms),
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredEventInvoke {
+    format: u32,
+    retries: Option<u32>,
+    age_seconds: Option<u32>,
+    on_success: Option<String>,
+    on_failure: Option<String>,
+    last_modified_ms: i64,
+}
+
+pub(super) fn event_invoke_document(config: &EventInvoke) -> SqlValue {
+    let stored = StoredEventInvoke {
+        format: FORMAT,
+        retries: config.retries,
+        age_seconds: config.age_seconds,
+        on_success: config.on_success.as_ref().map(ToString::to_string),
+        on_failure: config.on_failure.as_ref().map(ToString::to_string),
+        last_modified_ms: config.last_modified.as_millis(),
+    };
+    serde_json::to_string(&stored)
+        .expect("text and numbers are JSON")
+        .into()
+}
+
+pub(super) fn event_invoke_of(text: &str) -> Result<EventInvoke, String> {
+    let stored: StoredEventInvoke = serde_json::from_str(text).map_err(display)?;
+    if stored.format != FORMAT {
+        return Err(format!(
+            "its event configuration has format {}, this binary knows {FORMAT}",
+            stored.format
+        ));
+    }
+    let arn = |text: Option<String>| text.map(|text| text.parse()).transpose().map_err(display);
+    Ok(EventInvoke {
+        retries: stored.retries,
+        age_seconds: stored.age_seconds,
+        on_success: arn(stored.on_success)?,
+        on_failure: arn(stored.on_failure)?,
+        last_modified: Timestamp::from_millis(stored.last_modified_ms),
     })
 }

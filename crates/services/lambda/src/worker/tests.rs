@@ -111,3 +111,119 @@ async fn a_function_that_is_switched_off_drops_its_events() {
     run_due(&world.service).await;
     assert_eq!(rows(&world).await, 0);
 }
+
+const TOLD: &str = "arn:aws:lambda:us-east-1:000000000000:function:told";
+
+/// `f` with `source` and an event configuration, and `told`, its destination.
+async fn configured(source: &str, config: Value) -> World {
+    let world = World::new().await;
+    world.create("f", source).await;
+    world.create("told", "exports.handler = async () => {};").await;
+    let path = "/2019-09-25/functions/f/event-invoke-config";
+    let put = world.call("PUT", path, &config).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    world
+}
+
+/// The event that waits for `told`.
+async fn record(world: &World) -> Value {
+    let sql = "SELECT payload FROM lambda_async_invocations WHERE name = 'told'";
+    let rows = world.config.database.read(sql, vec![]).await.unwrap();
+    serde_json::from_slice(rows[0].blob(0).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn fewer_retries_are_honoured_and_the_destination_hears_of_the_failure() {
+    let config =
+        json!({"MaximumRetryAttempts": 1, "DestinationConfig": {"OnFailure": {"Destination": TOLD}}});
+    let world = configured(
+        "exports.handler = async () => { throw new Error('no'); };",
+        config,
+    )
+    .await;
+    accept(&world, "f").await;
+    run_due(&world.service).await;
+    world.clock.advance_millis(60_000);
+    run_due(&world.service).await;
+    assert_eq!(rows(&world).await, 1, "the event is gone, its record is there");
+    let told = record(&world).await;
+    let id = told["requestContext"]["requestId"].as_str().unwrap();
+    assert_eq!(id.len(), 36);
+    assert_eq!(
+        (&told["version"], &told["timestamp"]),
+        (&json!("1.0"), &json!("2023-11-14T22:14:20.000Z"))
+    );
+    let context = json!({
+        "requestId": id, "functionArn": "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST",
+        "condition": "RetriesExhausted", "approximateInvokeCount": 2,
+    });
+    assert_eq!(told["requestContext"], context);
+    assert_eq!(told["requestPayload"], json!({"order": 1}));
+    let response = json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"});
+    assert_eq!(told["responseContext"], response);
+    assert_eq!(told["responsePayload"]["errorMessage"], "no");
+    run_due(&world.service).await;
+    assert_eq!(rows(&world).await, 0, "the destination ran");
+}
+
+#[tokio::test]
+async fn the_destination_hears_of_a_success_by_alias() {
+    let world = World::new().await;
+    world
+        .create("f", "exports.handler = async (event) => ({got: event.order});")
+        .await;
+    world.create("told", "exports.handler = async () => {};").await;
+    world
+        .call("POST", "/2015-03-31/functions/f/versions", &Value::Null)
+        .await;
+    let alias = json!({"Name": "live", "FunctionVersion": "1"});
+    world
+        .call("POST", "/2015-03-31/functions/f/aliases", &alias)
+        .await;
+    let config = json!({"DestinationConfig": {"OnSuccess": {"Destination": TOLD}}});
+    let path = "/2019-09-25/functions/f/event-invoke-config?Qualifier=live";
+    world.call("PUT", path, &config).await;
+    accept(&world, "f").await;
+    run_due(&world.service).await;
+    assert_eq!(rows(&world).await, 0, "the function itself tells nobody");
+    accept(&world, "f:live").await;
+    run_due(&world.service).await;
+    let told = record(&world).await;
+    assert_eq!(told["requestContext"]["condition"], "Success");
+    assert_eq!(told["requestContext"]["approximateInvokeCount"], 1);
+    assert_eq!(
+        told["requestContext"]["functionArn"],
+        "arn:aws:lambda:us-east-1:000000000000:function:f:live"
+    );
+    assert_eq!(
+        told["responseContext"],
+        json!({"statusCode": 200, "executedVersion": "1"})
+    );
+    assert_eq!(told["responsePayload"], json!({"got": 1}));
+}
+
+#[tokio::test]
+async fn an_event_that_waited_too_long_is_not_run() {
+    let config =
+        json!({"MaximumEventAgeInSeconds": 60, "DestinationConfig": {"OnFailure": {"Destination": TOLD}}});
+    let world = configured("exports.handler = async () => {};", config).await;
+    accept(&world, "f").await;
+    world.clock.advance_millis(60_001);
+    run_due(&world.service).await;
+    let told = record(&world).await;
+    assert_eq!(told["requestContext"]["condition"], "EventAgeExceeded");
+    assert_eq!(told["requestContext"]["approximateInvokeCount"], 0);
+    assert_eq!(told.get("responseContext"), None);
+}
+
+#[tokio::test]
+async fn a_destination_that_is_gone_stands_in_nobodys_way() {
+    let config = json!({"DestinationConfig": {"OnSuccess": {"Destination": TOLD}}});
+    let world = configured("exports.handler = async () => {};", config).await;
+    accept(&world, "f").await;
+    world
+        .call("DELETE", "/2015-03-31/functions/told", &Value::Null)
+        .await;
+    run_due(&world.service).await;
+    assert_eq!(rows(&world).await, 0);
+}
