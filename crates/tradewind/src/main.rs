@@ -7,6 +7,12 @@ mod node;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// A request allocates on one thread what another one frees: what the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
     // before anything is allocated or started: what forks is small and has one thread
     if std::env::args_os()
