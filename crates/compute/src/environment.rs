@@ -42,6 +42,10 @@ pub(crate) fn environment(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(OsSt
     for (name, value) in reserved(spec, places) {
         set(name, value);
     }
+    // Lambda's own runtime looks there whatever the user's variable says
+    if let Some(further) = layers_python_path(&spec.runtime, places.folders) {
+        set("PYTHONPATH", behind(spec.environment.get("PYTHONPATH"), further));
+    }
     for (name, value) in dialect::variables(spec, places) {
         set(name, value);
     }
@@ -57,12 +61,12 @@ pub(crate) fn stem_environment(
     let mut all = vec![
         ("TZ", ":UTC".into()),
         ("LANG", "en_US.UTF-8".into()),
-        ("PATH", path(interpreter_dir)),
+        ("PATH", path(interpreter_dir, folders)),
         ("LD_LIBRARY_PATH", library_path(folders)),
         ("TMPDIR", folders.tmp.clone().into()),
     ];
     if runtime.language() == Language::Node {
-        all.push(("NODE_PATH", node_path(folders)));
+        all.push(("NODE_PATH", node_path(runtime, folders)));
     }
     let owned = |(name, value): (&str, OsString)| (name.into(), value);
     all.into_iter().map(owned).collect()
@@ -72,15 +76,16 @@ fn defaults(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(&'static str, OsSt
     let mut all = vec![
         ("TZ", ":UTC".into()),
         ("LANG", "en_US.UTF-8".into()),
-        ("PATH", path(places.interpreter_dir)),
+        ("PATH", path(places.interpreter_dir, places.folders)),
         ("LD_LIBRARY_PATH", library_path(places.folders)),
         ("TMPDIR", places.folders.tmp.clone().into()),
         ("AWS_ENDPOINT_URL", places.endpoint_url.into()),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".into()),
     ];
     if spec.runtime.language() == Language::Node {
-        all.push(("NODE_PATH", node_path(places.folders)));
+        all.push(("NODE_PATH", node_path(&spec.runtime, places.folders)));
     }
+    all.extend(layers_ruby_paths(&spec.runtime, places.folders));
     all
 }
 
@@ -118,13 +123,14 @@ fn reserved(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(&'static str, OsSt
     all
 }
 
-fn path(interpreter_dir: Option<&Path>) -> OsString {
+fn path(interpreter_dir: Option<&Path>, folders: &Folders) -> OsString {
     let mut path = OsString::new();
     if let Some(dir) = interpreter_dir {
         path.push(dir);
         path.push(":");
     }
-    path.push("/usr/local/bin:/usr/bin:/bin:/opt/bin");
+    path.push("/usr/local/bin:/usr/bin:/bin:");
+    path.push(folders.layers.as_deref().unwrap_or(Path::new("/opt")).join("bin"));
     path
 }
 
@@ -132,13 +138,70 @@ fn library_path(folders: &Folders) -> OsString {
     let mut path = OsString::from(&folders.task_root);
     path.push(":");
     path.push(folders.task_root.join("lib"));
+    if let Some(layers) = &folders.layers {
+        path.push(":");
+        path.push(layers.join("lib"));
+    }
     path
 }
 
-fn node_path(folders: &Folders) -> OsString {
-    let mut path = OsString::from(folders.runtime.join("node_modules"));
+fn node_path(runtime: &Runtime, folders: &Folders) -> OsString {
+    let mut path = OsString::new();
+    if let Some(layers) = &folders.layers {
+        // `nodejs20.x` has a folder `node20`
+        let version = version_of(runtime, "nodejs").trim_end_matches(".x");
+        let of_version = format!("nodejs/node{version}/node_modules");
+        for place in [of_version.as_str(), "nodejs/node_modules"] {
+            path.push(layers.join(place));
+            path.push(":");
+        }
+    }
+    path.push(folders.runtime.join("node_modules"));
     path.push(":");
     path.push(&folders.task_root);
+    path
+}
+
+/// Where layers have Python modules; none for other languages and functions without layers.
+fn layers_python_path(runtime: &Runtime, folders: &Folders) -> Option<OsString> {
+    let layers = folders.layers.as_ref()?;
+    if runtime.language() != Language::Python {
+        return None;
+    }
+    let mut path = OsString::from(layers.join("python"));
+    path.push(":");
+    path.push(layers.join(format!("python/lib/{}/site-packages", runtime.as_str())));
+    Some(path)
+}
+
+/// Where layers have Ruby files and gems.
+fn layers_ruby_paths(runtime: &Runtime, folders: &Folders) -> Vec<(&'static str, OsString)> {
+    let Some(layers) = &folders.layers else {
+        return Vec::new();
+    };
+    if runtime.language() != Language::Ruby {
+        return Vec::new();
+    }
+    let version = version_of(runtime, "ruby");
+    let mut gems = OsString::from(layers.join(format!("ruby/gems/{version}.0")));
+    // the empty last place stands for the places Ruby has by itself
+    gems.push(":");
+    vec![("RUBYLIB", layers.join("ruby/lib").into()), ("GEM_PATH", gems)]
+}
+
+fn version_of<'a>(runtime: &'a Runtime, language: &str) -> &'a str {
+    let name = runtime.as_str();
+    name.strip_prefix(language).unwrap_or(name)
+}
+
+/// `further` behind the user's own search path.
+fn behind(users: Option<&String>, further: OsString) -> OsString {
+    let Some(users) = users.filter(|path| !path.is_empty()) else {
+        return further;
+    };
+    let mut path = OsString::from(users);
+    path.push(":");
+    path.push(further);
     path
 }
 
@@ -167,6 +230,10 @@ mod tests {
     }
 
     fn seen(spec: &FunctionSpec) -> BTreeMap<String, String> {
+        seen_with(spec, None)
+    }
+
+    fn seen_with(spec: &FunctionSpec, layers: Option<&str>) -> BTreeMap<String, String> {
         let (account, region) = (&"123456789012".parse().unwrap(), &"eu-west-1".parse().unwrap());
         let places = Places {
             account,
@@ -174,7 +241,7 @@ mod tests {
             endpoint_url: "http://127.0.0.1:4566",
             folders: &Folders {
                 task_root: "/p/code".into(),
-                layers: None,
+                layers: layers.map(Into::into),
                 runtime: "/r/node".into(),
                 tmp: "/t/1".into(),
             },
@@ -217,6 +284,39 @@ mod tests {
             assert_eq!(seen.get(name).map(String::as_str), Some(value), "{name}");
         }
         assert!(seen.contains_key("AWS_SECRET_ACCESS_KEY") && seen.contains_key("AWS_SESSION_TOKEN"));
+    }
+
+    #[test]
+    fn each_language_looks_into_the_layers() {
+        for (runtime, name, value) in [
+            (
+                "nodejs20.x",
+                "NODE_PATH",
+                "/l/nodejs/node20/node_modules:/l/nodejs/node_modules:/r/node/node_modules:/p/code",
+            ),
+            (
+                "python3.12",
+                "PYTHONPATH",
+                "/mine:/l/python:/l/python/lib/python3.12/site-packages",
+            ),
+            ("ruby3.3", "RUBYLIB", "/l/ruby/lib"),
+            ("ruby3.3", "GEM_PATH", "/l/ruby/gems/3.3.0:"),
+            ("provided.al2023", "LD_LIBRARY_PATH", "/p/code:/p/code/lib:/l/lib"),
+            (
+                "provided.al2023",
+                "PATH",
+                "/usr/bin:/usr/local/bin:/usr/bin:/bin:/l/bin",
+            ),
+        ] {
+            let seen = seen_with(&spec(runtime, &[("PYTHONPATH", "/mine")]), Some("/l"));
+            assert_eq!(seen.get(name).map(String::as_str), Some(value), "{runtime}");
+        }
+        let without = seen(&spec("ruby3.3", &[]));
+        assert!(
+            ["RUBYLIB", "GEM_PATH", "PYTHONPATH"]
+                .iter()
+                .all(|name| !without.contains_key(*name))
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Packages: the immutable code of one function version, kept by its content.
 //!
 //! A package comes as a zip ([`PackageStore::add_zip`]) or, in development, as a list of files
-//! ([`PackageStore::add_folder`]). Both end as a folder named after the content's SHA-256, made
+//! ([`PackageStore::add_folder`]), or is made of others ([`PackageStore::merge`]). All end as a folder named after the content's SHA-256, made
 //! whole under another name first and renamed last: a folder that is there is complete.
 //!
 //! ```text
@@ -17,6 +17,7 @@
 mod folder;
 mod id;
 mod manifest;
+mod merge;
 mod store;
 mod zip;
 

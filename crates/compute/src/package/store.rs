@@ -11,7 +11,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::folder::{self, KnownFiles, PackageFile};
-use super::{PackageError, PackageId, manifest, zip};
+use super::{PackageError, PackageId, manifest, merge, zip};
 
 const STAGING: &str = ".staging-";
 /// Between the upload of a package and the function that names it passes less than this.
@@ -105,6 +105,36 @@ impl PackageStore {
         self.blocking(move |store| store.add_folder_now(&files)).await
     }
 
+    /// Merges packages into one, the later ones winning: the layers of a function. The same packages in
+    /// the same order are the same package, and one package alone is itself.
+    ///
+    /// # Errors
+    /// When one of them is not there, or the result cannot be kept; nothing of it stays then.
+    ///
+    /// # Cancel safety
+    /// Once polled it runs to its end even if the future is dropped.
+    pub async fn merge(&self, packages: &[PackageId]) -> Result<PackageId, PackageError> {
+        let packages = packages.to_vec();
+        self.blocking(move |store| store.merge_now(&packages)).await
+    }
+
+    /// Bytes of all files of the packages together, each counted as often as it is named.
+    ///
+    /// # Errors
+    /// When one of them is not there or cannot be read.
+    pub async fn unpacked_size_of(&self, packages: &[PackageId]) -> Result<u64, PackageError> {
+        let packages = packages.to_vec();
+        let sum = move |store: &Self| {
+            packages.iter().try_fold(0, |sum, id| {
+                let _lease = store.lease(id)?;
+                let path = store.path_of(id);
+                let bytes = merge::unpacked_bytes(&path).map_err(PackageError::io("read", path))?;
+                Ok(sum + bytes)
+            })
+        };
+        self.blocking(sum).await
+    }
+
     /// The package as a zip file: as it was uploaded, or packed now for a staged folder.
     ///
     /// # Errors
@@ -192,6 +222,29 @@ impl PackageStore {
         write_durably(&kept, archive).map_err(PackageError::io("write", &kept))?;
         let zip = self.zip_path(&id);
         fs::rename(&kept, &zip).map_err(PackageError::io("write", zip))?;
+        self.publish(&staging, &id)?;
+        Ok(id)
+    }
+
+    fn merge_now(&self, packages: &[PackageId]) -> Result<PackageId, PackageError> {
+        // what is merged must not be deleted meanwhile
+        let leases = packages.iter().map(|id| self.lease(id));
+        let _leases = leases.collect::<Result<Vec<_>, _>>()?;
+        if let [only] = packages {
+            self.note(only);
+            return Ok(only.clone());
+        }
+        let id = merged_id(packages);
+        self.note(&id);
+        if self.contains(&id) {
+            return Ok(id);
+        }
+        let staging = Staging::new(&self.0.dir)?;
+        let mut entries = 0;
+        for package in packages {
+            merge::lay_over(&self.path_of(package), &staging.code(), &mut entries)?;
+        }
+        merge::check_links(&staging.code(), &staging.code())?;
         self.publish(&staging, &id)?;
         Ok(id)
     }
@@ -372,6 +425,16 @@ impl Drop for Staging {
             tracing::warn!(path = %self.path.display(), %error, "cannot remove a staging folder");
         }
     }
+}
+
+/// Packages never change, so their ids in order stand for the merged content.
+fn merged_id(packages: &[PackageId]) -> PackageId {
+    let mut digest = Sha256::new_with_prefix("merged");
+    for package in packages {
+        digest.update("\n");
+        digest.update(package.as_str());
+    }
+    PackageId::from_digest(&digest.finalize())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

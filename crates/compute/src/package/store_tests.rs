@@ -50,6 +50,18 @@ fn zip_with(name: &str, content: &str) -> Bytes {
     packed.into_inner().into()
 }
 
+fn zip_of_files(files: &[(&'static str, &str)]) -> Bytes {
+    let dir = tempfile::tempdir().unwrap();
+    let saved = |(number, (name, content)): (usize, &(&'static str, &str))| {
+        let file = dir.path().join(number.to_string());
+        fs::write(&file, content).unwrap();
+        (*name, file, false)
+    };
+    let entries: Vec<_> = files.iter().enumerate().map(saved).collect();
+    let packed = zip::pack(entries.into_iter(), Cursor::new(Vec::new())).unwrap();
+    packed.into_inner().into()
+}
+
 fn inode(path: &Path) -> u64 {
     fs::metadata(path).unwrap().ino()
 }
@@ -206,6 +218,73 @@ async fn only_what_is_kept_or_run_stays() {
     store.retain(&keep).await.unwrap();
     assert!(!store.contains(&run));
     assert!(store.lease(&run).is_err());
+}
+
+#[tokio::test]
+async fn of_merged_packages_the_later_wins() {
+    let (_dir, store) = open();
+    let first = zip_of_files(&[("lib/both", "1"), ("lib/first", "1"), ("turns", "file")]);
+    let first = store.add_zip(first).await.unwrap();
+    let second = zip_of_files(&[("lib/both", "22"), ("lib/second", "2"), ("turns/x", "folder")]);
+    let second = store.add_zip(second).await.unwrap();
+    let merged = store.merge(&[first.clone(), second.clone()]).await.unwrap();
+    let content = |id: &PackageId, path: &str| fs::read_to_string(store.path_of(id).join(path)).ok();
+    assert_eq!(content(&merged, "lib/both").as_deref(), Some("22"));
+    assert_eq!(content(&merged, "lib/first").as_deref(), Some("1"));
+    assert_eq!(content(&merged, "lib/second").as_deref(), Some("2"));
+    assert_eq!(content(&merged, "turns/x").as_deref(), Some("folder"));
+    // neither the order nor what was merged is touched
+    let other = store.merge(&[second.clone(), first.clone()]).await.unwrap();
+    assert_ne!(other, merged);
+    assert_eq!(content(&other, "lib/both").as_deref(), Some("1"));
+    assert_eq!(content(&other, "turns").as_deref(), Some("file"));
+    assert_eq!(content(&first, "lib/both").as_deref(), Some("1"));
+    assert_eq!(
+        store.merge(&[first.clone(), second.clone()]).await.unwrap(),
+        merged
+    );
+    assert_eq!(store.merge(std::slice::from_ref(&first)).await.unwrap(), first);
+    assert_eq!(store.unpacked_size_of(&[first, second]).await.unwrap(), 6 + 9);
+}
+
+#[tokio::test]
+async fn merged_packages_live_as_long_as_they_are_used() {
+    let (_dir, store) = open();
+    let first = store.add_zip(zip_with("a", "1")).await.unwrap();
+    let second = store.add_zip(zip_with("b", "2")).await.unwrap();
+    let merged = store.merge(&[first.clone(), second.clone()]).await.unwrap();
+    let lease = store.lease(&merged).unwrap();
+    store.retain(&HashSet::new()).await.unwrap();
+    assert!(!store.contains(&first) && !store.contains(&second));
+    assert_eq!(fs::read(store.path_of(&merged).join("a")).unwrap(), b"1");
+    drop(lease);
+    store.retain(&HashSet::new()).await.unwrap();
+    assert!(!store.contains(&merged));
+    let missing = store.merge(&[first, second]).await;
+    assert!(matches!(missing, Err(PackageError::NotFound { .. })));
+    assert_eq!(fs::read_dir(&store.0.dir).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn links_of_layers_do_not_leave_together() {
+    let linked = |file: &str, link: &str, target: &str| -> Bytes {
+        let mut archive = ::zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = ::zip::write::SimpleFileOptions::default();
+        archive.start_file(file, options).unwrap();
+        archive.add_symlink(link, target, options).unwrap();
+        archive.finish().unwrap().into_inner().into()
+    };
+    let (_dir, store) = open();
+    let up = linked("d/e/f", "up", "d/e/../..");
+    let up = store.add_zip(up).await.unwrap();
+    let here = store.add_zip(linked("d/g", "d/e", ".")).await.unwrap();
+    let joined = store.merge(&[here.clone(), up.clone()]).await.unwrap();
+    assert!(store.path_of(&joined).join("up").is_symlink());
+    let refused = store.merge(&[up, here]).await;
+    assert!(
+        matches!(refused, Err(PackageError::UnsafeEntry { .. })),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
