@@ -112,7 +112,7 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
     let program = program(spec, host, &folders, &inside).await?;
     let (output, output_fd) = Output::pipe().map_err(|error| unavailable(&error))?;
     let tmp_dir = folders.tmp.clone();
-    let external = external_extensions(&folders);
+    let external = external_extensions(&folders)?;
     let layers_inside = inside.layers.clone();
     let mut plan = SpawnPlan {
         environment: environment(

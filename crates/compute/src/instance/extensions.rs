@@ -11,6 +11,7 @@ use std::path::Path;
 
 use super::boot::runtime_api;
 use crate::channel::{Channel, Extended, FunctionFacts, MAX_EXTENSIONS};
+use crate::failure::Failure;
 use crate::host::Host;
 use crate::sandbox::network::InstanceNetwork;
 use crate::sandbox::{Folders, SpawnPlan};
@@ -26,12 +27,15 @@ shift
 exec "$@""#;
 
 /// The names of the external extensions, sorted.
-pub(super) fn external_extensions(folders: &Folders) -> Vec<String> {
+///
+/// # Errors
+/// When there are more than Lambda's limit.
+pub(super) fn external_extensions(folders: &Folders) -> Result<Vec<String>, Failure> {
     let Some(layers) = &folders.layers else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let Ok(entries) = std::fs::read_dir(layers.join("extensions")) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let executable = |entry: &std::fs::DirEntry| {
         let metadata = std::fs::metadata(entry.path());
@@ -42,9 +46,17 @@ pub(super) fn external_extensions(folders: &Folders) -> Vec<String> {
         .filter(executable)
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect();
+    if names.len() > MAX_EXTENSIONS {
+        return Err(Failure::Extension {
+            error_type: "Extension.LaunchError",
+            message: format!(
+                "{} extensions in /opt/extensions, at most {MAX_EXTENSIONS} can run",
+                names.len()
+            ),
+        });
+    }
     names.sort();
-    names.truncate(MAX_EXTENSIONS);
-    names
+    Ok(names)
 }
 
 /// The channel of a function that may have extensions: one with layers, or with a runtime of its own.

@@ -141,3 +141,20 @@ async fn a_failing_extension_fails_the_initialisation() {
     }
     node.stop().await;
 }
+
+#[tokio::test]
+async fn more_extensions_than_lambda_runs_are_refused() {
+    let node = Node::start();
+    let mut spec = managed(&node).await;
+    let names: Vec<String> = (0..11)
+        .map(|number| format!("extensions/watcher{number}"))
+        .collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "#!/bin/sh")).collect();
+    let layer = node.engine.packages().add_zip(zip_of(&files).into()).await;
+    spec.layers = Some(layer.unwrap());
+    let function = node.deploy(spec);
+    let (error_type, message) = node.invoke_error(&function, "1").await;
+    assert_eq!(error_type, "Extension.LaunchError");
+    assert!(message.contains("11 extensions"), "{message}");
+    node.stop().await;
+}
