@@ -117,6 +117,7 @@ pub(crate) struct Function {
     pub(crate) condition: Option<String>,
     pub(crate) depends_on: Vec<String>,
     pub(crate) logs_disabled: bool,
+    pub(crate) logging: Option<Logging>,
     pub(crate) log_retention: Option<u64>,
     pub(crate) version: bool,
     pub(crate) payload: Option<String>,
@@ -127,6 +128,16 @@ pub(crate) struct Function {
     /// The function's mapping.
     pub(crate) node: Node,
     pub(crate) span: Span,
+}
+
+/// How a function logs, and where.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Logging {
+    pub(crate) format: Option<String>,
+    pub(crate) application_level: Option<String>,
+    pub(crate) system_level: Option<String>,
+    /// A log group, or an expression that names one.
+    pub(crate) group: Option<Value>,
 }
 
 /// What a function's asynchronous invocations do; limits and places are checked when they are applied.

@@ -20,6 +20,7 @@ provider:
   name: aws
   deploymentBucket: {}
   iam: {role: {}}
+  logs: {lambda: {}}
   apiGateway: {}
   httpApi: {cors: {}}
 package: {}
@@ -30,6 +31,7 @@ functions:
     httpApi: {}
     url: {cors: {}}
     destinations: {}
+    logs: {}
     events:
       - http: {method: get, path: /, cors: {}, request: {parameters: {}}}
       - httpApi: {method: get, path: /}
@@ -171,6 +173,7 @@ mod tests {
             "functions.*.events.*.http.request.parameters",
             "functions.*.events.*.httpApi",
             "functions.*.httpApi",
+            "functions.*.logs",
             "functions.*.package",
             "functions.*.url",
             "functions.*.url.cors",
@@ -182,6 +185,8 @@ mod tests {
             "provider.httpApi.cors",
             "provider.iam",
             "provider.iam.role",
+            "provider.logs",
+            "provider.logs.lambda",
         ];
         assert_eq!(paths, expected);
     }

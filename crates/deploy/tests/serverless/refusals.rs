@@ -39,7 +39,7 @@ async fn a_misspelt_functions_is_an_error() {
 async fn what_will_be_missing_is_warned_of() {
     let text = "\
 service: s
-provider: {name: aws, logs: {lambda: {logFormat: JSON}}}
+provider: {name: aws}
 plugins: [serverless-webpack, serverless-made-up]
 frameworkVersion: '!!'
 functions:
@@ -51,14 +51,13 @@ functions:
         "4:19: `frameworkVersion: !!` is not a range",
         "patterns of function `a` have no effect",
         "runs under the service's role",
-        "2:50: `logFormat: JSON` has no effect",
     ] {
         assert!(
             warnings.iter().any(|w| w.contains(words)),
             "{words}: {warnings:?}"
         );
     }
-    assert_eq!(warnings.len(), 5);
+    assert_eq!(warnings.len(), 4);
 }
 
 /// What stands below the events of a function, and what is said of it.

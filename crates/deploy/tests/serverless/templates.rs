@@ -263,3 +263,16 @@ async fn what_ends_is_told_to_a_function_of_the_file_or_an_arn() {
     assert!(role.contains(":function:s-dev-g-h"), "{role}");
     assert!(role.contains("000000000000:function:x"), "{role}");
 }
+
+#[tokio::test]
+async fn how_a_function_logs_replaces_what_the_provider_says() {
+    let text = "service: s\nprovider: {name: aws, logs: {lambda: {logFormat: JSON, applicationLogLevel: WARN}}}\n\
+                functions:\n  f: {handler: a.b}\n  g: {handler: a.b, logs: {logGroup: /g}}\n";
+    let body = template(text).await;
+    let logging = |id: &str| body["Resources"][id]["Properties"]["LoggingConfig"].clone();
+    assert_eq!(
+        logging("FLambdaFunction"),
+        serde_json::json!({"LogFormat": "JSON", "ApplicationLogLevel": "WARN"})
+    );
+    assert_eq!(logging("GLambdaFunction"), serde_json::json!({"LogGroup": "/g"}));
+}

@@ -192,6 +192,11 @@ pub enum LambdaError {
     /// A setting that this platform knows and does not honour yet.
     #[error("{0}")]
     Refused(Refusal),
+    /// Text is not filtered by level.
+    #[error(
+        "log levels are for the log format JSON; set `LoggingConfig.LogFormat` to `JSON`, or leave them out"
+    )]
+    LogLevelsOfText,
     /// The request brings no code.
     #[error("Please provide a source for function code.")]
     NoCode,
@@ -516,6 +521,7 @@ impl LambdaError {
             | Self::ReservedEnvironmentKeys { .. }
             | Self::Refused(_)
             | Self::NoCode
+            | Self::LogLevelsOfText
             | Self::CodeTwice
             | Self::EmptyZip
             | Self::BadZip

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
-use tradewind_compute::{AliasRoute, Egress, FunctionSpec, PackageId};
+use tradewind_compute::{AliasRoute, Egress, FunctionSpec, LoggingConfig, PackageId};
 use tradewind_gateway::{Cors, UrlSettings};
 use tradewind_model::{
     EphemeralStorageMib, FunctionArn, MemoryMib, Qualifier, Runtime, TimeoutSeconds, Timestamp,
@@ -57,6 +57,7 @@ pub(crate) struct Configuration {
     /// None where none was ever given: the API then leaves the member out.
     pub(crate) environment: Option<BTreeMap<String, String>>,
     pub(crate) log_group: String,
+    pub(crate) logging: LoggingConfig,
     pub(crate) architecture: Architecture,
 }
 
@@ -298,6 +299,7 @@ fn spec(arn: FunctionArn, version: &Version, reserved_concurrency: Option<u32>) 
         ephemeral_storage,
         environment,
         log_group,
+        logging,
         role: _,
         description: _,
         architecture: _,
@@ -308,6 +310,7 @@ fn spec(arn: FunctionArn, version: &Version, reserved_concurrency: Option<u32>) 
         ephemeral_storage: *ephemeral_storage,
         environment: environment.clone().unwrap_or_default(),
         log_group: log_group.as_str().into(),
+        logging: *logging,
         reserved_concurrency,
         ..FunctionSpec::new(
             arn,
@@ -330,9 +333,10 @@ pub(crate) fn fingerprint(version: &Version) -> String {
         ephemeral_storage,
         environment,
         log_group,
+        logging,
         architecture,
     } = &version.configuration;
-    let settings = serde_json::json!([
+    let mut settings = serde_json::json!([
         version.code.package.to_string(),
         runtime.as_str(),
         handler,
@@ -345,6 +349,12 @@ pub(crate) fn fingerprint(version: &Version) -> String {
         log_group,
         architecture.as_str(),
     ]);
+    // only where it says something: digests from before it was a setting stay what they are
+    if *logging != LoggingConfig::default()
+        && let Some(list) = settings.as_array_mut()
+    {
+        list.push(format!("{logging:?}").into());
+    }
     hex(&Sha256::digest(settings.to_string().as_bytes()))
 }
 

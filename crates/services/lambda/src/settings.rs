@@ -3,6 +3,7 @@
 
 mod constraints;
 mod environment;
+mod logging;
 mod refused;
 
 use std::collections::BTreeMap;
@@ -10,13 +11,16 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tradewind_compute::LoggingConfig;
 use tradewind_model::{EphemeralStorageMib, FunctionName, MemoryMib, Runtime, TimeoutSeconds};
 
 use crate::error::{LambdaError, Violations};
 use crate::model::{Architecture, Configuration};
 
-use constraints::{check_architectures, check_handler, check_length, check_log_group, check_role, ranged};
+use constraints::{check_architectures, check_handler, check_length, check_role, ranged};
 use environment::{check_environment, check_keys};
+pub(crate) use logging::stored_logging;
+use logging::{GivenLogging, WrittenLogging};
 pub use refused::Refusal;
 pub(crate) use refused::{refusals, refused_settings};
 
@@ -51,12 +55,6 @@ struct WrittenStorage {
     size: Option<i64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct WrittenLogging {
-    log_group: Option<String>,
-}
-
 /// The settings of a request, each checked; absent ones are absent.
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
@@ -65,7 +63,7 @@ pub(crate) struct Settings {
     environment: Option<BTreeMap<String, String>>,
     ephemeral_storage: Option<EphemeralStorageMib>,
     handler: Option<String>,
-    log_group: Option<String>,
+    logging: GivenLogging,
     memory: Option<MemoryMib>,
     role: Option<String>,
     pub(crate) runtime: Option<Runtime>,
@@ -118,15 +116,19 @@ impl Settings {
             timeout: self.timeout.unwrap_or_default(),
             ephemeral_storage: self.ephemeral_storage.unwrap_or_default(),
             environment: self.environment,
-            log_group: self.log_group.unwrap_or_else(|| format!("/aws/lambda/{name}")),
+            logging: self.logging.over(LoggingConfig::default())?,
+            log_group: self
+                .logging
+                .group
+                .unwrap_or_else(|| format!("/aws/lambda/{name}")),
             architecture: self.architecture.unwrap_or(Architecture::HOST),
         })
     }
 
     /// `current` with the settings that are given.
-    pub(crate) fn update(self, current: &Configuration) -> Configuration {
+    pub(crate) fn update(self, current: &Configuration) -> Result<Configuration, LambdaError> {
         let old = current.clone();
-        Configuration {
+        Ok(Configuration {
             runtime: self.runtime.unwrap_or(old.runtime),
             handler: self.handler.unwrap_or(old.handler),
             role: self.role.unwrap_or(old.role),
@@ -135,9 +137,10 @@ impl Settings {
             timeout: self.timeout.unwrap_or(old.timeout),
             ephemeral_storage: self.ephemeral_storage.unwrap_or(old.ephemeral_storage),
             environment: self.environment.or(old.environment),
-            log_group: self.log_group.unwrap_or(old.log_group),
+            logging: self.logging.over(old.logging)?,
+            log_group: self.logging.group.unwrap_or(old.log_group),
             architecture: self.architecture.unwrap_or(old.architecture),
-        }
+        })
     }
 }
 
@@ -153,11 +156,7 @@ impl Written {
         check_role(self.role.as_deref(), violations);
         check_length(&["Description"], self.description.as_deref(), 256, violations);
         check_handler(self.handler.as_deref(), violations);
-        let log_group = self
-            .logging_config
-            .as_ref()
-            .and_then(|logging| logging.log_group.clone());
-        check_log_group(log_group.as_deref(), violations);
+        let logging = self.logging_config.as_ref();
         let size = self.ephemeral_storage.as_ref().and_then(|storage| storage.size);
         Settings {
             architecture: check_architectures(self.architectures.as_deref(), violations),
@@ -170,7 +169,9 @@ impl Written {
                 violations,
             ),
             handler: self.handler.clone(),
-            log_group,
+            logging: logging
+                .map(|written| written.check(violations))
+                .unwrap_or_default(),
             memory: ranged(&["MemorySize"], self.memory_size, MemoryMib::new, violations),
             role: self.role.clone(),
             runtime: None,
@@ -263,7 +264,7 @@ mod tests {
             .unwrap();
         assert_eq!((first.timeout.get(), first.memory.get()), (9, 128));
         assert_eq!(first.log_group, "/aws/lambda/f");
-        let second = read(json!({"MemorySize": 256})).unwrap().update(&first);
+        let second = read(json!({"MemorySize": 256})).unwrap().update(&first).unwrap();
         assert_eq!((second.timeout.get(), second.memory.get()), (9, 256));
         assert_eq!(second.handler, "i.h");
     }
@@ -280,5 +281,40 @@ mod tests {
             .unwrap()
             .create(&name);
         assert!(matches!(no_runtime, Err(LambdaError::RuntimeAndHandlerMandatory)));
+    }
+
+    #[test]
+    fn logging_is_merged_and_levels_go_with_json() {
+        use tradewind_compute::{LogFormat, LogLevel};
+
+        let name: FunctionName = "f".parse().unwrap();
+        let given = json!({
+            "Runtime": "nodejs20.x", "Handler": "i.h", "Role": "arn:aws:iam::123456789012:role/r",
+            "LoggingConfig": {"LogFormat": "JSON", "SystemLogLevel": "WARN"},
+        });
+        let first = read(given).unwrap().create(&name).unwrap();
+        let levels = |c: &Configuration| (c.logging.application_level, c.logging.system_level);
+        assert_eq!(first.logging.format, LogFormat::Json);
+        assert_eq!(levels(&first), (LogLevel::Info, LogLevel::Warn));
+        let log = |value: Value| read(json!({ "LoggingConfig": value })).unwrap();
+        let second = log(json!({"ApplicationLogLevel": "FATAL", "LogGroup": "/g"}));
+        let second = second.update(&first).unwrap();
+        assert_eq!(levels(&second), (LogLevel::Fatal, LogLevel::Warn));
+        assert_eq!(second.log_group, "/g");
+        let text = log(json!({"LogFormat": "Text"})).update(&second).unwrap();
+        assert_eq!(
+            (text.logging, text.log_group.as_str()),
+            (LoggingConfig::default(), "/g")
+        );
+        let refused = log(json!({"SystemLogLevel": "INFO"})).update(&text).unwrap_err();
+        assert!(matches!(refused, LambdaError::LogLevelsOfText));
+        let wrong = read(json!({"LoggingConfig": {"LogFormat": "json", "SystemLogLevel": "ERROR"}}));
+        assert_eq!(
+            wrong.unwrap_err().to_string(),
+            "2 validation errors detected: Value 'json' at 'loggingConfig.logFormat' failed to satisfy \
+             constraint: Member must satisfy enum value set: [JSON, Text]; Value 'ERROR' at \
+             'loggingConfig.systemLogLevel' failed to satisfy constraint: Member must satisfy enum value set: \
+             [DEBUG, INFO, WARN]"
+        );
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use tradewind_compute::{LogFormat, LoggingConfig};
 use tradewind_model::Qualifier;
 
-use crate::model::{Function, Version, last_modified_text};
+use crate::model::{Configuration, Function, Version, last_modified_text};
 
 /// `FunctionConfiguration` of the API.
 #[derive(Debug, Serialize)]
@@ -102,6 +103,22 @@ pub(crate) fn configuration<'a>(
         architectures: [settings.architecture.as_str()],
         ephemeral_storage: json!({"Size": settings.ephemeral_storage.get()}),
         snap_start: json!({"ApplyOn": "None", "OptimizationStatus": "Off"}),
-        logging_config: json!({"LogFormat": "Text", "LogGroup": settings.log_group}),
+        logging_config: logging(settings),
     }
+}
+
+/// Levels are for JSON alone.
+fn logging(settings: &Configuration) -> Value {
+    let LoggingConfig {
+        format,
+        application_level,
+        system_level,
+    } = settings.logging;
+    let mut shape = json!({"LogFormat": format.as_str()});
+    if format == LogFormat::Json {
+        shape["ApplicationLogLevel"] = application_level.as_str().into();
+        shape["SystemLogLevel"] = system_level.as_str().into();
+    }
+    shape["LogGroup"] = settings.log_group.as_str().into();
+    shape
 }

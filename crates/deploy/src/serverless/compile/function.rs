@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 use super::builder::Builder;
 use super::intrinsics::{attribute, join, reference};
 use super::role::ROLE;
-use crate::serverless::model::{Function, Role};
+use crate::serverless::model::{Function, Logging, Role};
 use crate::serverless::read::tag_list;
 
 /// Template properties and the keys they are written as.
-const WRITTEN_AS: [(&str, &str); 14] = [
+const WRITTEN_AS: [(&str, &str); 15] = [
     ("Architectures", "architecture"),
     ("Description", "description"),
     ("Environment", "environment"),
@@ -22,6 +22,7 @@ const WRITTEN_AS: [(&str, &str); 14] = [
     ("FunctionName", "name"),
     ("Handler", "handler"),
     ("KmsKeyArn", "kmsKeyArn"),
+    ("LoggingConfig", "logs"),
     ("MemorySize", "memorySize"),
     ("ReservedConcurrentExecutions", "reservedConcurrency"),
     ("Role", "role"),
@@ -150,12 +151,30 @@ fn properties(function: &Function, code: Value, role: Option<&Role>) -> Map<Stri
             .as_ref()
             .map(|variables| json!({ "Variables": variables })),
     );
+    set("LoggingConfig", function.logging.as_ref().and_then(logging));
     set("Role", Some(role_value(role)));
     set(
         "ReservedConcurrentExecutions",
         function.reserved_concurrency.map(Value::from),
     );
     properties
+}
+
+/// None if nothing is said.
+fn logging(logging: &Logging) -> Option<Value> {
+    let mut config = Map::new();
+    for (name, value) in [
+        ("LogFormat", logging.format.clone().map(Value::from)),
+        (
+            "ApplicationLogLevel",
+            logging.application_level.clone().map(Value::from),
+        ),
+        ("SystemLogLevel", logging.system_level.clone().map(Value::from)),
+        ("LogGroup", logging.group.clone()),
+    ] {
+        config.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    (!config.is_empty()).then_some(config.into())
 }
 
 fn role_value(role: Option<&Role>) -> Value {

@@ -80,7 +80,7 @@ const REFUSED: [(&str, &str); 10] = [
 ];
 
 /// Keys of plugins and dashboards that change nothing here.
-const IGNORED: [&str; 12] = [
+const IGNORED: [&str; 11] = [
     "cors",
     "dashboard",
     "disableDeprecations",
@@ -88,7 +88,6 @@ const IGNORED: [&str; 12] = [
     "iamRoleStatementsInherit",
     "iamRoleStatementsName",
     "logDataProtectionPolicy",
-    "logs",
     "recursiveLoop",
     "runtimeManagement",
     "warmup",
@@ -122,7 +121,6 @@ pub(super) fn read(
     section.refuse(&REFUSED, problems);
     warn_of_roles(&section, key, problems);
     section.ignore(&IGNORED);
-    provider::warn_of_log_format(&section, &["logFormat"], problems);
     let function = settings(&mut section, entry, provider, default_name(key), problems);
     let packaging = Packaging::read(section.get("package"), &section.path_of("package"), problems);
     section.finish(problems);
@@ -170,6 +168,7 @@ fn settings(
         condition: section.text("condition", problems),
         depends_on: section.texts("dependsOn", problems).unwrap_or_default(),
         logs_disabled: section.boolean("disableLogs", problems).unwrap_or(false),
+        logging: super::logs::of_function(section, problems).or_else(|| provider.logging.clone()),
         log_retention: log_retention(section, provider, problems),
         version: version.or(provider.version_functions).unwrap_or(true),
         payload: payload(section, problems),

@@ -6,6 +6,7 @@ mod events;
 mod function;
 mod http;
 mod http_api;
+mod logs;
 mod package;
 mod packages;
 mod plugins;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::section::{Problems, Section};
 use super::{function, http_api};
 use crate::diagnostic::Diagnostic;
-use crate::serverless::model::{DeploymentBucket, ExecutionRole, HttpApi, RestApi};
+use crate::serverless::model::{DeploymentBucket, ExecutionRole, HttpApi, Logging, RestApi};
 use crate::yaml::{Content, Node};
 
 /// `provider`, read.
@@ -29,6 +29,7 @@ pub(super) struct Provider {
     pub(super) version_functions: Option<bool>,
     pub(super) export_outputs: bool,
     pub(super) stack_parameters: BTreeMap<String, String>,
+    pub(super) logging: Option<Logging>,
     pub(super) stack_tags: BTreeMap<String, String>,
     pub(super) bucket: DeploymentBucket,
     pub(super) role: ExecutionRole,
@@ -53,7 +54,7 @@ const REFUSED: [(&str, &str); 6] = [
 ];
 
 /// Keys that change nothing here: other clouds' and services' settings, how to deploy, how to watch.
-const IGNORED: [&str; 30] = [
+const IGNORED: [&str; 29] = [
     "alb",
     "cfnRole",
     "cloudFront",
@@ -65,7 +66,6 @@ const IGNORED: [&str; 30] = [
     "kinesis",
     "lambdaHashingVersion",
     "logDataProtectionPolicy",
-    "logs",
     "monitoring",
     "notificationArns",
     "parameters",
@@ -107,7 +107,6 @@ impl Provider {
         }
         section.refuse(&REFUSED, problems);
         section.ignore(&IGNORED);
-        warn_of_log_format(&section, &["lambda", "logFormat"], problems);
         let tags = texts_of(&mut section, "tags", problems);
         let provider = Self {
             stage: section.text("stage", problems),
@@ -121,6 +120,7 @@ impl Provider {
             tracing: tracing_of_functions(&mut section),
             architecture: section.get("architecture").cloned(),
             kms_key: section.get("kmsKeyArn").map(Node::to_json),
+            logging: super::logs::of_provider(&mut section, problems),
             log_retention: section.get("logRetentionInDays").cloned(),
             version_functions: section.boolean("versionFunctions", problems),
             export_outputs: section.boolean("disableDefaultOutputExportNames", problems) != Some(true),
@@ -155,18 +155,6 @@ fn other_provider(name: &Node) -> Diagnostic {
     Diagnostic::error(format!("provider `{text}` is not supported"))
         .at(&name.span)
         .hint("the provider that works is `aws`")
-}
-
-/// Logs stay text; `path` leads from `logs` to the format.
-pub(super) fn warn_of_log_format(section: &Section<'_>, path: &[&str], problems: &mut Problems) {
-    let logs = section.given("logs").map(|entry| &entry.node);
-    let format = logs.and_then(|logs| path.iter().try_fold(logs, |node, key| node.child(key)));
-    if let Some(node) = format.filter(|node| node.as_text() == Some("JSON")) {
-        problems.warn(
-            &node.span,
-            "`logFormat: JSON` has no effect: logs are kept as text",
-        );
-    }
 }
 
 /// `environment`: CloudFormation's expressions are kept, scalars become text, null unsets.

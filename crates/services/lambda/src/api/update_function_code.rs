@@ -62,7 +62,7 @@ fn decide(function: &Function, update: Update, now: Timestamp) -> Result<Decisio
     check_revision(function, update.revision_id.as_deref())?;
     let mut after = function.clone();
     after.latest.code = update.code;
-    after.latest.configuration = update.settings.update(&function.latest.configuration);
+    after.latest.configuration = update.settings.update(&function.latest.configuration)?;
     after.latest.last_modified = now;
     after.latest.revision_id = new_revision();
     if update.what == What::UpdateAndPublish {

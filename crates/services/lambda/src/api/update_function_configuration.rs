@@ -23,7 +23,7 @@ pub(super) async fn update(service: &LambdaService, call: Call) -> Answer {
         let function = current.ok_or_else(|| target.not_found())?;
         check_revision(function, revision_id.as_deref())?;
         let mut after = function.clone();
-        after.latest.configuration = settings.update(&function.latest.configuration);
+        after.latest.configuration = settings.update(&function.latest.configuration)?;
         after.latest.last_modified = now;
         after.latest.revision_id = new_revision();
         let view = configuration(&after, &after.latest, None, Detail::Full);

@@ -304,6 +304,7 @@ impl FunctionType {
 fn path_of(error: &LambdaError) -> &'static [&'static str] {
     match error {
         LambdaError::UnknownRuntime { .. } => &["Runtime"],
+        LambdaError::LogLevelsOfText => &["LoggingConfig"],
         LambdaError::EnvironmentTooLarge { .. } | LambdaError::ReservedEnvironmentKeys { .. } => {
             &["Environment", "Variables"]
         }

@@ -93,21 +93,6 @@ const REFUSED: &[(&[&str], Harmless, &str)] = &[
         "put the files of the layers into the package",
     ),
     (
-        &["LoggingConfig", "ApplicationLogLevel"],
-        Harmless::Empty,
-        "logs are not filtered; remove it",
-    ),
-    (
-        &["LoggingConfig", "LogFormat"],
-        Harmless::Text("Text"),
-        "logs are written as text",
-    ),
-    (
-        &["LoggingConfig", "SystemLogLevel"],
-        Harmless::Empty,
-        "logs are not filtered; remove it",
-    ),
-    (
         &["PackageType"],
         Harmless::Text("Zip"),
         "only zip packages run; deploy the function as one",
@@ -228,10 +213,6 @@ mod tests {
             ),
             (json!({"ImageConfig": {"Command": ["x"]}}), "`ImageConfig`"),
             (json!({"PackageType": "Image"}), "`PackageType`"),
-            (
-                json!({"LoggingConfig": {"LogFormat": "JSON"}}),
-                "`LoggingConfig.LogFormat`",
-            ),
             (json!({"DurableConfig": {}}), "`DurableConfig`"),
         ];
         for (given, expected) in cases {

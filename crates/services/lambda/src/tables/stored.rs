@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tradewind_compute::LoggingConfig;
 use tradewind_gateway::{Cors, InvokeMode, UrlAuth, UrlSettings};
 use tradewind_model::{EphemeralStorageMib, MemoryMib, TimeoutSeconds, Timestamp};
 use tradewind_store::SqlValue;
@@ -12,6 +13,7 @@ use super::display;
 use crate::event_invoke::EventInvoke;
 use crate::model::{Alias, Architecture, Code, Configuration, FunctionUrl, Provisioned, Version, Weight};
 use crate::policy::{Policy, Statement};
+use crate::settings::stored_logging;
 
 /// The stored form of a version. Format 1 is the first; a later one gets a struct of its own.
 #[derive(Serialize, Deserialize)]
@@ -26,6 +28,8 @@ struct StoredVersion {
     ephemeral_storage_mib: u32,
     environment: Option<BTreeMap<String, String>>,
     log_group: String,
+    /// Format, application level, system level; absent in rows from before it was a setting.
+    logging: Option<[String; 3]>,
     architecture: String,
     package: String,
     code_size_bytes: u64,
@@ -49,6 +53,7 @@ pub(super) fn document(version: &Version) -> SqlValue {
         ephemeral_storage_mib: settings.ephemeral_storage.get(),
         environment: settings.environment.clone(),
         log_group: settings.log_group.clone(),
+        logging: Some(logging_texts(settings.logging)),
         architecture: settings.architecture.as_str().to_owned(),
         package: version.code.package.to_string(),
         code_size_bytes: version.code.size_bytes,
@@ -92,8 +97,25 @@ fn configuration_of(stored: StoredVersion) -> Result<Configuration, String> {
         ephemeral_storage: EphemeralStorageMib::new(stored.ephemeral_storage_mib.into()).map_err(display)?,
         environment: stored.environment,
         log_group: stored.log_group,
+        logging: logging_of(stored.logging)?,
         architecture: Architecture::parse(&stored.architecture).ok_or("unknown architecture")?,
     })
+}
+
+fn logging_texts(logging: LoggingConfig) -> [String; 3] {
+    let LoggingConfig {
+        format,
+        application_level,
+        system_level,
+    } = logging;
+    [format.as_str(), application_level.as_str(), system_level.as_str()].map(str::to_owned)
+}
+
+fn logging_of(stored: Option<[String; 3]>) -> Result<LoggingConfig, String> {
+    let Some([format, application, system]) = stored else {
+        return Ok(LoggingConfig::default());
+    };
+    stored_logging(&format, &application, &system).ok_or_else(|| "unknown logging".to_owned())
 }
 
 pub(super) fn policy_document(policy: &Policy) -> SqlValue {

@@ -144,3 +144,28 @@ async fn lists_come_in_pages() {
         .error();
     assert!(zero.2.contains("Value '0' at 'maxItems'"), "{}", zero.2);
 }
+
+#[tokio::test]
+async fn logging_survives_a_restart_and_makes_a_new_version() {
+    let mut world = World::new().await;
+    world.create("f", SOURCE).await;
+    let publish = || world.call("POST", "/2015-03-31/functions/f/versions", &Value::Null);
+    assert_eq!(publish().await.json()["Version"], "1");
+    let change = json!({"LoggingConfig": {"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG"}});
+    let expected = json!({
+        "LogFormat": "JSON", "ApplicationLogLevel": "DEBUG", "SystemLogLevel": "INFO",
+        "LogGroup": "/aws/lambda/f",
+    });
+    let config = "/2015-03-31/functions/f/configuration";
+    let changed = world.call("PUT", config, &change).await.json();
+    assert_eq!(changed["LoggingConfig"], expected);
+    assert_eq!(publish().await.json()["Version"], "2");
+    world.service = world.reopened().await;
+    let shown = world.call("GET", config, &Value::Null).await.json();
+    assert_eq!(shown["LoggingConfig"], expected);
+    let told = world.invoke("f", &[("x-amz-log-type", "Tail")], b"{}").await;
+    let log = told.header("x-amz-log-result").unwrap();
+    let log = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, log).unwrap();
+    let log = String::from_utf8(log).unwrap();
+    assert!(log.contains("\"platform.report\""), "{log}");
+}
