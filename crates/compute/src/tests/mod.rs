@@ -9,6 +9,7 @@ mod hostile;
 mod idle;
 mod jail;
 mod java;
+mod layers;
 mod lifecycle;
 mod network;
 mod node;
