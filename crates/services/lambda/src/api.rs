@@ -8,6 +8,7 @@ pub(crate) mod event_invoke;
 mod get;
 mod invoke;
 mod invoke_stream;
+mod management;
 pub(crate) mod package;
 pub(crate) mod permissions;
 pub(crate) mod provisioned;
@@ -192,6 +193,8 @@ async fn dispatch(service: &LambdaService, call: Call) -> Answer {
         Operation::GetFunctionUrlConfig => urls::get(service, &call),
         Operation::ListFunctionUrlConfigs => urls::list(service, &call),
         Operation::DeleteFunctionUrlConfig => urls::delete(service, call).await,
+        Operation::GetFunctionCodeSigningConfig => management::code_signing(service, &call),
+        Operation::GetRuntimeManagementConfig => management::runtime_management(service, &call),
         Operation::PutFunctionEventInvokeConfig => event_invoke::put(service, call).await,
         Operation::UpdateFunctionEventInvokeConfig => event_invoke::update(service, call).await,
         Operation::GetFunctionEventInvokeConfig => event_invoke::get(service, &call),

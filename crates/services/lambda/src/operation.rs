@@ -117,7 +117,7 @@ operations! {
     GetDurableExecutionState "GET" "/2025-12-01/durable-executions/{}/state" => Missing,
     GetEventSourceMapping "GET" "/2015-03-31/event-source-mappings/{}" => Missing,
     GetFunction "GET" "/2015-03-31/functions/{}" => Served(""),
-    GetFunctionCodeSigningConfig "GET" "/2020-06-30/functions/{}/code-signing-config" => Missing,
+    GetFunctionCodeSigningConfig "GET" "/2020-06-30/functions/{}/code-signing-config" => Served("no function has one"),
     GetFunctionConcurrency "GET" "/2019-09-30/functions/{}/concurrency" => Served(""),
     GetFunctionConfiguration "GET" "/2015-03-31/functions/{}/configuration" => Served(""),
     GetFunctionEventInvokeConfig "GET" "/2019-09-25/functions/{}/event-invoke-config" => Served(""),
@@ -130,7 +130,7 @@ operations! {
     GetPolicy "GET" "/2015-03-31/functions/{}/policy" => Served(""),
     GetProvisionedConcurrencyConfig "GET" "/2019-09-30/functions/{}/provisioned-concurrency" => Served(""),
     GetResourcePolicy "GET" "/2026-07-09/resource-policy/{}" => Missing,
-    GetRuntimeManagementConfig "GET" "/2021-07-20/functions/{}/runtime-management-config" => Missing,
+    GetRuntimeManagementConfig "GET" "/2021-07-20/functions/{}/runtime-management-config" => Served("always `Auto`: functions run on the interpreters of the machine"),
     Invoke "POST" "/2015-03-31/functions/{}/invocations" => Served(
         "`RequestResponse`, `Event` and `DryRun`; destinations are functions; no dead-letter queues yet",
     ),

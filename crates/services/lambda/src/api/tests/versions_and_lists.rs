@@ -169,3 +169,17 @@ async fn logging_survives_a_restart_and_makes_a_new_version() {
     let log = String::from_utf8(log).unwrap();
     assert!(log.contains("\"platform.report\""), "{log}");
 }
+
+#[tokio::test]
+async fn code_is_not_signed_and_runtimes_are_the_machine_s() {
+    let world = World::new().await;
+    world.create("f", SOURCE).await;
+    let get = async |path: &str| world.call("GET", path, &Value::Null).await;
+    let signing = "/2020-06-30/functions/f/code-signing-config";
+    assert_eq!(get(signing).await.json(), json!({}));
+    assert_eq!(get(&signing.replace("/f/", "/g/")).await.status, 404);
+    let runtime = "/2021-07-20/functions/f/runtime-management-config";
+    let expected = json!({"UpdateRuntimeOn": "Auto", "FunctionArn": ARN, "RuntimeVersionArn": null});
+    assert_eq!(get(runtime).await.json(), expected);
+    assert_eq!(get(&format!("{runtime}?Qualifier=7")).await.status, 404);
+}
