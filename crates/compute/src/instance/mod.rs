@@ -85,7 +85,7 @@ type Initialised = Result<(Instance, mpsc::Sender<Box<Job>>), (Journal, Failure)
 /// function may not be to blame.
 async fn initialised(starting: &mut Starting, journal: Journal, claim: MemoryClaim) -> Initialised {
     let pool = Arc::clone(starting.pool());
-    let Some(booted) = stem::claim(&pool, &journal.stream(), starting.purpose()) else {
+    let Some(booted) = stem::claim(&pool, &journal.stream(), starting.purpose()).await else {
         return from_nothing(starting, journal, claim).await;
     };
     match initialise(starting, booted, journal, claim).await {

@@ -160,7 +160,7 @@ struct Wanted {
 
 /// A stem that has become an instance of the pool's function. None when there is none that can, and the
 /// function is to be started from nothing.
-pub(super) fn claim(pool: &Pool, log_stream: &str, purpose: Purpose) -> Option<Booted> {
+pub(super) async fn claim(pool: &Pool, log_stream: &str, purpose: Purpose) -> Option<Booted> {
     let begun = Instant::now();
     let (spec, host) = (&pool.spec, &pool.host);
     let kind = pool.stem_kind.as_ref()?;
@@ -196,10 +196,16 @@ pub(super) fn claim(pool: &Pool, log_stream: &str, purpose: Purpose) -> Option<B
                 &without_library_path(&environment),
             )
     } else {
-        stem_can_become(language, &stem.environment, &environment)
+        // the dynamic linker remembers that there was no such folder
+        !folders.task_root.join("lib").exists() && stem_can_become(language, &stem.environment, &environment)
     };
     if !suits {
         host.stems.give_back(host, kind, stem);
+        return None;
+    }
+    if let Err(error) = host.sandbox.specialise(&stem.process, &folders.task_root).await {
+        tracing::warn!(function = %spec.arn, %error, "cannot show a function's code to a stem");
+        stem.end(Arc::clone(host)).await;
         return None;
     }
     Some(stem.specialise(

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::task::{Context, Poll};
 
@@ -64,6 +64,14 @@ impl Never {
     }
 
     pub(crate) async fn spawn(&self, _plan: SpawnPlan) -> Result<Self, SpawnError> {
+        match *self {}
+    }
+
+    pub(crate) async fn specialise(&self, _process: &Self, _package: &Path) -> Result<(), SpawnError> {
+        match *self {}
+    }
+
+    pub(crate) fn specialises(&self) -> bool {
         match *self {}
     }
 

@@ -229,7 +229,23 @@ impl Sandbox {
 
     /// Whether a process may be told after its start which function it runs.
     pub(crate) fn keeps_stems(&self) -> bool {
-        matches!(self, Self::Process { .. })
+        match self {
+            Self::Process { .. } => true,
+            Self::Jail { jail, .. } => jail.facts().specialises(),
+        }
+    }
+
+    /// Shows a process that runs already the package of the function that it becomes, where
+    /// [`inside`](Self::inside) says.
+    ///
+    /// # Errors
+    /// When the process has ended, or the kernel refuses.
+    pub(crate) async fn specialise(&self, process: &Process, package: &Path) -> Result<(), SpawnError> {
+        match (self, process) {
+            (Self::Jail { jail, .. }, Process::Jailed(process)) => jail.specialise(process, package).await,
+            // it sees whatever there is
+            _ => Ok(()),
+        }
     }
 
     /// Starts a process.

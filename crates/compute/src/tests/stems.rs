@@ -1,30 +1,35 @@
 //! Starts from runtimes that booted in advance.
 
-use serde_json::Value;
+use std::time::{Duration, Instant};
 
-use super::node::{Node, Settings, eventually, process_exists};
+use serde_json::{Value, json};
+use tradewind_model::MemoryMib;
+
+use super::node::{Node, Settings, eventually};
 use crate::{FunctionSpec, SandboxChoice};
 
-/// Only there a process is told late which function it runs.
-fn on_plain_processes() -> Settings {
-    Settings {
-        sandbox: SandboxChoice::Process,
-        ..Settings::default()
-    }
-}
+const SANDBOXES: [SandboxChoice; 2] = [SandboxChoice::Process, SandboxChoice::Jail];
 
-fn with_stems(stems: usize) -> Node {
+fn with_stems(stems: usize, sandbox: SandboxChoice) -> Node {
     Node::start_with(Settings {
         stems,
-        ..on_plain_processes()
+        sandbox,
+        ..Settings::default()
     })
 }
 
-const NODE: &str =
-    "exports.handler = async () => ({ pid: process.pid, cwd: process.cwd(), env: process.env })";
+const NODE: &str = "
+    const started = require('fs').readFileSync('/proc/self/environ', 'latin1');
+    let calls = 0;
+    exports.handler = async () =>
+        ({ calls: ++calls, started, pid: process.pid, cwd: process.cwd(), env: process.env });
+";
 const PYTHON: &str = "
+    started, calls = open('/proc/self/environ').read(), 0
     def handler(event, context):
-        return {'pid': os.getpid(), 'cwd': os.getcwd(), 'env': dict(os.environ)}
+        global calls
+        calls += 1
+        return {'calls': calls, 'started': started, 'pid': os.getpid(), 'cwd': os.getcwd(), 'env': dict(os.environ)}
 ";
 
 async fn specs(node: &Node) -> [FunctionSpec; 2] {
@@ -37,9 +42,8 @@ async fn specs(node: &Node) -> [FunctionSpec; 2] {
 
 /// Whether the process was started without a function.
 fn was_stem(answer: &Value) -> bool {
-    let environment = std::fs::read(format!("/proc/{}/environ", answer["pid"])).unwrap();
-    let mut variables = environment.split(|byte| *byte == 0);
-    variables.any(|variable| variable == b"_TRADEWIND_STEM=1")
+    let mut variables = answer["started"].as_str().unwrap().split('\0');
+    variables.any(|variable| variable == "_TRADEWIND_STEM=1")
 }
 
 /// What must be the same for an instance from a stem and one from nothing.
@@ -56,7 +60,12 @@ fn comparable(answer: &Value) -> Value {
 
 #[tokio::test]
 async fn a_stem_becomes_the_function_and_is_replaced() {
-    let node = with_stems(1);
+    for sandbox in SANDBOXES {
+        becomes_the_function(with_stems(1, sandbox)).await;
+    }
+}
+
+async fn becomes_the_function(node: Node) {
     for mut spec in specs(&node).await {
         let others = node.engine.stems();
         spec.environment.insert("TZ".into(), "Asia/Tokyo".into());
@@ -65,7 +74,10 @@ async fn a_stem_becomes_the_function_and_is_replaced() {
         let first = node.invoke(&function, "{}").await;
         assert!(was_stem(&first), "{}", spec.runtime);
         assert_eq!(first["env"]["TZ"], "Asia/Tokyo");
-        assert_eq!(node.invoke(&function, "{}").await["pid"], first["pid"]);
+        assert_eq!(
+            (&first["calls"], &node.invoke(&function, "{}").await["calls"]),
+            (&json!(1), &json!(2))
+        );
         eventually(|| node.engine.stems() == others + 1).await;
         // the same without: one for which there is no stem
         spec.environment
@@ -81,7 +93,7 @@ async fn a_stem_becomes_the_function_and_is_replaced() {
 
 #[tokio::test]
 async fn a_dead_stem_is_not_given_away() {
-    let node = with_stems(1);
+    let node = with_stems(1, SandboxChoice::Process);
     let [spec, _python] = specs(&node).await;
     let function = node.deploy(spec.clone());
     eventually(|| node.engine.stems() == 1).await;
@@ -92,17 +104,24 @@ async fn a_dead_stem_is_not_given_away() {
         .unwrap();
     assert!(killed.success());
     let answer = node.invoke(&function, "{}").await;
-    assert!(process_exists(answer["pid"].as_u64().unwrap()));
+    assert_eq!(answer["calls"], 1);
     eventually(|| node.engine.stems() == 1).await;
     node.stop().await;
 }
 
 #[tokio::test]
 async fn stems_go_with_the_last_function_that_needs_them_and_with_the_engine() {
+    for sandbox in SANDBOXES {
+        go_with_their_functions(sandbox).await;
+    }
+}
+
+async fn go_with_their_functions(sandbox: SandboxChoice) {
     let node = Node::start_with(Settings {
         stems: 2,
         keep_alive: super::node::NO_TIME,
-        ..on_plain_processes()
+        sandbox,
+        ..Settings::default()
     });
     let [javascript, python] = specs(&node).await;
     let functions = [node.deploy(javascript), node.deploy(python)];
@@ -111,8 +130,10 @@ async fn stems_go_with_the_last_function_that_needs_them_and_with_the_engine() {
     node.engine.remove(&first);
     eventually(|| node.engine.stems() == 2).await;
     let run = node.dir.path().join("run");
-    eventually(|| std::fs::read_dir(&run).unwrap().count() == 2).await;
-    node.engine.shutdown(std::time::Duration::from_secs(60)).await;
+    // in a jail it is not on the machine's disk
+    let folders = if sandbox == SandboxChoice::Jail { 0 } else { 2 };
+    eventually(|| std::fs::read_dir(&run).unwrap().count() == folders).await;
+    node.engine.shutdown(Duration::from_secs(60)).await;
     assert_eq!(std::fs::read_dir(&run).unwrap().count(), 0);
 }
 
@@ -122,7 +143,7 @@ async fn stems_leave_the_memory_to_the_functions() {
         stems: 2,
         // room for a stem in an eighth of it, not for two
         memory_budget_bytes: Some(8 * 50 * 1024 * 1024),
-        ..on_plain_processes()
+        ..Settings::default()
     });
     let [_javascript, python] = specs(&node).await;
     let function = node.deploy(python);
@@ -131,5 +152,118 @@ async fn stems_leave_the_memory_to_the_functions() {
     node.engine.set_warm_floor(&function, 8);
     eventually(|| node.engine.functions()[0].idle == 8).await;
     assert_eq!(node.engine.stems(), 0);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_stem_in_a_jail_sees_its_own_code_alone_and_has_its_functions_limits() {
+    let node = with_stems(1, SandboxChoice::Jail);
+    let code = "
+        import ctypes
+        beside = open('/var/task/main.py').read().strip().splitlines()[-1]
+        stem = '_TRADEWIND_STEM=1' in open('/proc/self/environ').read()
+        def flags(path):
+            return os.statvfs(path).f_flag
+        def handler(event, context):
+            if 'fill' in event:
+                return len(bytes([1]) * (event['fill'] << 20))
+            try:
+                open('/var/task/x', 'w')
+                wrote = True
+            except OSError:
+                wrote = False
+            libc = ctypes.CDLL(None, use_errno=True)
+            return {
+                'beside': beside, 'stem': stem, 'wrote': wrote,
+                'task': sorted(os.listdir('/var/task')),
+                'opt': os.listdir('/opt'),
+                'flags': [flags('/var/task') & f != 0 for f in (os.ST_RDONLY, os.ST_NOSUID, os.ST_NODEV)],
+                'unmounted': libc.umount2(b'/var/task', 2) == 0,
+                'uid': os.getuid(),
+                'outside': open('/proc/self/uid_map').read().split()[1],
+            }
+    ";
+    let mut answers = Vec::new();
+    for (memory, name) in [(256, "# one"), (512, "# other")] {
+        let mut spec = node.python_spec(&format!("{code}\n        {name}\n")).await;
+        spec.memory = MemoryMib::new(memory).unwrap();
+        let function = node.deploy(spec);
+        // of this size, and one that replaces those of the sizes before
+        eventually(|| node.engine.stems() == answers.len() + 1).await;
+        let seen = node.invoke(&function, "{}").await;
+        assert_eq!(
+            [&seen["stem"], &seen["wrote"], &seen["unmounted"]],
+            [&json!(true), &json!(false), &json!(false)]
+        );
+        assert_eq!(
+            (&seen["beside"], &seen["task"]),
+            (&json!(name), &json!(["main.py"]))
+        );
+        assert_eq!((&seen["opt"], &seen["uid"]), (&json!([]), &json!(993)));
+        assert_eq!(seen["flags"], json!([true, true, true]));
+        answers.push((function, seen));
+    }
+    let [(small, one), (large, other)] = <[_; 2]>::try_from(answers).unwrap();
+    // as this process sees it, the namespace's user is the machine's
+    assert_ne!(one["outside"], other["outside"]);
+    let fill = r#"{"fill":300}"#;
+    assert_eq!(node.invoke(&large, fill).await, json!(300 << 20));
+    let (kind, _message) = node.invoke_error(&small, fill).await;
+    assert_eq!(kind, "Runtime.ExitError");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_package_with_a_folder_of_libraries_is_started_from_nothing() {
+    let node = with_stems(1, SandboxChoice::Jail);
+    let files = [("index.js", NODE), ("lib/libx.so.1", "")];
+    let spec = node.spec("nodejs20.x", "index.handler", &files).await;
+    let function = node.deploy(spec);
+    eventually(|| node.engine.stems() == 1).await;
+    assert!(!was_stem(&node.invoke(&function, "{}").await));
+    assert_eq!(node.engine.stems(), 1);
+    node.stop().await;
+}
+
+const ROUNDS: usize = 20;
+
+#[tokio::test]
+#[ignore = "a measurement: run it alone, with --ignored --nocapture"]
+async fn starts_from_stems_and_from_nothing() {
+    for _repetition in 0..2 {
+        for sandbox in SANDBOXES {
+            for stems in [0, 2] {
+                for index in 0..2 {
+                    measure(sandbox, stems, index).await;
+                }
+            }
+        }
+    }
+}
+
+async fn measure(sandbox: SandboxChoice, stems: usize, index: usize) {
+    let node = with_stems(stems, sandbox);
+    let spec = specs(&node).await[index].clone();
+    let mut keeper = spec.clone();
+    keeper.arn = "arn:aws:lambda:us-east-1:000000000000:function:keeper"
+        .parse()
+        .unwrap();
+    node.deploy(keeper);
+    let mut times = Vec::new();
+    for _round in 0..ROUNDS {
+        eventually(|| node.engine.stems() >= stems).await;
+        let function = node.deploy(spec.clone());
+        let begun = Instant::now();
+        let answer = node.invoke(&function, "{}").await;
+        times.push(begun.elapsed());
+        assert_eq!(was_stem(&answer), stems > 0);
+        node.engine.remove(&function);
+    }
+    times.sort_unstable();
+    println!(
+        "{} {sandbox:?} stems {stems}: p50 {:?}",
+        spec.runtime,
+        times[ROUNDS / 2]
+    );
     node.stop().await;
 }

@@ -15,12 +15,13 @@
 //!
 //! # Where to look
 //! `spawner` (the process), `root` (what all jails see), `inside` (the first process), `identity`,
-//! `seccomp`, `landlock`, `cgroup`; `process` (the node's view); `wire` (what they tell each other).
+//! `seccomp`, `landlock`, `cgroup`; `late` (what a jail is shown later); `process` (the node's view); `wire` (what they tell each other).
 
 mod cgroup;
 mod identity;
 mod inside;
 mod landlock;
+mod late;
 mod process;
 mod root;
 mod seccomp;
@@ -50,7 +51,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{Folders, Limits, SpawnError, SpawnPlan};
-use wire::{Hello, Launch, MAX_BYTES, News, Setup};
+use wire::{Hello, Launch, MAX_BYTES, News, Request, Setup};
 
 /// How long the spawner may take to prepare, and to make the first jail.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -72,6 +73,11 @@ pub(crate) struct Facts(Hello);
 impl Facts {
     pub(crate) fn own_users(&self) -> bool {
         self.0.own_users
+    }
+
+    /// Whether an instance can be shown its package after its start.
+    pub(crate) fn specialises(&self) -> bool {
+        self.0.specialises
     }
 
     /// 0 is none.
@@ -205,31 +211,50 @@ impl Jail {
     /// # Cancel safety
     /// An instance whose future is dropped is killed.
     pub(crate) async fn spawn(&self, plan: SpawnPlan) -> Result<Process, SpawnError> {
-        let control = self
-            .control
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let control = control.ok_or(SpawnError::Stopped)?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let launch = launch(number, &plan);
-        let request = launch.write();
-        if request.len() > MAX_BYTES {
-            return Err(io::Error::from_raw_os_error(libc::E2BIG).into());
-        }
+        let request = Request::Launch(Box::new(launch(number, &plan)));
         let (news, theirs) = wire::pair()?;
         let mut fds: Vec<BorrowedFd<'_>> = vec![theirs.as_fd(), plan.output.as_fd()];
         if let Some(channel) = &plan.channel {
             fds.extend([channel.input.as_fd(), channel.output.as_fd()]);
         }
         fds.extend(plan.network.iter().map(|network| network.namespace.as_fd()));
-        let sending = |control: &OwnedFd| wire::send(control.as_fd(), &request, &fds);
-        control.async_io(Interest::WRITABLE, sending).await?;
+        self.ask(&request, &fds).await?;
         // the spawner has its own: the end of the jail is to be heard
         drop(fds);
         drop(theirs);
         let cgroup = self.facts.0.hierarchies.group(number);
-        Process::started(news, cgroup, u64::from(plan.limits.memory_mib) * MIB).await
+        Process::started(number, news, cgroup, u64::from(plan.limits.memory_mib) * MIB).await
+    }
+
+    /// Shows an instance that runs already a package as its `/var/task`.
+    ///
+    /// # Errors
+    /// When the instance has ended, or the kernel refuses: the step that failed.
+    pub(crate) async fn specialise(&self, process: &Process, package: &Path) -> Result<(), SpawnError> {
+        let (news, theirs) = wire::pair()?;
+        let request = Request::Specialise {
+            number: process.number(),
+            package: package.to_owned(),
+        };
+        self.ask(&request, &[theirs.as_fd()]).await?;
+        drop(theirs);
+        process::done(news).await
+    }
+
+    async fn ask(&self, request: &Request, fds: &[BorrowedFd<'_>]) -> Result<(), SpawnError> {
+        let control = self
+            .control
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let control = control.ok_or(SpawnError::Stopped)?;
+        let request = request.write();
+        if request.len() > MAX_BYTES {
+            return Err(io::Error::from_raw_os_error(libc::E2BIG).into());
+        }
+        let sending = |control: &OwnedFd| wire::send(control.as_fd(), &request, fds);
+        Ok(control.async_io(Interest::WRITABLE, sending).await?)
     }
 
     /// Ends the spawner and with it all jails. Waits until it has ended.
@@ -286,7 +311,8 @@ fn try_one(control: &OwnedFd) -> io::Result<()> {
     };
     let (news, theirs) = wire::pair()?;
     let null: OwnedFd = std::fs::OpenOptions::new().write(true).open("/dev/null")?.into();
-    wire::send(control.as_fd(), &launch.write(), &[theirs.as_fd(), null.as_fd()])?;
+    let request = Request::Launch(Box::new(launch)).write();
+    wire::send(control.as_fd(), &request, &[theirs.as_fd(), null.as_fd()])?;
     drop(theirs);
     set_socket_timeout(&news, Timeout::Recv, Some(PATIENCE))?;
     let mut buffer = vec![0; MAX_BYTES];

@@ -26,6 +26,7 @@ const NEWS_BYTES: usize = 4096;
 /// An instance in its jail. Killed, with all that is in it, when dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
+    number: u64,
     /// Readable when the first process, and with it everything, has ended.
     handle: AsyncFd<OwnedFd>,
     /// The way to hear how the program ended. Closing it lets the spawner clean up.
@@ -41,6 +42,7 @@ pub(crate) struct Process {
 impl Process {
     /// Waits until the program of a launch runs.
     pub(super) async fn started(
+        number: u64,
         news: OwnedFd,
         cgroup: Cgroup,
         memory_limit_bytes: u64,
@@ -59,6 +61,7 @@ impl Process {
         }
         let handle = handle.ok_or_else(gone)?;
         Ok(Self {
+            number,
             handle: sys::watched(handle, Interest::READABLE)?,
             news: news.into_inner(),
             cgroup,
@@ -67,6 +70,11 @@ impl Process {
             exited: None,
             frozen: false,
         })
+    }
+
+    /// By which the spawner knows it.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Ready when everything in the jail has ended.
@@ -181,6 +189,15 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Waits until something that was asked for is done.
+pub(super) async fn done(news: OwnedFd) -> Result<(), SpawnError> {
+    let news = sys::watched(news, Interest::READABLE)?;
+    match next(&news).await? {
+        (News::Failed { step, errno }, _) => Err(refused(step, errno)),
+        (News::Made | News::Started | News::Exited(_), _) => Ok(()),
     }
 }
 

@@ -228,7 +228,7 @@ impl Root {
 /// Adds `MOUNT_ATTR_…` to the mount at `path`.
 pub(super) fn add_attributes(path: &Path, attributes: u64, flags: libc::c_int) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
-    sys::add_mount_attributes(&path, attributes, flags)
+    sys::add_mount_attributes(rustix::fs::CWD, &path, attributes, flags)
 }
 
 /// Debian keeps settings of its Java versions in `/etc`.

@@ -18,11 +18,12 @@ use seccompiler::BpfProgram;
 use super::cgroup::{Cgroup, Hierarchies};
 use super::identity::{self, Identity};
 use super::inside::{Descriptors, Jail};
+use super::late;
 use super::root::{self, Root};
 use super::seccomp;
 use super::sys::{self, Forked};
 use super::trouble::{Step, Trouble};
-use super::wire::{self, Hello, Launch, MAX_BYTES, News, Setup};
+use super::wire::{self, Hello, Launch, MAX_BYTES, News, Request, Setup};
 
 /// The namespaces that each jail has from its beginning; the others are entered on the way.
 const NAMESPACES: libc::c_int =
@@ -126,6 +127,7 @@ impl Spawner {
     fn hello(&self) -> Hello {
         Hello {
             own_users: matches!(Identity::of(std::process::id(), 0), Identity::Own(_)),
+            specialises: late::is_possible(),
             landlock: sys::landlock_version(),
             hierarchies: self.hierarchies.clone(),
         }
@@ -149,7 +151,7 @@ impl Spawner {
                         if length == 0 {
                             return Ok(());
                         }
-                        self.launch(buffer.get(..length).unwrap_or_default(), fds);
+                        self.answer(buffer.get(..length).unwrap_or_default(), fds);
                     }
                     number => self.forget(number),
                 }
@@ -157,13 +159,21 @@ impl Spawner {
         }
     }
 
-    fn launch(&mut self, request: &[u8], fds: Vec<OwnedFd>) {
+    fn answer(&mut self, request: &[u8], fds: Vec<OwnedFd>) {
         let mut fds = fds.into_iter();
         let Some(news) = fds.next() else { return };
-        let started = Launch::read(request)
-            .step("understand the node")
-            .and_then(|launch| self.start(&launch, &news, fds));
-        if let Err(Trouble { step, errno }) = started {
+        let request = Request::read(request).step("understand the node");
+        let done = request.and_then(|request| match request {
+            Request::Launch(launch) => self.start(&launch, &news, fds),
+            Request::Specialise { number, package } => {
+                let instance = self.instances.get(&number);
+                let instance = instance
+                    .ok_or(io::ErrorKind::NotFound)
+                    .step("find the instance")?;
+                late::show_package(&package, instance.handle.as_fd(), &news)
+            }
+        });
+        if let Err(Trouble { step, errno }) = done {
             News::Failed { step, errno }.tell(news.as_fd(), None);
         }
     }

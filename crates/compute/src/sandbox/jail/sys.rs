@@ -5,7 +5,7 @@
     reason = "clone3, fork, exec and mount_setattr are bare system calls"
 )]
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
@@ -140,19 +140,26 @@ struct MountAttributes {
     user_namespace: u64,
 }
 
-/// Adds `attributes` (`MOUNT_ATTR_…`) to the mount at `path`; `flags` may be `AT_RECURSIVE`.
-pub(super) fn add_mount_attributes(path: &CString, attributes: u64, flags: libc::c_int) -> io::Result<()> {
+/// Adds `attributes` (`MOUNT_ATTR_…`) to the mount at `path`, seen from `at`; `flags` may be `AT_RECURSIVE`
+/// and, for `at` itself, `AT_EMPTY_PATH`.
+pub(super) fn add_mount_attributes(
+    at: BorrowedFd<'_>,
+    path: &CStr,
+    attributes: u64,
+    flags: libc::c_int,
+) -> io::Result<()> {
     let wanted = MountAttributes {
         set: attributes,
         clear: 0,
         propagation: 0,
         user_namespace: 0,
     };
-    // SAFETY: the path ends with null and the structure is as large as is said; both outlive the call.
+    // SAFETY: `at` is open or the working folder, the path ends with null, and the structure is as large as
+    // is said; all outlive the call.
     let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
-            libc::AT_FDCWD,
+            at.as_raw_fd(),
             path.as_ptr(),
             flags,
             ptr::from_ref(&wanted),

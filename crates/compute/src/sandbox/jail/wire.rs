@@ -1,7 +1,8 @@
 //! What node, spawner and jails tell each other: datagrams on sequenced-packet sockets, with descriptors.
 //!
 //! The node asks for a [`Launch`] on the control socket and sends along one end of a socket for this
-//! instance alone. On that, the spawner and then the jail's first process tell [`News`].
+//! instance alone. On that, the spawner and then the jail's first process tell [`News`]. Each other
+//! [`Request`] has a socket of its own, too, and one piece of news for an answer.
 
 use std::ffi::OsString;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -23,6 +24,16 @@ use super::trouble::Trouble;
 pub(super) const MAX_BYTES: usize = 64 * 1024;
 /// Descriptors that go with one message at most.
 const MAX_FDS: usize = 5;
+
+/// What the node asks for. The first descriptor beside it is for the answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// Start an instance.
+    Launch(Box<Launch>),
+    /// Show `package` at `/var/task` of instance `number`, in the place of what was there. The news is that
+    /// it is there, or why it is not.
+    Specialise { number: u64, package: PathBuf },
+}
 
 /// An instance to be started, as the spawner is told. Descriptors travel beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +72,8 @@ pub(super) struct Setup {
 pub(super) struct Hello {
     /// Whether each instance gets a user of its own.
     pub(super) own_users: bool,
+    /// Whether an instance can be shown its package after its start.
+    pub(super) specialises: bool,
     /// The version of Landlock; 0 is none.
     pub(super) landlock: u32,
     pub(super) hierarchies: Hierarchies,
@@ -186,6 +199,7 @@ impl Hello {
         match hello {
             Ok(hello) => {
                 text.number(hello.own_users.into());
+                text.number(hello.specialises.into());
                 text.number(hello.landlock.into());
                 text.list(&hello.hierarchies.0, |text, hierarchy| {
                     text.number(hierarchy.unified.into());
@@ -216,6 +230,7 @@ impl Hello {
         };
         Ok(Ok(Self {
             own_users: text.number()? != 0,
+            specialises: text.number()? != 0,
             landlock: text.small()?,
             hierarchies: Hierarchies(text.list(|text| {
                 Ok(Hierarchy {
@@ -228,9 +243,43 @@ impl Hello {
     }
 }
 
-impl Launch {
+impl Request {
     pub(super) fn write(&self) -> Vec<u8> {
         let mut text = Writer::default();
+        match self {
+            Self::Launch(launch) => {
+                text.number(0);
+                launch.write(&mut text);
+            }
+            Self::Specialise { number, package } => {
+                text.number(1);
+                text.number(*number);
+                text.path(package);
+            }
+        }
+        text.0
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> io::Result<Self> {
+        let mut text = Reader(bytes);
+        let request = match text.number()? {
+            0 => Self::Launch(Box::new(Launch::read(&mut text)?)),
+            1 => Self::Specialise {
+                number: text.number()?,
+                package: text.path()?,
+            },
+            _ => return Err(malformed()),
+        };
+        if text.0.is_empty() {
+            Ok(request)
+        } else {
+            Err(malformed())
+        }
+    }
+}
+
+impl Launch {
+    fn write(&self, text: &mut Writer) {
         text.number(self.number);
         text.path(&self.package);
         text.option(self.layers.as_ref(), |text, path| text.path(path));
@@ -250,14 +299,12 @@ impl Launch {
         });
         text.number(self.has_channel.into());
         text.option(self.resolv_conf.as_ref(), |text, content| {
-            text.bytes(content.as_bytes())
+            text.bytes(content.as_bytes());
         });
-        text.0
     }
 
-    pub(super) fn read(bytes: &[u8]) -> io::Result<Self> {
-        let mut text = Reader(bytes);
-        let launch = Self {
+    fn read(text: &mut Reader<'_>) -> io::Result<Self> {
+        Ok(Self {
             number: text.number()?,
             package: text.path()?,
             layers: text.option(Reader::path)?,
@@ -277,12 +324,7 @@ impl Launch {
                 let content = String::from_utf8(text.bytes()?.to_vec());
                 content.map_err(|_no_text| malformed())
             })?,
-        };
-        if text.0.is_empty() {
-            Ok(launch)
-        } else {
-            Err(malformed())
-        }
+        })
     }
 }
 
@@ -391,22 +433,28 @@ mod tests {
     }
 
     #[test]
-    fn a_launch_arrives_as_it_was_sent() {
-        let sent = launch();
-        assert_eq!(Launch::read(&sent.write()).unwrap(), sent);
+    fn requests_arrive_as_they_were_sent() {
         let sparse = Launch {
             layers: None,
             program: None,
             tools: Vec::new(),
             ..launch()
         };
-        assert_eq!(Launch::read(&sparse.write()).unwrap(), sparse);
+        let specialise = Request::Specialise {
+            number: 7,
+            package: "/p/1".into(),
+        };
+        let launches = [launch(), sparse].map(|launch| Request::Launch(Box::new(launch)));
+        for sent in launches.into_iter().chain([specialise]) {
+            assert_eq!(Request::read(&sent.write()).unwrap(), sent);
+        }
     }
 
     #[test]
     fn a_hello_arrives_as_it_was_sent() {
         let hello = Ok(Hello {
             own_users: true,
+            specialises: true,
             landlock: 7,
             hierarchies: Hierarchies(vec![Hierarchy {
                 unified: true,
@@ -424,11 +472,11 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_too_long_is_refused() {
-        let whole = launch().write();
+        let whole = Request::Launch(Box::new(launch())).write();
         for length in 0..whole.len() {
-            assert!(Launch::read(&whole[..length]).is_err(), "{length}");
+            assert!(Request::read(&whole[..length]).is_err(), "{length}");
         }
-        assert!(Launch::read(&[&whole[..], &[0]].concat()).is_err());
+        assert!(Request::read(&[&whole[..], &[0]].concat()).is_err());
     }
 
     #[test]
