@@ -163,6 +163,80 @@ module TradewindRuntime
   # What went wrong in an invocation, as the caller reads it, and whether the process can take another one.
   Failure = Struct.new(:body, :fatal)
 
+  # The trace id in the environment. Setting it for each invocation would keep every old value for ever
+  # (`setenv` never frees one), so `ENV` answers for it, and it is set for real only when somebody looks at
+  # the whole environment or starts a program.
+  module TraceId
+    NAME = '_X_AMZN_TRACE_ID'
+    WHOLE = %i[each each_pair to_h to_hash to_a keys values values_at select filter reject slice inspect
+               size length key find_all map any? assoc rassoc clone dup].freeze
+    CHILDREN = %i[spawn system exec fork `].freeze
+
+    class << self
+      attr_accessor :current
+
+      def publish
+        return if @published == @current
+
+        @published = @current
+        @store.call(NAME, @current)
+      end
+
+      def install
+        @store = ENV.method(:[]=).unbind.bind(ENV)
+        ENV.singleton_class.prepend(Variables)
+        Kernel.prepend(Programs)
+        [Kernel, Process].each { |owner| owner.singleton_class.prepend(Programs) }
+        IO.singleton_class.prepend(Pipes)
+      end
+    end
+
+    # What reads one variable.
+    module Variables
+      def [](name)
+        name == NAME ? TraceId.current : super
+      end
+
+      def fetch(name, *default, &block)
+        name == NAME && TraceId.current ? TraceId.current : super
+      end
+
+      def []=(name, value)
+        name == NAME ? TraceId.current = value : super
+      end
+      alias store []=
+
+      %i[key? has_key? include? member?].each do |asked|
+        define_method(asked) { |name| name == NAME ? !TraceId.current.nil? : super(name) }
+      end
+
+      WHOLE.each do |asked|
+        define_method(asked) do |*arguments, &block|
+          TraceId.publish
+          super(*arguments, &block)
+        end
+      end
+    end
+
+    # What starts a program.
+    module Programs
+      CHILDREN.each do |start|
+        define_method(start) do |*arguments, **options, &block|
+          TraceId.publish
+          super(*arguments, **options, &block)
+        end
+      end
+    end
+
+    # And reads what it prints.
+    module Pipes
+      def popen(*arguments, **options, &block)
+        TraceId.publish
+        super
+      end
+    end
+  end
+
   # Answers invocations until the host closes the channel.
   class Server
     def initialize(channel, handler)
@@ -178,7 +252,7 @@ module TradewindRuntime
 
     def answer(invoke)
       $_global_aws_request_id = invoke.request_id
-      ENV['_X_AMZN_TRACE_ID'] = invoke.trace.empty? ? nil : invoke.trace
+      TraceId.current = invoke.trace.empty? ? nil : invoke.trace
       result = attempt(invoke)
       if result.is_a?(Failure)
         @channel.answer(ERROR, invoke.request_id, result.body)
@@ -224,6 +298,7 @@ module TradewindRuntime
   def self.main
     channel = Channel.new(Integer(ENV.delete('_TRADEWIND_FD')), Integer(ENV.delete('_TRADEWIND_OUT_FD')))
     $stdout.sync = true
+    TraceId.install
     root = ENV.fetch('LAMBDA_TASK_ROOT', Dir.pwd)
     $LOAD_PATH.unshift(root) unless $LOAD_PATH.include?(root)
     Logger.prepend(LoggerPatch)

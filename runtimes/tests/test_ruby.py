@@ -82,6 +82,22 @@ class Context(RubyTest):
         self.assert_result(function, "Root=1-a;Sampled=1", trace="Root=1-a;Sampled=1")
         self.assert_result(function, None)
 
+    def test_programs_and_whole_environments_see_the_trace_id(self):
+        name = "_X_AMZN_TRACE_ID"
+        for seen in (
+            "`printenv %s`.chomp" % name,
+            "IO.popen(['printenv', '%s'], &:read).chomp" % name,
+            "require 'open3'; Open3.capture2('printenv %s').first.chomp" % name,
+            "r, w = IO.pipe; Process.wait(spawn('printenv %s', out: w)); w.close; r.read.chomp" % name,
+            "ENV.to_h['%s'].to_s" % name,
+            "ENV.fetch('%s', '')" % name,
+            "ENV.key?('%s') ? ENV.values_at('%s').first : ''" % (name, name),
+        ):
+            with self.subTest(seen):
+                function = self.body(seen)
+                for trace in ("Root=1-a", "Root=1-b", ""):
+                    self.assert_result(function, trace, trace=trace)
+
     def test_the_channel_is_invisible(self):
         function = self.body("[ENV.key?('_TRADEWIND_FD'), `readlink /proc/self/fd/3`.include?('socket')]")
         self.assert_result(function, [False, False])
