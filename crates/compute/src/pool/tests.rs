@@ -3,6 +3,7 @@
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::config::KeepAlive;
 
 const BOUNDS: KeepAlive = KeepAlive {
     least: minutes(5),

@@ -367,7 +367,7 @@ pub(crate) struct Doctor {
     #[arg(long)]
     pub(crate) json: bool,
     /// The address a node would listen on
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4566")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4566", value_parser = listen_address)]
     pub(crate) listen: SocketAddr,
 }
 

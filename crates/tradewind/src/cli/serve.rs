@@ -67,7 +67,10 @@ pub(crate) async fn start(config: NodeConfig) -> Result<Node, Failure> {
 pub(crate) async fn stop(node: Node, interrupts: &mut Interrupts) -> Result<(), Failure> {
     let mut stopping = Box::pin(node.stop(DRAIN));
     tokio::select! {
-        () = &mut stopping => return Ok(()),
+        () = &mut stopping => {
+            output::note(&format!("{FAINT}stopped{FAINT:#}"));
+            return Ok(());
+        }
         () = tokio::time::sleep(PATIENCE) => {}
         () = interrupts.next() => return Err(Failure::Interrupted),
     }

@@ -1,6 +1,4 @@
-//! What the machine gives: processors, memory, file descriptors, control groups, file watches.
-
-use std::path::Path;
+//! What the machine gives: processors, memory, file descriptors, file watches.
 
 use super::{Check, Group, Status};
 
@@ -16,9 +14,6 @@ pub(super) fn checks() -> Vec<Check> {
     checks.extend(read("/proc/meminfo").and_then(|text| memory(&text)));
     checks.extend(read("/proc/self/limits").and_then(|text| open_files(&text)));
     checks.extend(read("/proc/sys/fs/inotify/max_user_watches").and_then(|text| watches(&text)));
-    if cfg!(target_os = "linux") {
-        checks.push(control_groups(Path::new("/sys/fs/cgroup")));
-    }
     checks
 }
 
@@ -70,17 +65,6 @@ fn watches(text: &str) -> Option<Check> {
     Some(limit("file watches", Status::Ok, count.to_string()))
 }
 
-fn control_groups(mount: &Path) -> Check {
-    match std::fs::read_to_string(mount.join("cgroup.controllers")) {
-        Ok(controllers) if !controllers.trim().is_empty() => limit(
-            "control groups",
-            Status::Ok,
-            format!("v2: {}", controllers.trim()),
-        ),
-        Ok(_) | Err(_) => limit("control groups", Status::Missing, "no controllers of v2 here"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,13 +92,5 @@ mod tests {
     fn few_watches_get_a_hint() {
         assert_eq!(watches("524288\n").unwrap().status, Status::Ok);
         assert!(watches("1024\n").unwrap().hint.is_some());
-    }
-
-    #[test]
-    fn control_groups_are_there_or_not() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(control_groups(dir.path()).status, Status::Missing);
-        std::fs::write(dir.path().join("cgroup.controllers"), "cpu memory pids\n").unwrap();
-        assert_eq!(control_groups(dir.path()).detail, "v2: cpu memory pids");
     }
 }
