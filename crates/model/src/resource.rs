@@ -115,6 +115,8 @@ pub struct KnownProperties {
     pub accepted: &'static [&'static str],
     /// What it refuses by name, with the reason: a path below `Properties`, joined by dots.
     pub refused: Vec<(String, &'static str)>,
+    /// The top-level properties that must be there.
+    pub required: &'static [&'static str],
 }
 
 impl KnownProperties {
@@ -124,7 +126,28 @@ impl KnownProperties {
         Self {
             accepted,
             refused: Vec::new(),
+            required: &[],
         }
+    }
+
+    /// The same, missing none of `required`.
+    #[must_use]
+    pub fn requiring(mut self, required: &'static [&'static str]) -> Self {
+        self.required = required;
+        self
+    }
+
+    /// What is unknown, refused or missing at the top level.
+    #[must_use]
+    pub fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
+        let refused: Vec<(&str, &'static str)> = self
+            .refused
+            .iter()
+            .map(|(path, reason)| (path.as_str(), *reason))
+            .collect();
+        let mut problems = check_known(properties, self.accepted, &refused);
+        problems.extend(check_required(properties, self.required));
+        problems
     }
 
     /// The same, refusing `refused` below the property `parent`; an empty `parent` is the top level.
@@ -140,20 +163,22 @@ impl KnownProperties {
     }
 }
 
-/// One CloudFormation resource type of one service.
+/// What a service writes for each CloudFormation resource type it has.
 ///
 /// All calls are idempotent: after a crash the engine repeats the last one. `create` with a
 /// `generated_name` that this stack's resource already has succeeds and brings it to `properties`.
-pub trait ResourceType: Send + Sync + std::fmt::Debug {
+pub trait ResourceHandler: Send + Sync + std::fmt::Debug {
     /// `AWS::Service::Type`.
     fn type_name(&self) -> &'static str;
 
-    /// What it knows of its properties, as [`ResourceType::check`] judges them.
+    /// What it knows of its properties, as [`ResourceHandler::check`] judges them.
     fn known_properties(&self) -> KnownProperties;
 
     /// Names every property that this type does not understand or refuses. Called on the template
     /// as written (intrinsic functions may still be inside values) before anything is changed.
-    fn check(&self, properties: &Properties) -> Vec<PropertyProblem>;
+    fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
+        self.known_properties().check(properties)
+    }
 
     /// Top-level properties whose change replaces the resource.
     fn replaced_by(&self) -> &'static [&'static str] {
@@ -161,13 +186,53 @@ pub trait ResourceType: Send + Sync + std::fmt::Debug {
     }
 
     /// Makes the resource.
+    fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> impl Future<Output = Result<ResourceState, ResourceError>> + Send;
+
+    /// Changes it in place: where `create` brings what is there to `properties`, that is all.
+    fn update(
+        &self,
+        context: &ResourceContext,
+        _current: &ResourceState,
+        properties: &Properties,
+    ) -> impl Future<Output = Result<ResourceState, ResourceError>> + Send {
+        self.create(context, properties)
+    }
+
+    /// Removes it; that it is gone already is success.
+    fn delete(
+        &self,
+        context: &ResourceContext,
+        current: &ResourceState,
+    ) -> impl Future<Output = Result<(), ResourceError>> + Send;
+}
+
+/// A [`ResourceHandler`] as the template engine keeps it: all types in one table. Never written by
+/// hand; see there for what the calls promise.
+pub trait ResourceType: Send + Sync + std::fmt::Debug {
+    /// See [`ResourceHandler::type_name`].
+    fn type_name(&self) -> &'static str;
+
+    /// See [`ResourceHandler::known_properties`].
+    fn known_properties(&self) -> KnownProperties;
+
+    /// See [`ResourceHandler::check`].
+    fn check(&self, properties: &Properties) -> Vec<PropertyProblem>;
+
+    /// See [`ResourceHandler::replaced_by`].
+    fn replaced_by(&self) -> &'static [&'static str];
+
+    /// See [`ResourceHandler::create`].
     fn create<'a>(
         &'a self,
         context: &'a ResourceContext,
         properties: &'a Properties,
     ) -> BoxFuture<'a, Result<ResourceState, ResourceError>>;
 
-    /// Changes it in place.
+    /// See [`ResourceHandler::update`].
     fn update<'a>(
         &'a self,
         context: &'a ResourceContext,
@@ -175,12 +240,55 @@ pub trait ResourceType: Send + Sync + std::fmt::Debug {
         properties: &'a Properties,
     ) -> BoxFuture<'a, Result<ResourceState, ResourceError>>;
 
-    /// Removes it; that it is gone already is success.
+    /// See [`ResourceHandler::delete`].
     fn delete<'a>(
         &'a self,
         context: &'a ResourceContext,
         current: &'a ResourceState,
     ) -> BoxFuture<'a, Result<(), ResourceError>>;
+}
+
+impl<T: ResourceHandler> ResourceType for T {
+    fn type_name(&self) -> &'static str {
+        ResourceHandler::type_name(self)
+    }
+
+    fn known_properties(&self) -> KnownProperties {
+        ResourceHandler::known_properties(self)
+    }
+
+    fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
+        ResourceHandler::check(self, properties)
+    }
+
+    fn replaced_by(&self) -> &'static [&'static str] {
+        ResourceHandler::replaced_by(self)
+    }
+
+    fn create<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        properties: &'a Properties,
+    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
+        Box::pin(ResourceHandler::create(self, context, properties))
+    }
+
+    fn update<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        current: &'a ResourceState,
+        properties: &'a Properties,
+    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
+        Box::pin(ResourceHandler::update(self, context, current, properties))
+    }
+
+    fn delete<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        current: &'a ResourceState,
+    ) -> BoxFuture<'a, Result<(), ResourceError>> {
+        Box::pin(ResourceHandler::delete(self, context, current))
+    }
 }
 
 #[cfg(test)]

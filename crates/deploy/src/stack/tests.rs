@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tradewind_model::resource::{
-    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
-    ResourceType,
+    KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceHandler,
+    ResourceState, ResourceType,
 };
 use tradewind_model::{AccountId, Clock, Region, Timestamp};
 use tradewind_store::Database;
@@ -54,7 +54,7 @@ async fn a_crash_may_fall_here() {
     tokio::task::yield_now().await;
 }
 
-impl ResourceType for Thing {
+impl ResourceHandler for Thing {
     fn type_name(&self) -> &'static str {
         "Test::Thing"
     }
@@ -79,47 +79,37 @@ impl ResourceType for Thing {
         &["Name"]
     }
 
-    fn create<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(async move {
-            let made = self.put("create", context.generated_name.clone(), properties);
-            a_crash_may_fall_here().await;
-            made
-        })
+    async fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        let made = self.put("create", context.generated_name.clone(), properties);
+        a_crash_may_fall_here().await;
+        made
     }
 
-    fn update<'a>(
-        &'a self,
-        _context: &'a ResourceContext,
-        current: &'a ResourceState,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(async move {
-            let changed = self.put("update", current.physical_id.clone(), properties);
-            a_crash_may_fall_here().await;
-            changed
-        })
+    async fn update(
+        &self,
+        _context: &ResourceContext,
+        current: &ResourceState,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        let changed = self.put("update", current.physical_id.clone(), properties);
+        a_crash_may_fall_here().await;
+        changed
     }
 
-    fn delete<'a>(
-        &'a self,
-        _context: &'a ResourceContext,
-        current: &'a ResourceState,
-    ) -> BoxFuture<'a, Result<(), ResourceError>> {
-        Box::pin(async move {
-            let mut world = self.0.lock().unwrap();
-            let properties = world.things.remove(&current.physical_id).unwrap_or_default();
-            let label = properties
-                .get("Label")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned();
-            world.log.push(format!("delete {label}"));
-            Ok(())
-        })
+    async fn delete(&self, _context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
+        let mut world = self.0.lock().unwrap();
+        let properties = world.things.remove(&current.physical_id).unwrap_or_default();
+        let label = properties
+            .get("Label")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        world.log.push(format!("delete {label}"));
+        Ok(())
     }
 }
 

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use tradewind_model::RequestId;
 use tradewind_model::resource::{
-    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
-    ResourceType, check_known, check_required, is_intrinsic, optional_integer, optional_tags, optional_text,
+    KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceHandler,
+    ResourceState, check_known, check_required, is_intrinsic, optional_integer, optional_tags, optional_text,
     problem,
 };
 use tradewind_store::Database;
@@ -57,18 +57,17 @@ impl RoleType {
     }
 }
 
-impl ResourceType for RoleType {
+impl ResourceHandler for RoleType {
     fn type_name(&self) -> &'static str {
         "AWS::IAM::Role"
     }
 
     fn known_properties(&self) -> KnownProperties {
-        KnownProperties::new(ACCEPTED)
+        KnownProperties::new(ACCEPTED).requiring(&["AssumeRolePolicyDocument"])
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
-        let mut problems = check_known(properties, ACCEPTED, &[]);
-        problems.extend(check_required(properties, &["AssumeRolePolicyDocument"]));
+        let mut problems = self.known_properties().check(properties);
         let trust = properties.get("AssumeRolePolicyDocument");
         problems.extend(check_document(
             trust,
@@ -83,41 +82,31 @@ impl ResourceType for RoleType {
         &["RoleName", "Path"]
     }
 
-    fn create<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(async move {
-            let given = optional_text(properties, "RoleName")?;
-            let name = given.unwrap_or_else(|| context.generated_name_within(64));
-            let name = name.parse().map_err(RoleError::Invalid)?;
-            Ok(self.put(context, name, properties).await?)
-        })
+    async fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        let given = optional_text(properties, "RoleName")?;
+        let name = given.unwrap_or_else(|| context.generated_name_within(64));
+        let name = name.parse().map_err(RoleError::Invalid)?;
+        Ok(self.put(context, name, properties).await?)
     }
 
-    fn update<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(async move {
-            let name = current.physical_id.parse().map_err(RoleError::Invalid)?;
-            Ok(self.put(context, name, properties).await?)
-        })
+    async fn update(
+        &self,
+        context: &ResourceContext,
+        current: &ResourceState,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        let name = current.physical_id.parse().map_err(RoleError::Invalid)?;
+        Ok(self.put(context, name, properties).await?)
     }
 
-    fn delete<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-    ) -> BoxFuture<'a, Result<(), ResourceError>> {
-        Box::pin(async move {
-            let name = &current.physical_id;
-            tables::delete(&self.database, &context.account, name, &context.owner()).await?;
-            Ok(())
-        })
+    async fn delete(&self, context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
+        let name = &current.physical_id;
+        tables::delete(&self.database, &context.account, name, &context.owner()).await?;
+        Ok(())
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use tradewind_model::resource::{
-    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
-    ResourceType, check_known, optional_integer, optional_tags, optional_text, problem,
+    KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceHandler,
+    ResourceState, optional_integer, optional_tags, optional_text, problem,
 };
 use tradewind_observe::LogStore;
 use tradewind_store::Database;
@@ -76,7 +76,7 @@ impl LogGroupType {
     }
 }
 
-impl ResourceType for LogGroupType {
+impl ResourceHandler for LogGroupType {
     fn type_name(&self) -> &'static str {
         "AWS::Logs::LogGroup"
     }
@@ -86,7 +86,7 @@ impl ResourceType for LogGroupType {
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
-        let mut problems = check_known(properties, ACCEPTED, REFUSED);
+        let mut problems = self.known_properties().check(properties);
         if let Some(Value::Number(days)) = properties.get("RetentionInDays")
             && let Err(error) = RetentionDays::new(days.as_i64().unwrap_or(i64::MAX))
         {
@@ -99,37 +99,29 @@ impl ResourceType for LogGroupType {
         &["LogGroupName"]
     }
 
-    fn create<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(async move {
-            let given = optional_text(properties, "LogGroupName")?;
-            let name = given.unwrap_or_else(|| context.generated_name_within(512));
-            let name = name.parse().map_err(LogGroupError::Invalid)?;
-            Ok(self.put(context, name, properties).await?)
-        })
+    async fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        let given = optional_text(properties, "LogGroupName")?;
+        let name = given.unwrap_or_else(|| context.generated_name_within(512));
+        let name = name.parse().map_err(LogGroupError::Invalid)?;
+        Ok(self.put(context, name, properties).await?)
     }
 
-    fn update<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(async move {
-            let name = current.physical_id.parse().map_err(LogGroupError::Invalid)?;
-            Ok(self.put(context, name, properties).await?)
-        })
+    async fn update(
+        &self,
+        context: &ResourceContext,
+        current: &ResourceState,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        let name = current.physical_id.parse().map_err(LogGroupError::Invalid)?;
+        Ok(self.put(context, name, properties).await?)
     }
 
-    fn delete<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-    ) -> BoxFuture<'a, Result<(), ResourceError>> {
-        Box::pin(async move { Ok(self.remove(context, &current.physical_id).await?) })
+    async fn delete(&self, context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
+        Ok(self.remove(context, &current.physical_id).await?)
     }
 }
 

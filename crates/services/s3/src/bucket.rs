@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use tradewind_model::resource::{
-    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
-    ResourceType, check_known, optional_tags, optional_text, problem,
+    KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceHandler,
+    ResourceState, optional_tags, optional_text, problem,
 };
 use tradewind_store::Database;
 
@@ -86,7 +86,7 @@ impl BucketType {
     }
 }
 
-impl ResourceType for BucketType {
+impl ResourceHandler for BucketType {
     fn type_name(&self) -> &'static str {
         "AWS::S3::Bucket"
     }
@@ -96,7 +96,7 @@ impl ResourceType for BucketType {
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
-        let mut problems = check_known(properties, ACCEPTED, REFUSED);
+        let mut problems = self.known_properties().check(properties);
         if let Some(Value::String(name)) = properties.get("BucketName")
             && let Err(error) = name.parse::<BucketName>()
         {
@@ -109,42 +109,32 @@ impl ResourceType for BucketType {
         &["BucketName"]
     }
 
-    fn create<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(async move {
-            let name = match optional_text(properties, "BucketName")? {
-                Some(name) => name.parse(),
-                None => BucketName::generated(&context.generated_name_within(63)),
-            };
-            Ok(self
-                .put(context, name.map_err(BucketError::Name)?, properties)
-                .await?)
-        })
+    async fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        let name = match optional_text(properties, "BucketName")? {
+            Some(name) => name.parse(),
+            None => BucketName::generated(&context.generated_name_within(63)),
+        };
+        Ok(self
+            .put(context, name.map_err(BucketError::Name)?, properties)
+            .await?)
     }
 
-    fn update<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(async move {
-            let name = current.physical_id.parse().map_err(BucketError::Name)?;
-            Ok(self.put(context, name, properties).await?)
-        })
+    async fn update(
+        &self,
+        context: &ResourceContext,
+        current: &ResourceState,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        let name = current.physical_id.parse().map_err(BucketError::Name)?;
+        Ok(self.put(context, name, properties).await?)
     }
 
-    fn delete<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-    ) -> BoxFuture<'a, Result<(), ResourceError>> {
-        Box::pin(
-            async move { Ok(tables::delete_bucket(&self.database, context, &current.physical_id).await?) },
-        )
+    async fn delete(&self, context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
+        Ok(tables::delete_bucket(&self.database, context, &current.physical_id).await?)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use tradewind_model::resource::{
-    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
-    ResourceType, check_known, check_required, is_intrinsic, problem, required_text,
+    KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceHandler,
+    ResourceState, is_intrinsic, problem, required_text,
 };
 use tradewind_store::Database;
 
@@ -46,18 +46,17 @@ impl BucketPolicyType {
     }
 }
 
-impl ResourceType for BucketPolicyType {
+impl ResourceHandler for BucketPolicyType {
     fn type_name(&self) -> &'static str {
         "AWS::S3::BucketPolicy"
     }
 
     fn known_properties(&self) -> KnownProperties {
-        KnownProperties::new(PROPERTIES)
+        KnownProperties::new(PROPERTIES).requiring(PROPERTIES)
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
-        let mut problems = check_known(properties, PROPERTIES, &[]);
-        problems.extend(check_required(properties, PROPERTIES));
+        let mut problems = self.known_properties().check(properties);
         let document = properties
             .get("PolicyDocument")
             .filter(|value| !is_intrinsic(value));
@@ -72,31 +71,16 @@ impl ResourceType for BucketPolicyType {
         &["Bucket"]
     }
 
-    fn create<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(async move { Ok(self.put(context, properties).await?) })
+    async fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        Ok(self.put(context, properties).await?)
     }
 
-    fn update<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        _current: &'a ResourceState,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(async move { Ok(self.put(context, properties).await?) })
-    }
-
-    fn delete<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-    ) -> BoxFuture<'a, Result<(), ResourceError>> {
-        Box::pin(
-            async move { Ok(tables::delete_policy(&self.database, context, &current.physical_id).await?) },
-        )
+    async fn delete(&self, context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
+        Ok(tables::delete_policy(&self.database, context, &current.physical_id).await?)
     }
 }
 

@@ -100,7 +100,9 @@ a value; the message then says which and why.
 ";
 
 fn section(resource_type: &dyn ResourceType) -> String {
-    let KnownProperties { accepted, refused } = resource_type.known_properties();
+    let KnownProperties {
+        accepted, refused, ..
+    } = resource_type.known_properties();
     let is_refused = |name: &str| refused.iter().any(|(path, _)| path == name);
     let mut accepted: Vec<&str> = accepted
         .iter()
@@ -131,7 +133,9 @@ fn anchor(heading: &str) -> String {
 
 /// Each property alone: `check` must judge it as the page says.
 fn the_page_says_what_the_check_does(resource_type: &dyn ResourceType) {
-    let KnownProperties { accepted, refused } = resource_type.known_properties();
+    let KnownProperties {
+        accepted, refused, ..
+    } = resource_type.known_properties();
     let problem = |name: &str| {
         let given: Properties = [(name.to_owned(), json!({"Fn::GetAtt": ["Some", "Thing"]}))]
             .into_iter()

@@ -21,8 +21,8 @@ mod tests;
 
 use serde_json::{Map, Value};
 use tradewind_model::resource::{
-    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
-    ResourceType,
+    KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceHandler,
+    ResourceState,
 };
 
 use crate::model::{Record, RecordKey, RecordKind};
@@ -162,7 +162,7 @@ fn refuse_foreign(state: &State, key: &RecordKey, owner: &str) -> Result<(), Res
     }
 }
 
-impl ResourceType for ApiGatewayType {
+impl ResourceHandler for ApiGatewayType {
     fn type_name(&self) -> &'static str {
         self.definition.name
     }
@@ -181,34 +181,19 @@ impl ResourceType for ApiGatewayType {
         self.definition.replaced_by
     }
 
-    fn create<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(self.put(context, properties))
+    async fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        self.put(context, properties).await
     }
 
-    fn update<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        _current: &'a ResourceState,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(self.put(context, properties))
-    }
-
-    fn delete<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-    ) -> BoxFuture<'a, Result<(), ResourceError>> {
-        Box::pin(async move {
-            match RecordKey::parse(self.definition.kind, &current.physical_id) {
-                Some(key) => self.service.remove(&key, &context.generated_name).await,
-                None => Ok(()),
-            }
-        })
+    async fn delete(&self, context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
+        match RecordKey::parse(self.definition.kind, &current.physical_id) {
+            Some(key) => self.service.remove(&key, &context.generated_name).await,
+            None => Ok(()),
+        }
     }
 }
 

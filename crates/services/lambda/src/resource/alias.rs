@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 use tradewind_model::resource::{
-    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
-    ResourceType, check_known, check_required, required_text,
+    KnownProperties, Properties, ResourceContext, ResourceError, ResourceHandler, ResourceState,
+    required_text,
 };
 use tradewind_model::{FunctionArn, Qualifier};
 
@@ -27,58 +27,46 @@ const REQUIRED: &[&str] = &["FunctionName", "FunctionVersion", "Name"];
 #[derive(Debug)]
 pub(super) struct AliasType(pub(super) LambdaService);
 
-impl ResourceType for AliasType {
+impl ResourceHandler for AliasType {
     fn type_name(&self) -> &'static str {
         "AWS::Lambda::Alias"
     }
 
     fn known_properties(&self) -> KnownProperties {
-        KnownProperties::new(ACCEPTED)
-    }
-
-    fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
-        let mut problems = check_known(properties, ACCEPTED, &[]);
-        problems.extend(check_required(properties, REQUIRED));
-        problems
+        KnownProperties::new(ACCEPTED).requiring(REQUIRED)
     }
 
     fn replaced_by(&self) -> &'static [&'static str] {
         &["FunctionName", "Name"]
     }
 
-    fn create<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(self.put(context, properties, Put::Create))
+    async fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        self.put(context, properties, Put::Create).await
     }
 
-    fn update<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        _current: &'a ResourceState,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(self.put(context, properties, Put::Update))
+    async fn update(
+        &self,
+        context: &ResourceContext,
+        _current: &ResourceState,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        self.put(context, properties, Put::Update).await
     }
 
-    fn delete<'a>(
-        &'a self,
-        _context: &'a ResourceContext,
-        current: &'a ResourceState,
-    ) -> BoxFuture<'a, Result<(), ResourceError>> {
-        Box::pin(async move {
-            let Ok(arn) = current.physical_id.parse::<FunctionArn>() else {
-                return Ok(());
-            };
-            let Some(Qualifier::Alias(name)) = arn.qualifier.clone() else {
-                return Ok(());
-            };
-            remove(&self.0, arn.unqualified(), name.into(), None)
-                .await
-                .map_err(of_lambda)
-        })
+    async fn delete(&self, _context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
+        let Ok(arn) = current.physical_id.parse::<FunctionArn>() else {
+            return Ok(());
+        };
+        let Some(Qualifier::Alias(name)) = arn.qualifier.clone() else {
+            return Ok(());
+        };
+        remove(&self.0, arn.unqualified(), name.into(), None)
+            .await
+            .map_err(of_lambda)
     }
 }
 

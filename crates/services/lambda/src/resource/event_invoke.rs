@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use tradewind_model::resource::{
-    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
-    ResourceType, check_known, check_required, required_text,
+    KnownProperties, Properties, ResourceContext, ResourceError, ResourceHandler, ResourceState,
+    required_text,
 };
 use tradewind_model::{FunctionArn, Qualifier};
 
@@ -29,62 +29,41 @@ const NUMBERS: &[&str] = &["MaximumEventAgeInSeconds", "MaximumRetryAttempts"];
 #[derive(Debug)]
 pub(super) struct EventInvokeType(pub(super) LambdaService);
 
-impl ResourceType for EventInvokeType {
+impl ResourceHandler for EventInvokeType {
     fn type_name(&self) -> &'static str {
         "AWS::Lambda::EventInvokeConfig"
     }
 
     fn known_properties(&self) -> KnownProperties {
-        KnownProperties::new(ACCEPTED)
-    }
-
-    fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
-        let mut problems = check_known(properties, ACCEPTED, &[]);
-        problems.extend(check_required(properties, REQUIRED));
-        problems
+        KnownProperties::new(ACCEPTED).requiring(REQUIRED)
     }
 
     fn replaced_by(&self) -> &'static [&'static str] {
         &["FunctionName", "Qualifier"]
     }
 
-    fn create<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(self.put(context, properties))
+    async fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        self.put(context, properties).await
     }
 
-    fn update<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        _current: &'a ResourceState,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(self.put(context, properties))
-    }
-
-    fn delete<'a>(
-        &'a self,
-        _context: &'a ResourceContext,
-        current: &'a ResourceState,
-    ) -> BoxFuture<'a, Result<(), ResourceError>> {
-        Box::pin(async move {
-            let Ok(arn) = current.physical_id.parse::<FunctionArn>() else {
-                return Ok(());
+    async fn delete(&self, _context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
+        let Ok(arn) = current.physical_id.parse::<FunctionArn>() else {
+            return Ok(());
+        };
+        let qualifier = arn.qualifier.clone().unwrap_or_default();
+        let decide = move |function: Option<&Function>, _now| {
+            let Some(function) = function.filter(|f| f.event_invoke.contains_key(&qualifier)) else {
+                return Ok(Decision::keep(()));
             };
-            let qualifier = arn.qualifier.clone().unwrap_or_default();
-            let decide = move |function: Option<&Function>, _now| {
-                let Some(function) = function.filter(|f| f.event_invoke.contains_key(&qualifier)) else {
-                    return Ok(Decision::keep(()));
-                };
-                let mut after = function.clone();
-                after.event_invoke.remove(&qualifier);
-                Ok(Decision::put(after, ()))
-            };
-            self.0.change(arn.unqualified(), decide).await.map_err(of_lambda)
-        })
+            let mut after = function.clone();
+            after.event_invoke.remove(&qualifier);
+            Ok(Decision::put(after, ()))
+        };
+        self.0.change(arn.unqualified(), decide).await.map_err(of_lambda)
     }
 }
 

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tradewind_compute::{FunctionSpec, InitFailure};
 use tradewind_model::resource::{
-    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
-    ResourceType, check_known, check_required, is_intrinsic, optional_integer, optional_tags, optional_text,
-    problem,
+    KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceHandler,
+    ResourceState, check_known, is_intrinsic, optional_integer, optional_tags, optional_text, problem,
 };
 use tradewind_model::{FunctionArn, FunctionName, Qualifier, Timestamp};
 
@@ -81,7 +80,7 @@ const LOG_LINES: usize = 20;
 #[derive(Debug)]
 pub(super) struct FunctionType(pub(super) LambdaService);
 
-impl ResourceType for FunctionType {
+impl ResourceHandler for FunctionType {
     fn type_name(&self) -> &'static str {
         TYPE
     }
@@ -89,7 +88,8 @@ impl ResourceType for FunctionType {
     fn known_properties(&self) -> KnownProperties {
         let mut known = KnownProperties::new(ACCEPTED)
             .refusing("", REFUSED)
-            .refusing("Code", &[IMAGE]);
+            .refusing("Code", &[IMAGE])
+            .requiring(REQUIRED);
         let of_settings =
             refused_settings().filter(|(path, _)| ACCEPTED.contains(&path.split('.').next().unwrap_or(path)));
         known.refused.extend(of_settings);
@@ -97,8 +97,7 @@ impl ResourceType for FunctionType {
     }
 
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
-        let mut problems = check_known(properties, ACCEPTED, REFUSED);
-        problems.extend(check_required(properties, REQUIRED));
+        let mut problems = self.known_properties().check(properties);
         problems.extend(refusals(properties).into_iter().map(|refusal| PropertyProblem {
             message: refusal.to_string(),
             path: refusal.path,
@@ -114,49 +113,39 @@ impl ResourceType for FunctionType {
         &["FunctionName", "PackageType"]
     }
 
-    fn create<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(async move {
-            let name = name(context, properties)?;
-            self.put(context, name, properties).await
-        })
+    async fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        let name = name(context, properties)?;
+        self.put(context, name, properties).await
     }
 
-    fn update<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(async move {
-            let name = current.physical_id.parse().map_err(invalid)?;
-            self.put(context, name, properties).await
-        })
+    async fn update(
+        &self,
+        context: &ResourceContext,
+        current: &ResourceState,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        let name = current.physical_id.parse().map_err(invalid)?;
+        self.put(context, name, properties).await
     }
 
-    fn delete<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-    ) -> BoxFuture<'a, Result<(), ResourceError>> {
-        Box::pin(async move {
-            let Ok(name) = current.physical_id.parse() else {
-                return Ok(());
-            };
-            let owner = owner(context);
-            let delete = move |function: Option<&Function>, _now| {
-                let ours = function.is_some_and(|function| function.owner.as_ref() == Some(&owner));
-                Ok(if ours {
-                    Decision::delete(())
-                } else {
-                    Decision::keep(())
-                })
-            };
-            self.0.change(arn(context, name), delete).await.map_err(of_lambda)
-        })
+    async fn delete(&self, context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
+        let Ok(name) = current.physical_id.parse() else {
+            return Ok(());
+        };
+        let owner = owner(context);
+        let delete = move |function: Option<&Function>, _now| {
+            let ours = function.is_some_and(|function| function.owner.as_ref() == Some(&owner));
+            Ok(if ours {
+                Decision::delete(())
+            } else {
+                Decision::keep(())
+            })
+        };
+        self.0.change(arn(context, name), delete).await.map_err(of_lambda)
     }
 }
 

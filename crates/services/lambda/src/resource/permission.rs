@@ -3,8 +3,8 @@
 use serde_json::json;
 use tradewind_model::Qualifier;
 use tradewind_model::resource::{
-    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
-    ResourceType, check_known, check_required, required_text,
+    KnownProperties, Properties, ResourceContext, ResourceError, ResourceHandler, ResourceState,
+    required_text,
 };
 
 use super::{of_lambda, target, typed};
@@ -33,52 +33,43 @@ const LONGEST_ID: usize = 100;
 #[derive(Debug)]
 pub(super) struct PermissionType(pub(super) LambdaService);
 
-impl ResourceType for PermissionType {
+impl ResourceHandler for PermissionType {
     fn type_name(&self) -> &'static str {
         "AWS::Lambda::Permission"
     }
 
     fn known_properties(&self) -> KnownProperties {
-        KnownProperties::new(ACCEPTED)
-    }
-
-    fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
-        let mut problems = check_known(properties, ACCEPTED, &[]);
-        problems.extend(check_required(properties, REQUIRED));
-        problems
+        KnownProperties::new(ACCEPTED).requiring(REQUIRED)
     }
 
     fn replaced_by(&self) -> &'static [&'static str] {
         ACCEPTED
     }
 
-    fn create<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(self.put(
+    async fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        self.put(
             context,
             statement_id(&context.generated_name_within(LONGEST_ID)),
             properties,
-        ))
+        )
+        .await
     }
 
-    fn update<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(self.put(context, current.physical_id.clone(), properties))
+    async fn update(
+        &self,
+        context: &ResourceContext,
+        current: &ResourceState,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        self.put(context, current.physical_id.clone(), properties).await
     }
 
-    fn delete<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-    ) -> BoxFuture<'a, Result<(), ResourceError>> {
-        Box::pin(self.remove(context, current))
+    async fn delete(&self, context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
+        self.remove(context, current).await
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use tradewind_model::resource::{
-    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
-    ResourceType, check_known, check_required, optional_text, required_text,
+    KnownProperties, Properties, ResourceContext, ResourceError, ResourceHandler, ResourceState,
+    optional_text, required_text,
 };
 
 use super::{of_lambda, scope, typed};
@@ -20,61 +20,40 @@ const REQUIRED: &[&str] = &["AuthType", "TargetFunctionArn"];
 #[derive(Debug)]
 pub(super) struct UrlType(pub(super) LambdaService);
 
-impl ResourceType for UrlType {
+impl ResourceHandler for UrlType {
     fn type_name(&self) -> &'static str {
         "AWS::Lambda::Url"
     }
 
     fn known_properties(&self) -> KnownProperties {
-        KnownProperties::new(ACCEPTED)
-    }
-
-    fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
-        let mut problems = check_known(properties, ACCEPTED, &[]);
-        problems.extend(check_required(properties, REQUIRED));
-        problems
+        KnownProperties::new(ACCEPTED).requiring(REQUIRED)
     }
 
     fn replaced_by(&self) -> &'static [&'static str] {
         &["Qualifier", "TargetFunctionArn"]
     }
 
-    fn create<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(self.put(context, properties))
+    async fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        self.put(context, properties).await
     }
 
-    fn update<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        _current: &'a ResourceState,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(self.put(context, properties))
-    }
-
-    fn delete<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        current: &'a ResourceState,
-    ) -> BoxFuture<'a, Result<(), ResourceError>> {
-        Box::pin(async move {
-            let target = target(context, &current.physical_id, None)?;
-            let alias = alias_of(&target).map_err(of_lambda)?;
-            let arn = target.function_arn().map_err(of_lambda)?;
-            let decide = move |function: Option<&Function>, _now| {
-                let Some(function) = function.filter(|function| function.urls.contains_key(&alias)) else {
-                    return Ok(Decision::keep(()));
-                };
-                let mut after = function.clone();
-                after.urls.remove(&alias);
-                Ok(Decision::put(after, ()))
+    async fn delete(&self, context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
+        let target = target(context, &current.physical_id, None)?;
+        let alias = alias_of(&target).map_err(of_lambda)?;
+        let arn = target.function_arn().map_err(of_lambda)?;
+        let decide = move |function: Option<&Function>, _now| {
+            let Some(function) = function.filter(|function| function.urls.contains_key(&alias)) else {
+                return Ok(Decision::keep(()));
             };
-            self.0.change(arn, decide).await.map_err(of_lambda)
-        })
+            let mut after = function.clone();
+            after.urls.remove(&alias);
+            Ok(Decision::put(after, ()))
+        };
+        self.0.change(arn, decide).await.map_err(of_lambda)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use tradewind_model::resource::{
-    BoxFuture, KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceState,
-    ResourceType, check_known, check_required, optional_text, required_text,
+    KnownProperties, Properties, ResourceContext, ResourceError, ResourceHandler, ResourceState,
+    optional_text, required_text,
 };
 use tradewind_model::{FunctionArn, Qualifier};
 
@@ -31,63 +31,53 @@ const REFUSED: &[(&str, &str)] = &[
 #[derive(Debug)]
 pub(super) struct VersionType(pub(super) LambdaService);
 
-impl ResourceType for VersionType {
+impl ResourceHandler for VersionType {
     fn type_name(&self) -> &'static str {
         "AWS::Lambda::Version"
     }
 
     fn known_properties(&self) -> KnownProperties {
-        KnownProperties::new(ACCEPTED).refusing("", REFUSED)
-    }
-
-    fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
-        let mut problems = check_known(properties, ACCEPTED, REFUSED);
-        problems.extend(check_required(properties, &["FunctionName"]));
-        problems
+        KnownProperties::new(ACCEPTED)
+            .refusing("", REFUSED)
+            .requiring(&["FunctionName"])
     }
 
     fn replaced_by(&self) -> &'static [&'static str] {
         ACCEPTED
     }
 
-    fn create<'a>(
-        &'a self,
-        context: &'a ResourceContext,
-        properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
-        Box::pin(self.publish(context, properties))
+    async fn create(
+        &self,
+        context: &ResourceContext,
+        properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
+        self.publish(context, properties).await
     }
 
-    fn update<'a>(
-        &'a self,
-        _context: &'a ResourceContext,
-        current: &'a ResourceState,
-        _properties: &'a Properties,
-    ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
+    async fn update(
+        &self,
+        _context: &ResourceContext,
+        current: &ResourceState,
+        _properties: &Properties,
+    ) -> Result<ResourceState, ResourceError> {
         // Every property replaces the version; only attributes around it can have changed.
-        Box::pin(async move { Ok(current.clone()) })
+        Ok(current.clone())
     }
 
-    fn delete<'a>(
-        &'a self,
-        _context: &'a ResourceContext,
-        current: &'a ResourceState,
-    ) -> BoxFuture<'a, Result<(), ResourceError>> {
-        Box::pin(async move {
-            let Ok(arn) = current.physical_id.parse::<FunctionArn>() else {
-                return Ok(());
-            };
-            let Some(Qualifier::Version(number)) = arn.qualifier else {
-                return Ok(());
-            };
-            let delete = move |function: Option<&Function>, _now| {
-                function.map_or_else(
-                    || Ok(Decision::keep(())),
-                    |function| without_version(function, number),
-                )
-            };
-            self.0.change(arn.unqualified(), delete).await.map_err(of_lambda)
-        })
+    async fn delete(&self, _context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
+        let Ok(arn) = current.physical_id.parse::<FunctionArn>() else {
+            return Ok(());
+        };
+        let Some(Qualifier::Version(number)) = arn.qualifier else {
+            return Ok(());
+        };
+        let delete = move |function: Option<&Function>, _now| {
+            function.map_or_else(
+                || Ok(Decision::keep(())),
+                |function| without_version(function, number),
+            )
+        };
+        self.0.change(arn.unqualified(), delete).await.map_err(of_lambda)
     }
 }
 
