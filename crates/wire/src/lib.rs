@@ -5,6 +5,7 @@
 //! - [`caller`] reads the Signature Version 4 of a request without judging it; [`sigv4`] judges it.
 //! - [`rest_json_error`], [`aws_json_error`], [`query_error`] and [`rest_xml_error`] each turn the
 //!   one [`WireError`] into the bytes of one protocol; [`error_response`] picks the protocol.
+//! - [`Support`] is what a service says of each of its operations.
 //! - [`Body`] is the response body of the whole node; [`read_body`] reads a request body within a
 //!   limit.
 //!
@@ -20,6 +21,7 @@ mod query;
 mod rest_xml;
 mod service;
 pub mod sigv4;
+mod support;
 mod xml;
 
 pub use body::{Body, BodySender, ReadBodyError, ReceiverGone, read_body};
@@ -29,4 +31,5 @@ pub use json::{aws_json_error, rest_json_error};
 pub use query::{MalformedQuery, Params, parse_query, query_error, query_response};
 pub use rest_xml::rest_xml_error;
 pub use service::{Protocol, Service, service_of};
+pub use support::{OperationSupport, Support};
 pub use xml::{escape_xml, xml_element};

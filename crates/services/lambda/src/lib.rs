@@ -38,7 +38,7 @@ mod worker;
 mod testing;
 
 pub use error::{LambdaError, Violation, Violations};
-pub use operation::{Entry, OPERATIONS, Operation, Support, compatibility};
+pub use operation::{Entry, OPERATIONS, Operation, operations};
 pub use service::{FunctionSummary, LambdaConfig, LambdaService};
 pub use settings::Refusal;
 pub use tables::{LoadFunctionsError, MIGRATIONS};

@@ -2,15 +2,7 @@
 //! The router, the "not implemented" answer and the compatibility page come from this table alone.
 
 use percent_encoding::percent_decode_str;
-
-/// Whether an operation is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Support {
-    /// Served; the note says what of it is missing, if anything.
-    Served(&'static str),
-    /// Answered with a not-implemented error that names the operation.
-    Missing,
-}
+use tradewind_wire::{OperationSupport, Support};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -233,19 +225,9 @@ fn decode(label: &str) -> Option<String> {
     Some(percent_decode_str(label).decode_utf8().ok()?.into_owned())
 }
 
-/// The compatibility page: a Markdown table of every operation.
-#[must_use]
-pub fn compatibility() -> String {
-    use std::fmt::Write as _;
-    let mut page = String::from("| operation | served | notes |\n| --- | --- | --- |\n");
-    for entry in OPERATIONS {
-        let (mark, note) = match entry.support {
-            Served(note) => ("yes", note),
-            Missing => ("no", "answers `501 NotImplemented` with the operation's name"),
-        };
-        writeln!(page, "| `{}` | {mark} | {note} |", entry.name).expect("a String takes all that is written");
-    }
-    page
+/// Every operation and whether it is served, by name; the compatibility page is made of it.
+pub fn operations() -> impl Iterator<Item = OperationSupport> {
+    OPERATIONS.iter().map(|entry| (entry.name, entry.support))
 }
 
 #[cfg(test)]
@@ -298,14 +280,6 @@ mod tests {
         ] {
             assert_eq!(route(method, path, ""), None, "{method} {path}");
         }
-    }
-
-    #[test]
-    fn the_page_has_a_line_for_each_operation() {
-        let page = compatibility();
-        assert_eq!(page.lines().count(), OPERATIONS.len() + 2);
-        assert!(page.contains("| `Invoke` | yes |"));
-        assert!(page.contains("| `CreateEventSourceMapping` | no |"));
     }
 
     #[test]

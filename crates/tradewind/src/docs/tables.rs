@@ -4,7 +4,7 @@ use serde_json::json;
 use tradewind_deploy::serverless::{KnownKeys, Meaning, vocabulary};
 use tradewind_model::resource::{KnownProperties, Properties, ResourceType};
 use tradewind_model::{AccountId, Region};
-use tradewind_wire::Service;
+use tradewind_wire::{OperationSupport, Service, Support};
 
 use super::{check, names, table};
 use crate::node::{Node, NodeConfig, Present, present};
@@ -21,8 +21,20 @@ functions run.
 ";
     check(
         "compatibility/lambda.md",
-        &format!("{page}{}", tradewind_lambda::compatibility()),
+        &format!("{page}{}", operations(tradewind_lambda::operations())),
     );
+}
+
+/// The operations of a service, a line each.
+fn operations(all: impl IntoIterator<Item = OperationSupport>) -> String {
+    let rows = all.into_iter().map(|(name, support)| {
+        let (mark, note) = match support {
+            Support::Served(note) => ("yes", note),
+            Support::Missing => ("no", "answers `501 NotImplemented` with the operation's name"),
+        };
+        vec![format!("`{name}`"), mark.to_owned(), note.to_owned()]
+    });
+    table(&["operation", "served", "notes"], rows)
 }
 
 #[test]

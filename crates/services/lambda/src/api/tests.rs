@@ -10,7 +10,9 @@ mod versions_and_lists;
 
 use serde_json::{Value, json};
 
-use crate::operation::{OPERATIONS, Support};
+use tradewind_wire::Support;
+
+use crate::operation::OPERATIONS;
 use crate::testing::{World, create_body, zip_base64};
 
 const SOURCE: &str = "exports.handler = async (event) => event;";
