@@ -1,15 +1,15 @@
 use super::*;
 
-const SCHEMA: &[Migration] = &[Migration {
+pub(super) const SCHEMA: &[Migration] = &[Migration {
     service: "shop",
     version: 1,
     sql: "CREATE TABLE shop_items (name TEXT PRIMARY KEY, stock BIGINT NOT NULL)",
 }];
 const INSERT: &str = "INSERT INTO shop_items (name, stock) VALUES ($1, $2)";
 const TAKE: &str = "UPDATE shop_items SET stock = stock - 1 WHERE name = $1 AND stock > 0";
-const COUNT: &str = "SELECT COUNT(*) FROM shop_items";
+pub(super) const COUNT: &str = "SELECT COUNT(*) FROM shop_items";
 
-fn insert(name: &str) -> Batch {
+pub(super) fn insert(name: &str) -> Batch {
     Batch::new().run(INSERT, vec![name.into(), 1_i64.into()])
 }
 
@@ -81,39 +81,6 @@ async fn failing_batches_leave_their_neighbours_alone() {
     assert_eq!(count(&database).await, 161);
 }
 
-#[test]
-fn what_a_full_disk_undoes_is_acknowledged_to_nobody() {
-    let mut connection = Connection::open_in_memory().unwrap();
-    migrate(&mut connection, &[SCHEMA]).unwrap();
-    connection.pragma_update(None, "max_page_count", 8).unwrap();
-    let huge = "x".repeat(64 * 1024);
-    let job = |name: &str| Job {
-        batch: insert(name),
-        done: oneshot::channel().0,
-    };
-    let jobs = [job("before"), job(&huge), job("after")];
-    let error = commit_together(&mut connection, &jobs).unwrap_err();
-    assert!(matches!(error, DatabaseError::DiskFull), "{error}");
-    let left: i64 = connection.query_row(COUNT, [], |row| row.get(0)).unwrap();
-    assert_eq!(left, 0, "what was refused must not be there");
-    let small = commit_together(&mut connection, &[job("later")]).unwrap();
-    assert!(small[0].is_ok());
-}
-
-#[tokio::test]
-async fn a_query_nobody_waits_for_holds_its_reader() {
-    let database = Database::in_memory_for_tests(&[SCHEMA]);
-    let no_reader_yet = database.shared.idle_readers.lock().unwrap();
-    {
-        let mut reading = std::pin::pin!(database.read(COUNT, vec![]));
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        assert!(reading.as_mut().poll(&mut context).is_pending());
-    }
-    assert_eq!(database.shared.reader_slots.available_permits(), READERS - 1);
-    drop(no_reader_yet);
-    assert_eq!(count(&database).await, 0);
-}
-
 #[tokio::test]
 async fn parameters_are_bound_by_number() {
     let database = Database::in_memory_for_tests(&[SCHEMA]);
@@ -131,17 +98,4 @@ async fn parameters_are_bound_by_number() {
     assert_eq!(rows[0].text(0).unwrap(), "a mug");
     let too_many = Batch::new().run(set, vec!["mug".into(), 1_i64.into(), 2_i64.into()]);
     assert!(database.write(too_many).await.is_err());
-}
-
-#[test]
-fn a_damaged_file_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("node.db");
-    std::fs::write(
-        &path,
-        "this is not a database, and long enough to be one by mistake",
-    )
-    .unwrap();
-    let error = Database::open(&path, &[SCHEMA]).unwrap_err();
-    assert!(matches!(error, DatabaseError::Corrupt { .. }), "{error}");
 }

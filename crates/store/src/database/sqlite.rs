@@ -1,0 +1,155 @@
+//! SQLite behind one writer thread with group commit, and a small pool of readers.
+
+mod open;
+mod statement;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, mpsc};
+
+use self::open::{open_reader, open_writer};
+use self::statement::query;
+use self::writer::{Job, job, run_batch, write_loop};
+use super::DatabaseError;
+use super::batch::{Batch, Hook};
+use crate::migrate::{Migration, migrate};
+use crate::value::{Row, SqlValue};
+
+/// Jobs that may wait for the writer; a full queue makes callers wait.
+const WAITING_JOBS: usize = 1024;
+const READERS: usize = 4;
+
+/// The writer and the readers of one file. The last handle waits for the writer to end.
+pub(crate) struct Sqlite {
+    writer: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+    path: Location,
+    idle_readers: Mutex<Vec<Connection>>,
+    reader_slots: Arc<Semaphore>,
+}
+
+#[derive(Clone)]
+enum Location {
+    File(PathBuf),
+    Memory(String),
+}
+
+impl Sqlite {
+    pub(super) fn open(path: &Path, migrations: &[&[Migration]]) -> Result<Self, DatabaseError> {
+        let connection = open_writer(path, migrations)?;
+        Ok(Self::start(connection, Location::File(path.into())))
+    }
+
+    pub(super) fn in_memory(migrations: &[&[Migration]]) -> Self {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let name = format!(
+            "file:test-{}?mode=memory&cache=shared",
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let mut connection = open_reader(&Location::Memory(name.clone())).expect("memory databases open");
+        migrate(&mut connection, migrations).expect("the migrations apply to an empty database");
+        Self::start(connection, Location::Memory(name))
+    }
+
+    fn start(connection: Connection, path: Location) -> Self {
+        let (writer, jobs) = mpsc::channel(WAITING_JOBS);
+        let thread = std::thread::Builder::new()
+            .name("database-writer".into())
+            .spawn(move || write_loop(connection, jobs))
+            .expect("a thread can be started while the node starts");
+        Self {
+            writer: Some(writer),
+            thread: Some(thread),
+            path,
+            idle_readers: Mutex::default(),
+            reader_slots: Arc::new(Semaphore::new(READERS)),
+        }
+    }
+
+    pub(super) async fn write(&self, mut batch: Batch) -> Result<Vec<u64>, DatabaseError> {
+        let hooks = batch.take_hooks();
+        self.submit(move |connection| run_batch(connection, &batch), hooks)
+            .await
+    }
+
+    /// Runs `call` on the writer's thread in a savepoint of the shared transaction, and answers after
+    /// the commit. It sees what was written before it, also by others of the same commit.
+    ///
+    /// # Cancel safety
+    /// Once polled, the call runs to its end even if this future is dropped.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the queue will use it"))]
+    pub(crate) async fn transact<T, F>(&self, call: F) -> Result<T, DatabaseError>
+    where
+        F: FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit(call, Vec::new()).await
+    }
+
+    async fn submit<T, F>(&self, call: F, hooks: Vec<Hook>) -> Result<T, DatabaseError>
+    where
+        F: FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let (job, answer) = job(call, hooks);
+        let writer = self.writer.as_ref().ok_or(DatabaseError::Closed)?;
+        writer.send(job).await.map_err(|_gone| DatabaseError::Closed)?;
+        answer.await.map_err(|_gone| DatabaseError::Closed)?
+    }
+
+    pub(super) async fn read(
+        self: &Arc<Self>,
+        sql: &'static str,
+        params: Vec<SqlValue>,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let slot = Arc::clone(&self.reader_slots)
+            .acquire_owned()
+            .await
+            .map_err(|_closed| DatabaseError::Closed)?;
+        let this = Arc::clone(self);
+        let query = move || {
+            let _slot = slot;
+            let connection = this.reader()?;
+            let rows = query(&connection, sql, &params)?;
+            this.idle_readers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
+            Ok(rows)
+        };
+        tokio::task::spawn_blocking(query)
+            .await
+            .map_err(|_panicked| DatabaseError::Closed)?
+    }
+
+    fn reader(&self) -> Result<Connection, DatabaseError> {
+        let idle = self
+            .idle_readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        match idle {
+            Some(connection) => Ok(connection),
+            None => Ok(open_reader(&self.path)?),
+        }
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        drop(self.writer.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the database writer panicked");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Opening an SQLite file: what is refused, and how its connections are set.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{Location, Migration};
+use crate::database::DatabaseError;
+use crate::migrate::migrate;
+
+/// How long a statement waits for another connection's lock.
+const BUSY: Duration = Duration::from_secs(10);
+/// Prepared statements a connection keeps.
+const STATEMENTS: usize = 128;
+
+/// Opens (or makes) the file, checks it and migrates its schema.
+pub(super) fn open_writer(path: &Path, migrations: &[&[Migration]]) -> Result<Connection, DatabaseError> {
+    let open = |source| DatabaseError::Open {
+        path: path.into(),
+        source,
+    };
+    refuse_other_files(path)?;
+    let mut connection = Connection::open(path).map_err(open)?;
+    check(&connection, path)?;
+    configure(&connection)?;
+    migrate(&mut connection, migrations)?;
+    Ok(connection)
+}
+
+pub(super) fn open_reader(location: &Location) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    match location {
+        Location::File(path) => {
+            let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            connection.busy_timeout(BUSY)?;
+            Ok(connection)
+        }
+        Location::Memory(name) => {
+            let write = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+            let connection = Connection::open_with_flags(name, flags | write | OpenFlags::SQLITE_OPEN_URI)?;
+            connection.pragma_update(None, "read_uncommitted", true)?;
+            Ok(connection)
+        }
+    }
+}
+
+/// SQLite takes a file of less than a page for a new database and would write over it. With a
+/// write-ahead log beside it the file's own content does not matter: the log restores it.
+fn refuse_other_files(path: &Path) -> Result<(), DatabaseError> {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let has_log = path
+        .with_extension("db-wal")
+        .metadata()
+        .is_ok_and(|log| log.len() > 0);
+    let Ok(mut file) = std::fs::File::open(path) else {
+        return Ok(());
+    };
+    let mut start = Vec::new();
+    let read = std::io::Read::take(&mut file, MAGIC.len() as u64).read_to_end(&mut start);
+    if has_log || read.is_err() || start.is_empty() || start == MAGIC {
+        return Ok(());
+    }
+    Err(DatabaseError::Corrupt {
+        path: path.into(),
+        detail: "it is not an SQLite database".into(),
+    })
+}
+
+/// A damaged file is found when the node starts, not when a row is first missed.
+fn check(connection: &Connection, path: &Path) -> Result<(), DatabaseError> {
+    let corrupt = |detail: String| DatabaseError::Corrupt {
+        path: path.into(),
+        detail,
+    };
+    let answer = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match answer {
+        Ok(text) if text == "ok" => Ok(()),
+        Ok(text) => Err(corrupt(text)),
+        Err(error) if is_corrupt(&error) => Err(corrupt(error.to_string())),
+        Err(source) => Err(DatabaseError::Open {
+            path: path.into(),
+            source,
+        }),
+    }
+}
+
+fn is_corrupt(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+}
+
+fn configure(connection: &Connection) -> Result<(), DatabaseError> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}

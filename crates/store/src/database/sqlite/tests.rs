@@ -1,0 +1,85 @@
+use super::writer::commit_together;
+use super::*;
+use crate::database::tests::{COUNT, SCHEMA, insert};
+
+#[test]
+fn what_a_full_disk_undoes_is_acknowledged_to_nobody() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrate(&mut connection, &[SCHEMA]).unwrap();
+    connection.pragma_update(None, "max_page_count", 8).unwrap();
+    let huge = "x".repeat(64 * 1024);
+    let job = |name: &str| {
+        let batch = insert(name);
+        job(move |connection| run_batch(connection, &batch), Vec::new()).0
+    };
+    let mut jobs = [job("before"), job(&huge), job("after")];
+    let error = commit_together(&mut connection, &mut jobs).unwrap_err();
+    assert!(matches!(error, DatabaseError::DiskFull), "{error}");
+    let left: i64 = connection.query_row(COUNT, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0, "what was refused must not be there");
+    let small = commit_together(&mut connection, &mut [job("later")]).unwrap();
+    assert!(small[0].is_ok());
+}
+
+#[tokio::test]
+async fn a_query_nobody_waits_for_holds_its_reader() {
+    let database = Arc::new(Sqlite::in_memory(&[SCHEMA]));
+    let no_reader_yet = database.idle_readers.lock().unwrap();
+    {
+        let mut reading = std::pin::pin!(database.read(COUNT, vec![]));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(reading.as_mut().poll(&mut context).is_pending());
+    }
+    assert_eq!(database.reader_slots.available_permits(), READERS - 1);
+    drop(no_reader_yet);
+    let rows = database.read(COUNT, vec![]).await.unwrap();
+    assert_eq!(rows[0].integer(0).unwrap(), 0);
+}
+
+#[test]
+fn a_damaged_file_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("node.db");
+    std::fs::write(
+        &path,
+        "this is not a database, and long enough to be one by mistake",
+    )
+    .unwrap();
+    let error = Sqlite::open(&path, &[SCHEMA]).err().unwrap();
+    assert!(matches!(error, DatabaseError::Corrupt { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_call_that_fails_undoes_only_itself() {
+    let database = Sqlite::in_memory(&[SCHEMA]);
+    let add = |connection: &Connection, name: &str| {
+        Ok(connection.execute("INSERT INTO shop_items (name, stock) VALUES ($1, 1)", [name])?)
+    };
+    let fails = database.transact(move |connection| {
+        add(connection, "lost")?;
+        add(connection, "lost")
+    });
+    let works = database.transact(move |connection| add(connection, "kept"));
+    let (failed, worked) = tokio::join!(fails, works);
+    assert!(failed.is_err());
+    assert_eq!(worked.unwrap(), 1);
+    let names = database
+        .transact(|connection| Ok(connection.query_row(COUNT, [], |row| row.get::<_, i64>(0))?))
+        .await
+        .unwrap();
+    assert_eq!(names, 1);
+}
+
+#[tokio::test]
+async fn hooks_follow_a_commit_and_only_a_commit() {
+    let calls = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counted = Arc::clone(&calls);
+    let hook: Hook = Arc::new(move || {
+        counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    });
+    let database = Sqlite::in_memory(&[SCHEMA]);
+    let batch = || insert("mug").after_commit(Arc::clone(&hook));
+    database.write(batch()).await.unwrap();
+    assert!(database.write(batch()).await.is_err(), "there is a mug");
+    assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), 1);
+}

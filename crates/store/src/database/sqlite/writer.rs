@@ -1,0 +1,141 @@
+//! The writer: one thread, and one commit for all that waits.
+
+use rusqlite::{Connection, Transaction};
+use tokio::sync::{mpsc, oneshot};
+
+use super::statement::execute;
+use crate::database::DatabaseError;
+use crate::database::batch::{Batch, Hook};
+
+/// Jobs that share one commit at most.
+const JOBS_A_COMMIT: usize = 256;
+
+/// What the writer does: in the shared transaction first, after its commit then.
+pub(super) trait Job: Send {
+    /// Runs inside a savepoint of its own, so that a failure undoes only this job.
+    fn run(&mut self, connection: &Connection) -> Result<(), DatabaseError>;
+    /// Hands out the result, or says why there is none.
+    fn answer(self: Box<Self>, outcome: Result<(), DatabaseError>);
+}
+
+/// A closure, and who waits for what it returns.
+struct Call<F, T> {
+    call: Option<F>,
+    result: Option<T>,
+    hooks: Vec<Hook>,
+    done: oneshot::Sender<Result<T, DatabaseError>>,
+}
+
+impl<F, T> Job for Call<F, T>
+where
+    F: FnOnce(&Connection) -> Result<T, DatabaseError> + Send,
+    T: Send,
+{
+    fn run(&mut self, connection: &Connection) -> Result<(), DatabaseError> {
+        let call = self.call.take().ok_or(DatabaseError::Closed)?;
+        self.result = Some(call(connection)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<(), DatabaseError>) {
+        let Self {
+            result, hooks, done, ..
+        } = *self;
+        if outcome.is_ok() {
+            hooks.iter().for_each(|hook| hook());
+        }
+        let result = outcome.and_then(|()| result.ok_or(DatabaseError::Closed));
+        if done.send(result).is_err() {
+            tracing::trace!("a caller left before its work was committed");
+        }
+    }
+}
+
+/// A job for the closure, what follows its commit, and where its result will be.
+pub(super) fn job<F, T>(
+    call: F,
+    hooks: Vec<Hook>,
+) -> (Box<dyn Job>, oneshot::Receiver<Result<T, DatabaseError>>)
+where
+    F: FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
+    T: Send + 'static,
+{
+    let (done, answer) = oneshot::channel();
+    let call = Call {
+        call: Some(call),
+        result: None,
+        hooks,
+        done,
+    };
+    (Box::new(call), answer)
+}
+
+/// Takes what waits, runs it in one transaction, answers after the commit.
+pub(super) fn write_loop(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+    let mut waiting = Vec::with_capacity(JOBS_A_COMMIT);
+    while jobs.blocking_recv_many(&mut waiting, JOBS_A_COMMIT) > 0 {
+        let outcome = commit_together(&mut connection, &mut waiting);
+        answer(waiting.drain(..), outcome);
+    }
+}
+
+type Outcomes = Vec<Result<(), DatabaseError>>;
+
+pub(super) fn commit_together(
+    connection: &mut Connection,
+    jobs: &mut [Box<dyn Job>],
+) -> Result<Outcomes, DatabaseError> {
+    let mut transaction = connection.transaction()?;
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let outcome = run(&mut transaction, job.as_mut());
+        // A full disk or an I/O error makes SQLite undo the whole transaction, not this job alone:
+        // what ran before is gone, and what ran after would commit outside of it.
+        if transaction.is_autocommit() {
+            return Err(outcome.err().unwrap_or(DatabaseError::Closed));
+        }
+        outcomes.push(outcome);
+    }
+    transaction.commit()?;
+    Ok(outcomes)
+}
+
+fn run(transaction: &mut Transaction<'_>, job: &mut dyn Job) -> Result<(), DatabaseError> {
+    let savepoint = transaction.savepoint()?;
+    job.run(&savepoint)?;
+    Ok(savepoint.commit()?)
+}
+
+fn answer(jobs: std::vec::Drain<'_, Box<dyn Job>>, outcome: Result<Outcomes, DatabaseError>) {
+    match outcome {
+        Ok(outcomes) => jobs.zip(outcomes).for_each(|(job, outcome)| job.answer(outcome)),
+        Err(error) => jobs.for_each(|job| job.answer(Err(failure_again(&error)))),
+    }
+}
+
+/// The commit failed for everyone who shared it.
+fn failure_again(error: &DatabaseError) -> DatabaseError {
+    match error {
+        DatabaseError::DiskFull => DatabaseError::DiskFull,
+        DatabaseError::Sqlite(rusqlite::Error::SqliteFailure(code, text)) => {
+            DatabaseError::Sqlite(rusqlite::Error::SqliteFailure(*code, text.clone()))
+        }
+        other => DatabaseError::Sqlite(rusqlite::Error::ToSqlConversionFailure(other.to_string().into())),
+    }
+}
+
+/// The rows that each statement of the batch changed.
+pub(super) fn run_batch(connection: &Connection, batch: &Batch) -> Result<Vec<u64>, DatabaseError> {
+    let mut changed = Vec::with_capacity(batch.statements.len());
+    for (position, statement) in batch.statements.iter().enumerate() {
+        let rows = execute(connection, statement)? as u64;
+        if !statement.accepts(rows) {
+            return Err(DatabaseError::Unexpected {
+                statement: position,
+                rows,
+            });
+        }
+        changed.push(rows);
+    }
+    Ok(changed)
+}
