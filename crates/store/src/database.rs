@@ -50,7 +50,6 @@ impl Database {
     }
 
     /// For statements that each backend has its own form of.
-    #[expect(dead_code, reason = "the queue will use it")]
     pub(crate) fn backend(&self) -> &Backend {
         &self.backend
     }

@@ -1,4 +1,4 @@
-//! The database of a node: SQLite in its data folder.
+//! The database of a node: SQLite in its data folder; and on it the durable [`queue`].
 //!
 //! Invariants:
 //! - A [`Database::write`] that returned `Ok` survives `kill -9` and power loss: WAL with
@@ -12,6 +12,7 @@
 mod database;
 mod folder;
 mod migrate;
+pub mod queue;
 mod value;
 
 pub use database::{Batch, Database, DatabaseError};

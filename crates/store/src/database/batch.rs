@@ -61,7 +61,6 @@ impl Batch {
     /// be short. A process that dies between the two never calls it: it is a hint for who waits in this
     /// process, nothing more.
     #[must_use]
-    #[cfg_attr(not(test), expect(dead_code, reason = "the queue will use it"))]
     pub(crate) fn after_commit(mut self, hook: Hook) -> Self {
         self.hooks.push(hook);
         self

@@ -82,7 +82,6 @@ impl Sqlite {
     ///
     /// # Cancel safety
     /// Once polled, the call runs to its end even if this future is dropped.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the queue will use it"))]
     pub(crate) async fn transact<T, F>(&self, call: F) -> Result<T, DatabaseError>
     where
         F: FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,

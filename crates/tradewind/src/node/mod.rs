@@ -86,6 +86,7 @@ pub(crate) struct State {
 }
 
 const MIGRATIONS: &[&[Migration]] = &[
+    tradewind_store::queue::MIGRATIONS,
     tradewind_deploy::stack::MIGRATIONS,
     tradewind_lambda::MIGRATIONS,
     tradewind_apigateway::MIGRATIONS,

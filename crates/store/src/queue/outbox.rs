@@ -1,0 +1,92 @@
+//! The outbox: a message in another crate's own transaction.
+
+use std::sync::Arc;
+
+use crate::queue::model::{DEDUPLICATION_WINDOW, MessageId, NewMessage, QueueId};
+use crate::queue::queues::Queues;
+use crate::queue::sqlite::look_up::millis;
+use crate::queue::sqlite::send::{content_hash, lowest_sequence};
+use crate::{Batch, SqlValue};
+
+/// $1 queue, $2 now, $3 lowest sequence, $4 id, $5 group, $6 deduplication id, $7 hash of the content,
+/// $8 delay, $9 attributes, $10 body
+const INSERT: &str = "INSERT INTO queue_messages (sequence, queue, visible_at, receives, receives_before, \
+        fifo, sent_at, id, message_group, deduplication_id, attributes, body) \
+    SELECT MAX($3, 1 + (SELECT COALESCE(MAX(sequence), 0) FROM queue_messages)), q.number, \
+        $2 + COALESCE($8, q.delay_ms), 0, 0, q.fifo, $2, $4, $5, \
+        CASE WHEN q.fifo = 1 THEN COALESCE($6, $7) END, $9, $10 \
+    FROM queue_queues q WHERE q.id = $1 AND (q.fifo = 0 OR ($5 IS NOT NULL AND NOT EXISTS ( \
+        SELECT 1 FROM queue_deduplication d WHERE d.queue = q.number AND d.expires_at > $2 \
+        AND d.scope = CASE WHEN q.deduplicate_by_group = 1 THEN $5 ELSE '' END \
+        AND d.id = COALESCE($6, $7))))";
+/// $1 queue, $2 now, $3 group
+const ARRIVED: &str = "INSERT INTO queue_groups (queue, message_group, ready_at) \
+    SELECT number, $3, $2 + delay_ms FROM queue_queues WHERE id = $1 AND fifo = 1 \
+    ON CONFLICT (queue, message_group) DO NOTHING";
+/// $1 queue, $2 now, $3 group, $4 deduplication id, $5 message id, $6 end of the window
+const REMEMBER: &str = "INSERT INTO queue_deduplication \
+        (queue, scope, id, message_id, sequence, expires_at) \
+    SELECT number, CASE WHEN deduplicate_by_group = 1 THEN $3 ELSE '' END, $4, $5, \
+        (SELECT MAX(sequence) FROM queue_messages), $6 \
+    FROM queue_queues WHERE id = $1 AND fifo = 1 \
+    ON CONFLICT (queue, scope, id) DO UPDATE SET message_id = excluded.message_id, \
+        sequence = excluded.sequence, expires_at = excluded.expires_at \
+    WHERE queue_deduplication.expires_at <= $2";
+
+impl Queues {
+    /// Adds a message to a batch of the caller's own statements: it is sent if and only if they happen,
+    /// and who waits for it is woken after the commit.
+    ///
+    /// A queue that is gone by then takes no message, and the batch happens all the same. In a FIFO queue
+    /// the message needs a group; without a deduplication id it gets the hash of its body for one.
+    #[must_use]
+    pub fn send_within(&self, batch: Batch, id: &QueueId, message: NewMessage) -> Batch {
+        let now = self.clock.now();
+        let message_id = MessageId::random();
+        let hash = content_hash(&message.body);
+        let batch = match &message.group {
+            Some(group) => {
+                let deduplication_id = message.deduplication_id.clone().unwrap_or_else(|| hash.clone());
+                let remember = vec![
+                    id.as_str().into(),
+                    now.as_millis().into(),
+                    group.as_str().into(),
+                    deduplication_id.into(),
+                    message_id.0.as_bytes().to_vec().into(),
+                    now.plus_millis(millis(DEDUPLICATION_WINDOW)).as_millis().into(),
+                ];
+                let arrived = vec![id.as_str().into(), now.as_millis().into(), group.as_str().into()];
+                self.insert_within(batch, id, message_id, message, hash)
+                    .run(ARRIVED, arrived)
+                    .run(REMEMBER, remember)
+            }
+            None => self.insert_within(batch, id, message_id, message, hash),
+        };
+        let (room, queue) = (Arc::clone(&self.room), id.clone());
+        batch.after_commit(Arc::new(move || room.ready(&queue, 1)))
+    }
+
+    fn insert_within(
+        &self,
+        batch: Batch,
+        id: &QueueId,
+        message_id: MessageId,
+        message: NewMessage,
+        hash: String,
+    ) -> Batch {
+        let now = self.clock.now();
+        let params = vec![
+            id.as_str().into(),
+            now.as_millis().into(),
+            lowest_sequence(now).into(),
+            message_id.0.as_bytes().to_vec().into(),
+            message.group.into(),
+            message.deduplication_id.into(),
+            hash.into(),
+            message.delay.map_or(SqlValue::Null, |delay| millis(delay).into()),
+            message.attributes.into(),
+            message.body.into(),
+        ];
+        batch.run(INSERT, params)
+    }
+}

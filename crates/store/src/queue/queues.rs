@@ -1,0 +1,400 @@
+//! The handle that everybody holds.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tradewind_model::{Clock, Timestamp};
+
+use crate::database::Backend;
+use crate::queue::QueueError;
+use crate::queue::model::{
+    Depth, MessageId, NewMessage, QueueId, QueueSettings, Receipt, Received, Sent, Settled,
+};
+use crate::queue::sqlite::look_up::{self, Queue, millis};
+use crate::queue::sqlite::{receive, send, settle};
+use crate::queue::waiting::{Seat, WaitingRoom};
+use crate::{Database, DatabaseError};
+
+/// The queues of a node. Clones are handles to the same ones.
+#[derive(Clone, Debug)]
+pub struct Queues {
+    pub(super) database: Database,
+    pub(super) clock: Clock,
+    pub(super) room: Arc<WaitingRoom>,
+}
+
+const LIST: &str = "SELECT id FROM queue_queues WHERE id >= $1 AND id < $2 AND id > $3 ORDER BY id LIMIT $4";
+const DEPTH: &str = "SELECT \
+    COUNT(CASE WHEN m.visible_at <= $2 THEN 1 END), \
+    COUNT(CASE WHEN m.visible_at > $2 AND m.receives = 0 THEN 1 END), \
+    COUNT(CASE WHEN m.visible_at > $2 AND m.receives > 0 THEN 1 END) \
+    FROM queue_messages m WHERE m.queue = $1";
+const OLDEST: &str = "SELECT sent_at FROM queue_messages WHERE queue = $1 AND visible_at <= $2 \
+    ORDER BY visible_at LIMIT 1";
+
+impl Queues {
+    /// The queues in this database, which has [`MIGRATIONS`](crate::queue::MIGRATIONS).
+    #[must_use]
+    pub fn new(database: Database, clock: Clock) -> Self {
+        Self {
+            database,
+            clock,
+            room: Arc::default(),
+        }
+    }
+
+    /// Makes a queue.
+    ///
+    /// # Errors
+    /// When there is one of this name, or the database fails.
+    pub async fn create(&self, id: &QueueId, settings: &QueueSettings) -> Result<(), QueueError> {
+        let (queue, settings, now) = (id.clone(), settings.clone(), self.clock.now());
+        let made = self.transact(move |connection| look_up::create(connection, &queue, &settings, now));
+        match made.await? {
+            true => Ok(()),
+            false => Err(QueueError::Exists { queue: id.clone() }),
+        }
+    }
+
+    /// Gives a queue other settings. They hold for what is sent and received from now on; the retention
+    /// also for what is there.
+    ///
+    /// # Errors
+    /// When it does not exist, would change between standard and FIFO, or the database fails.
+    pub async fn update(&self, id: &QueueId, settings: &QueueSettings) -> Result<(), QueueError> {
+        let settings = settings.clone();
+        let change = move |connection: &Connection, mut queue: Queue| {
+            if queue.settings.fifo != settings.fifo {
+                return Ok(false);
+            }
+            queue.settings = settings;
+            look_up::update(connection, &queue)?;
+            Ok(true)
+        };
+        match self.on_queue(id, change).await? {
+            true => Ok(()),
+            false => Err(QueueError::FifoIsFixed { queue: id.clone() }),
+        }
+    }
+
+    /// Removes a queue and what is in it.
+    ///
+    /// # Errors
+    /// When it does not exist, or the database fails.
+    pub async fn delete(&self, id: &QueueId) -> Result<(), QueueError> {
+        self.on_queue(id, |connection, queue| look_up::delete(connection, &queue))
+            .await
+    }
+
+    /// How a queue behaves.
+    ///
+    /// # Errors
+    /// When it does not exist, or the database fails.
+    pub async fn settings(&self, id: &QueueId) -> Result<QueueSettings, QueueError> {
+        self.on_queue(id, |_connection, queue| Ok(queue.settings)).await
+    }
+
+    /// Queues whose ARNs begin with `prefix` and come after `after`, in order, `limit` at most.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&QueueId>,
+        limit: u32,
+    ) -> Result<Vec<QueueId>, QueueError> {
+        let end = format!("{prefix}\u{10FFFF}");
+        let after = after.map_or("", QueueId::as_str);
+        let params = vec![prefix.into(), end.into(), after.into(), limit.into()];
+        let rows = self.database.read(LIST, params).await?;
+        let ids = rows.iter().map(|row| row.text(0).map(QueueId::new));
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
+    /// Sends all of the messages, or none. On `Ok` they are on disk, in the order given.
+    ///
+    /// # Errors
+    /// When the queue does not exist, a message does not fit a FIFO queue, or the database fails.
+    pub async fn send(&self, id: &QueueId, messages: Vec<NewMessage>) -> Result<Vec<Sent>, QueueError> {
+        let (room, now) = (Arc::clone(&self.room), self.clock.now());
+        let messages: Vec<_> = messages
+            .into_iter()
+            .map(|message| (MessageId::random(), message))
+            .collect();
+        let send = move |connection: &Connection, queue: Queue| {
+            if let Err(unfit) = messages.iter().try_for_each(|(_, message)| fits(&queue, message)) {
+                return Ok(Err(unfit));
+            }
+            let outcome = send::send(connection, &queue, &messages, now)?;
+            room.ready(&queue.id, outcome.ready);
+            outcome.due.into_iter().for_each(|due| room.due(&queue.id, due));
+            Ok(Ok(outcome.sent))
+        };
+        self.on_queue(id, send).await?
+    }
+
+    /// Receives up to `max` messages, each leased for `lease`. Waits up to `wait` for the first.
+    ///
+    /// # Errors
+    /// When the queue does not exist, too much is leased or too many wait, or the database fails.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what was leased for a future that was dropped becomes visible after its lease.
+    pub async fn receive(
+        &self,
+        id: &QueueId,
+        max: usize,
+        lease: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Received>, QueueError> {
+        if wait.is_zero() {
+            return self.look(id, max, lease).await;
+        }
+        let seat = self.room.sit(id)?;
+        let mut deadline = pin!(tokio::time::sleep(wait));
+        let mut wake_up = WakeUp::none(&seat);
+        loop {
+            let mut woken = pin!(seat.woken());
+            woken.as_mut().enable();
+            let found = self.look(id, max, lease).await?;
+            wake_up.in_hand = false;
+            if !found.is_empty() || deadline.is_elapsed() {
+                return Ok(found);
+            }
+            tokio::select! {
+                () = &mut woken => wake_up.in_hand = true,
+                () = seat.due(&self.clock) => {}
+                () = &mut deadline => return Ok(found),
+            }
+        }
+    }
+
+    /// Takes what is ready.
+    async fn look(&self, id: &QueueId, max: usize, lease: Duration) -> Result<Vec<Received>, QueueError> {
+        let (room, clock) = (Arc::clone(&self.room), self.clock.clone());
+        let caller = Caller::default();
+        let gone = Arc::clone(&caller.0);
+        let look = move |connection: &Connection, queue: Queue| {
+            if gone.load(Ordering::Acquire) {
+                return Ok(Ok(Vec::new()));
+            }
+            let now = clock.now();
+            let max = match room_to_lease(connection, &queue, max, now)? {
+                Ok(max) => max,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            let found = receive::receive(connection, &queue, max, lease, now)?;
+            if let Some((dead_letter, count)) = &found.buried {
+                room.ready(dead_letter, *count);
+            }
+            match found.messages.is_empty() {
+                true => room.nothing_until(&queue.id, look_up::next_due(connection, &queue, now)?),
+                false => room.due(&queue.id, now.plus_millis(millis(lease))),
+            }
+            Ok(Ok(found.messages))
+        };
+        self.on_queue(id, look).await?
+    }
+
+    /// Ends messages that were received.
+    ///
+    /// # Errors
+    /// When the queue does not exist, or the database fails: then no receipt was used.
+    pub async fn ack(&self, id: &QueueId, receipts: &[Receipt]) -> Result<Vec<Settled>, QueueError> {
+        let now = self.clock.now();
+        let receipts = receipts.to_vec();
+        self.settle(id, move |connection, queue| {
+            let ack = |receipt| settle::ack(connection, queue, receipt, now);
+            receipts.into_iter().map(ack).collect()
+        })
+        .await
+    }
+
+    /// Gives messages back that were received: each is ready after its delay. Until then it counts as
+    /// leased, and blocks its group.
+    ///
+    /// # Errors
+    /// As [`Queues::ack`].
+    pub async fn nack(
+        &self,
+        id: &QueueId,
+        receipts: &[(Receipt, Duration)],
+    ) -> Result<Vec<Settled>, QueueError> {
+        self.extend(id, receipts).await
+    }
+
+    /// Makes leases end the given time from now.
+    ///
+    /// # Errors
+    /// As [`Queues::ack`].
+    pub async fn extend(
+        &self,
+        id: &QueueId,
+        receipts: &[(Receipt, Duration)],
+    ) -> Result<Vec<Settled>, QueueError> {
+        let now = self.clock.now();
+        let receipts = receipts.to_vec();
+        self.settle(id, move |connection, queue| {
+            let change = |(receipt, lease)| {
+                let visible_at = now.plus_millis(millis(lease));
+                settle::change(connection, queue, receipt, visible_at, now)
+            };
+            receipts.into_iter().map(change).collect()
+        })
+        .await
+    }
+
+    async fn settle<F>(&self, id: &QueueId, settle: F) -> Result<Vec<Settled>, QueueError>
+    where
+        F: FnOnce(&Connection, &Queue) -> Result<Vec<settle::Outcome>, DatabaseError> + Send + 'static,
+    {
+        let (room, clock) = (Arc::clone(&self.room), self.clock.clone());
+        let settle = move |connection: &Connection, queue: Queue| {
+            let outcomes = settle(connection, &queue)?;
+            let now = clock.now();
+            for ready_at in outcomes.iter().filter_map(|outcome| outcome.ready_at) {
+                match ready_at <= now {
+                    true => room.ready(&queue.id, 1),
+                    false => room.due(&queue.id, ready_at),
+                }
+            }
+            Ok(outcomes.into_iter().map(|outcome| outcome.settled).collect())
+        };
+        self.on_queue(id, settle).await
+    }
+
+    /// Empties a queue, leased messages included.
+    ///
+    /// # Errors
+    /// When it does not exist, or the database fails.
+    pub async fn purge(&self, id: &QueueId) -> Result<(), QueueError> {
+        let now = self.clock.now();
+        self.on_queue(id, move |connection, queue| {
+            look_up::purge(connection, queue, now)
+        })
+        .await
+    }
+
+    /// How much is in a queue.
+    ///
+    /// # Errors
+    /// When it does not exist, or the database fails.
+    pub async fn depth(&self, id: &QueueId) -> Result<Depth, QueueError> {
+        let number = self.on_queue(id, |_connection, queue| Ok(queue.number)).await?;
+        let params = vec![number.into(), self.clock.now().as_millis().into()];
+        let counts = self.database.read(DEPTH, params.clone()).await?;
+        let oldest = self.database.read(OLDEST, params).await?;
+        let oldest = oldest.first().map(|row| row.integer(0)).transpose()?;
+        let count = |column| match counts.first() {
+            Some(row) => row.integer(column).map(i64::cast_unsigned),
+            None => Ok(0),
+        };
+        Ok(Depth {
+            ready: count(0)?,
+            delayed: count(1)?,
+            leased: count(2)?,
+            oldest: oldest.map(Timestamp::from_millis),
+        })
+    }
+
+    /// Wakes who waits for a time that has come. Only a clock that is moved by hand needs it.
+    pub fn clock_moved(&self) {
+        self.room.clock_moved(self.clock.now());
+    }
+
+    async fn transact<T, F>(&self, call: F) -> Result<T, DatabaseError>
+    where
+        F: FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.database.backend() {
+            Backend::Sqlite(sqlite) => sqlite.transact(call).await,
+        }
+    }
+
+    pub(super) async fn on_queue<T, F>(&self, id: &QueueId, run: F) -> Result<T, QueueError>
+    where
+        F: FnOnce(&Connection, Queue) -> Result<T, DatabaseError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let queue = id.clone();
+        let call = move |connection: &Connection| match look_up::find(connection, &queue)? {
+            Some(found) => run(connection, found).map(Some),
+            None => Ok(None),
+        };
+        let done = self.transact(call).await?;
+        done.ok_or_else(|| QueueError::NotFound { queue: id.clone() })
+    }
+}
+
+/// A wake-up that a receiver has not followed yet. If it leaves before, the next in line gets it.
+struct WakeUp<'s> {
+    seat: &'s Seat,
+    in_hand: bool,
+}
+
+impl<'s> WakeUp<'s> {
+    fn none(seat: &'s Seat) -> Self {
+        Self { seat, in_hand: false }
+    }
+}
+
+impl Drop for WakeUp<'_> {
+    fn drop(&mut self) {
+        if self.in_hand {
+            self.seat.pass_on();
+        }
+    }
+}
+
+/// Tells the writer's thread that the caller has left.
+#[derive(Default)]
+struct Caller(Arc<AtomicBool>);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+fn fits(queue: &Queue, message: &NewMessage) -> Result<(), QueueError> {
+    let id = || queue.id.clone();
+    if !queue.settings.fifo {
+        return Ok(());
+    }
+    if message.group.is_none() {
+        return Err(QueueError::GroupMissing { queue: id() });
+    }
+    if message.deduplication_id.is_none() && !queue.settings.content_based_deduplication {
+        return Err(QueueError::DeduplicationIdMissing { queue: id() });
+    }
+    if message.delay.is_some() {
+        return Err(QueueError::DelayOnFifo { queue: id() });
+    }
+    Ok(())
+}
+
+/// How many of `max` messages may be leased.
+fn room_to_lease(
+    connection: &Connection,
+    queue: &Queue,
+    max: usize,
+    now: Timestamp,
+) -> Result<Result<usize, QueueError>, DatabaseError> {
+    let Some(max_leased) = queue.settings.max_leased else {
+        return Ok(Ok(max));
+    };
+    let leased = look_up::leased(connection, queue, now)?;
+    let room = u64::from(max_leased).saturating_sub(leased);
+    Ok(match usize::try_from(room).unwrap_or(usize::MAX).min(max) {
+        0 => Err(QueueError::TooManyLeased {
+            queue: queue.id.clone(),
+            max: max_leased,
+        }),
+        room => Ok(room),
+    })
+}

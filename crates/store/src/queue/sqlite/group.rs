@@ -1,0 +1,57 @@
+//! Message groups of FIFO queues: `queue_groups.ready_at` says from when on the next message of a group
+//! may be received.
+//!
+//! Only the oldest messages of a group are ever leased, and at most [`LEASED_OF_A_GROUP`] of them, so the
+//! first few say it all: the group waits for the latest lease among them, else for its first message.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use tradewind_model::Timestamp;
+
+use super::{Result, execute};
+
+/// Messages of one group that one receive may lease.
+pub(super) const LEASED_OF_A_GROUP: usize = 10;
+
+const ARRIVED: &str = "INSERT INTO queue_groups (queue, message_group, ready_at) VALUES (?1, ?2, ?3) \
+    ON CONFLICT (queue, message_group) DO NOTHING";
+const READY_AT: &str = "SELECT MAX(visible_at) FROM (SELECT visible_at, receives, \
+        ROW_NUMBER() OVER (ORDER BY sequence) AS place FROM \
+        (SELECT visible_at, receives, sequence FROM queue_messages \
+        WHERE fifo = 1 AND queue = ?1 AND message_group = ?2 ORDER BY sequence LIMIT 10)) \
+    WHERE place = 1 OR receives > 0";
+const MOVE: &str = "UPDATE queue_groups SET ready_at = ?3 WHERE queue = ?1 AND message_group = ?2";
+const EMPTY: &str = "DELETE FROM queue_groups WHERE queue = ?1 AND message_group = ?2";
+const READY: &str = "SELECT message_group FROM queue_groups WHERE queue = ?1 AND ready_at <= ?2 \
+    ORDER BY ready_at LIMIT 1";
+
+/// A message came to the group.
+pub(super) fn arrived(connection: &Connection, queue: i64, group: &str, visible_at: Timestamp) -> Result<()> {
+    execute(connection, ARRIVED, params![queue, group, visible_at.as_millis()])?;
+    Ok(())
+}
+
+/// The group whose turn it is: the one that has been ready for longest.
+pub(super) fn next(connection: &Connection, queue: i64, now: Timestamp) -> Result<Option<String>> {
+    let mut statement = connection.prepare_cached(READY)?;
+    let group = statement.query_row([queue, now.as_millis()], |row| row.get(0));
+    Ok(group.optional()?)
+}
+
+/// Messages of the group changed: from when on it is ready; `None` if it is empty. A group that is ready
+/// queues up behind those that were before.
+pub(super) fn refresh(
+    connection: &Connection,
+    queue: i64,
+    group: &str,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let mut statement = connection.prepare_cached(READY_AT)?;
+    let ready_at: Option<i64> = statement.query_row(params![queue, group], |row| row.get(0))?;
+    let Some(ready_at) = ready_at else {
+        execute(connection, EMPTY, params![queue, group])?;
+        return Ok(None);
+    };
+    let ready_at = Timestamp::from_millis(ready_at).max(now);
+    execute(connection, MOVE, params![queue, group, ready_at.as_millis()])?;
+    Ok(Some(ready_at))
+}

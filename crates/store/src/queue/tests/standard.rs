@@ -1,0 +1,150 @@
+//! Standard queues.
+
+use super::super::{DeadLetter, Depth, NewMessage, QueueError, QueueId, QueueSettings, Receipt, Settled};
+use super::{Fixture, MINUTE, NO_WAIT, bodies, message};
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_message_is_leased_and_acked() {
+    let it = Fixture::new(&QueueSettings::standard()).await;
+    it.send(&["one", "two"]).await;
+    let got = it.receive(10).await;
+    assert_eq!(bodies(&got), ["one", "two"]);
+    assert!(it.receive(10).await.is_empty());
+    assert_eq!(it.ack(&got[0]).await, Settled::Done);
+    assert_eq!(it.ack(&got[0]).await, Settled::Gone);
+    it.pass(MINUTE);
+    let again = it.receive(10).await;
+    assert_eq!(bodies(&again), ["two"]);
+    assert_eq!(again[0].receives, 2);
+    assert_eq!(again[0].first_received_at, again[0].sent_at);
+    assert_eq!(it.ack(&got[1]).await, Settled::Stale);
+    assert_eq!(it.ack(&again[0]).await, Settled::Done);
+    assert_eq!(it.queues.depth(&it.id).await.unwrap(), Depth::default());
+}
+
+#[tokio::test]
+async fn a_late_ack_counts_until_the_next_receive() {
+    let it = Fixture::new(&QueueSettings::standard()).await;
+    it.send(&["one"]).await;
+    let got = it.receive(1).await;
+    it.pass(MINUTE);
+    assert_eq!(it.ack(&got[0]).await, Settled::Done);
+    assert!(it.receive(1).await.is_empty());
+}
+
+#[tokio::test]
+async fn leases_are_extended_and_given_back() {
+    let it = Fixture::new(&QueueSettings::standard()).await;
+    it.send(&["one"]).await;
+    let receipt = it.receive(1).await[0].receipt;
+    let extended = it.queues.extend(&it.id, &[(receipt, 3 * MINUTE)]).await.unwrap();
+    assert_eq!(extended, [Settled::Done]);
+    it.pass(2 * MINUTE);
+    assert!(it.receive(1).await.is_empty());
+    it.queues.nack(&it.id, &[(receipt, MINUTE / 2)]).await.unwrap();
+    assert!(it.receive(1).await.is_empty());
+    it.pass(MINUTE / 2);
+    let expired = it.queues.extend(&it.id, &[(receipt, MINUTE)]).await.unwrap();
+    assert_eq!(expired, [Settled::Expired]);
+    assert_eq!(it.receive(1).await[0].receives, 2);
+}
+
+#[tokio::test]
+async fn delays_are_the_messages_or_the_queues() {
+    let settings = QueueSettings {
+        delay: MINUTE,
+        ..QueueSettings::standard()
+    };
+    let it = Fixture::new(&settings).await;
+    let at_once = NewMessage {
+        delay: Some(Duration::ZERO),
+        ..message("now")
+    };
+    it.queues
+        .send(&it.id, vec![message("later"), at_once])
+        .await
+        .unwrap();
+    let depth = it.queues.depth(&it.id).await.unwrap();
+    assert_eq!((depth.ready, depth.delayed, depth.leased), (1, 1, 0));
+    assert_eq!(bodies(&it.receive(10).await), ["now"]);
+    it.pass(MINUTE - Duration::from_millis(1));
+    assert!(it.receive(10).await.is_empty());
+    it.pass(Duration::from_millis(1));
+    assert!(bodies(&it.receive(10).await).contains(&"later"));
+}
+
+#[tokio::test]
+async fn what_is_received_too_often_goes_to_the_dead_letter_queue() {
+    let dead = QueueId::new("arn:aws:sqs:us-east-1:000000000000:dead");
+    let settings = QueueSettings {
+        dead_letter: Some(DeadLetter {
+            queue: dead.clone(),
+            max_receives: 2,
+        }),
+        ..QueueSettings::standard()
+    };
+    let it = Fixture::new(&settings).await;
+    it.queues.create(&dead, &QueueSettings::standard()).await.unwrap();
+    it.send(&["poison"]).await;
+    let first = it.receive(1).await;
+    it.pass(MINUTE);
+    it.receive(1).await;
+    it.pass(MINUTE);
+    assert!(it.receive(1).await.is_empty());
+    let got = it.queues.receive(&dead, 10, MINUTE, NO_WAIT).await.unwrap();
+    assert_eq!(got[0].id, first[0].id);
+    assert_eq!(got[0].sent_at, first[0].sent_at);
+    let death = got[0].death.as_ref().unwrap();
+    assert_eq!(death.source, it.id);
+    assert!(death.reason.contains("2 times"), "{}", death.reason);
+}
+
+#[tokio::test]
+async fn a_purge_takes_what_is_leased_too() {
+    let it = Fixture::new(&QueueSettings::standard()).await;
+    it.send(&["one", "two"]).await;
+    let leased = it.receive(1).await;
+    it.queues.purge(&it.id).await.unwrap();
+    assert_eq!(it.queues.depth(&it.id).await.unwrap(), Depth::default());
+    it.pass(MINUTE);
+    assert!(it.receive(10).await.is_empty());
+    assert_ne!(it.ack(&leased[0]).await, Settled::Done);
+    it.send(&["three"]).await;
+    assert_eq!(bodies(&it.receive(10).await), ["three"]);
+}
+
+#[tokio::test]
+async fn queues_are_listed_changed_and_deleted() {
+    let it = Fixture::new(&QueueSettings::standard()).await;
+    let other = QueueId::new("arn:aws:sqs:us-east-1:000000000000:other");
+    it.queues.create(&other, &QueueSettings::fifo()).await.unwrap();
+    let prefix = "arn:aws:sqs:us-east-1:000000000000:";
+    assert_eq!(
+        it.queues.list(prefix, None, 10).await.unwrap(),
+        [it.id.clone(), other.clone()]
+    );
+    let rest = it.queues.list(prefix, Some(&it.id), 10).await.unwrap();
+    assert_eq!(rest, std::slice::from_ref(&other));
+    let again = it.queues.create(&other, &QueueSettings::fifo()).await;
+    assert!(matches!(again, Err(QueueError::Exists { .. })), "{again:?}");
+    let turned = it.queues.update(&other, &QueueSettings::standard()).await;
+    assert!(
+        matches!(turned, Err(QueueError::FifoIsFixed { .. })),
+        "{turned:?}"
+    );
+    it.queues.delete(&other).await.unwrap();
+    let gone = it.queues.settings(&other).await;
+    assert!(matches!(gone, Err(QueueError::NotFound { .. })), "{gone:?}");
+}
+
+#[test]
+fn receipts_survive_the_wire() {
+    let receipt = Receipt {
+        sequence: 1 << 60,
+        receives: 7,
+    };
+    assert_eq!(Receipt::from_bytes(&receipt.to_bytes()), Ok(receipt));
+    assert!(Receipt::from_bytes(&[0; 11]).is_err());
+    assert!(Receipt::from_bytes(&[0; 13]).is_err());
+}
