@@ -1,4 +1,5 @@
-//! The database of a node: SQLite in its data folder; and on it the durable [`queue`].
+//! What a node keeps: the database, SQLite in its data folder; on it the durable [`queue`]; and content
+//! of any size as files: [`blobs`].
 //!
 //! Invariants:
 //! - A [`Database::write`] that returned `Ok` survives `kill -9` and power loss: WAL with
@@ -9,6 +10,7 @@
 //! Services own their tables and write SQL in the common subset (`$1` parameters, BIGINT, TEXT,
 //! BLOB, JSON as TEXT, `ON CONFLICT`), so that the same statements can run on PostgreSQL.
 
+pub mod blobs;
 mod database;
 mod folder;
 mod migrate;

@@ -31,6 +31,7 @@ use tradewind_model::{AccountId, Clock, Region};
 use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_s3::S3Service;
+use tradewind_store::blobs::{Blobs, BlobsConfig};
 use tradewind_store::{DataFolder, Database, Migration};
 
 #[cfg(test)]
@@ -79,6 +80,7 @@ pub(crate) struct State {
     pub(crate) iam: IamService,
     pub(crate) api_gateway: ApiGatewayService,
     pub(crate) stacks: StackEngine,
+    pub(crate) blobs: Blobs,
     pub(crate) base_url: String,
     /// Work that must outlive the client that asked for it.
     pub(crate) detached: TaskTracker,
@@ -87,6 +89,7 @@ pub(crate) struct State {
 
 const MIGRATIONS: &[&[Migration]] = &[
     tradewind_store::queue::MIGRATIONS,
+    tradewind_store::blobs::MIGRATIONS,
     tradewind_deploy::stack::MIGRATIONS,
     tradewind_lambda::MIGRATIONS,
     tradewind_apigateway::MIGRATIONS,
@@ -123,6 +126,8 @@ impl Node {
     fn begin(&self, listener: TcpListener) {
         let lambda = self.state.lambda.clone();
         let stop = self.background.clone();
+        let (blobs, blobs_stop) = (self.state.blobs.clone(), stop.clone());
+        self.workers.spawn(async move { blobs.run(blobs_stop).await });
         self.workers.spawn(async move { lambda.run(stop).await });
         let accept = server::accept(
             listener,
@@ -229,6 +234,13 @@ async fn compose(
 ) -> Result<State, StartNodeError> {
     let clock = Clock::system();
     let base_url = format!("http://{address}");
+    let blobs = Blobs::open(BlobsConfig {
+        database: database.clone(),
+        clock: clock.clone(),
+        folder: folder.path().join("blobs"),
+        reserve: BlobsConfig::RESERVE,
+    });
+    let blobs = blobs.await.map_err(StartNodeError::service)?;
     let logs = LogStore::open(folder.path().join("logs"), clock.clone(), LogOptions::default())?;
     let usage = UsageSink::default();
     let interpreters = Interpreters::discover(&config.path);
@@ -279,6 +291,7 @@ async fn compose(
         iam,
         api_gateway,
         stacks,
+        blobs,
         base_url,
         detached,
         stopping,

@@ -1,0 +1,72 @@
+//! A folder whose new names are synced together.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// An open folder. Callers that come while a sync runs share the next one.
+#[derive(Debug)]
+pub(super) struct DurableFolder {
+    file: File,
+    state: Mutex<State>,
+    ended: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Syncs asked for.
+    asked: u64,
+    /// Of these, how many a sync that has ended covers.
+    covered: u64,
+    /// The last request that a failed sync covered.
+    failed: u64,
+    running: bool,
+}
+
+impl DurableFolder {
+    /// Makes `path`, below `root`, and what lies between, so that they survive the loss of power.
+    pub(super) fn make(root: &Path, path: &Path) -> io::Result<Self> {
+        fs::create_dir_all(path)?;
+        for ancestor in path.ancestors().skip(1) {
+            File::open(ancestor)?.sync_all()?;
+            if ancestor == root {
+                break;
+            }
+        }
+        Ok(Self {
+            file: File::open(path)?,
+            state: Mutex::default(),
+            ended: Condvar::new(),
+        })
+    }
+
+    /// Returns after a sync that began after this call.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.asked += 1;
+        let mine = state.asked;
+        while state.covered < mine {
+            if state.running {
+                state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            state.running = true;
+            let covers = state.asked;
+            drop(state);
+            let result = self.file.sync_all();
+            state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.running = false;
+            state.covered = covers;
+            self.ended.notify_all();
+            if result.is_err() {
+                state.failed = covers;
+                return result;
+            }
+        }
+        if mine <= state.failed {
+            return Err(io::Error::other("the sync that others shared failed"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,168 @@
+//! Content of any size, kept as files of the data folder; small content stays in its owner's row.
+//!
+//! A [`BlobWriter`] takes bytes and gives [`Stored`]: either the bytes themselves (up to
+//! [`INLINE_MAX`]) or a blob, a file that is on disk whole. Its [`Content`] goes into the owner's row.
+//!
+//! ```text
+//! writer ──bytes──▶ temporary file ──finish──▶ fsync ▶ rename ▶ fsync of the folder   (a file, an orphan)
+//!                                                 └─▶ keep() in the owner's batch     (a blob: it exists)
+//! drop_in() in the owner's batch ──grace for readers──▶ file removed ▶ row removed
+//! ```
+//!
+//! # Invariants
+//! - **A blob exists when a row of `blobs` names it**, and that row commits with the owner's. What a
+//!   crash leaves between file and row is an orphan, which [`Blobs::tidy`] finds and removes.
+//! - Content that was kept is on disk: [`BlobWriter::finish`] returns after file and folder are synced.
+//! - A file never changes once it has its name. Its checksum is verified when it is read whole.
+//! - Memory is bounded both ways: two pieces of [`PIECE`] bytes a writer, two a reader.
+//! - Files are touched on blocking threads only.
+//! - A write that would leave less than the reserve free is refused ([`BlobError::Full`]) and leaves nothing.
+//!
+//! # On disk
+//! `<folder>/<6 digits>/<2 digits>/<id>`: ids are UUIDv7, so their first digits are time. A folder
+//! holds what came within about 65 seconds: concurrent writers share the sync of one folder, and orphans
+//! are looked for only where they can be.
+
+mod content;
+mod error;
+mod faults;
+mod folder;
+mod id;
+mod reader;
+mod table;
+mod tidy;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tradewind_model::{Clock, Timestamp};
+
+pub use content::{Content, InvalidContent};
+pub use error::BlobError;
+pub use id::{BlobId, InvalidBlobId};
+pub use reader::BlobReader;
+pub use table::MIGRATIONS;
+pub use tidy::Tidied;
+pub use writer::{BlobWriter, Stored};
+
+use crate::{Batch, Database};
+use folder::Folder;
+
+/// Content up to this many bytes is kept in its owner's row.
+pub const INLINE_MAX: usize = 16 * 1024;
+/// Bytes that go to and come from the disk at a time.
+pub const PIECE: usize = 256 * 1024;
+
+/// What a blob store is made of.
+#[derive(Debug)]
+pub struct BlobsConfig {
+    /// Where the rows are; migrated with [`MIGRATIONS`].
+    pub database: Database,
+    /// Gives ids their time and decides when what is dropped may go.
+    pub clock: Clock,
+    /// The folder, of this process alone; made when it is missing.
+    pub folder: PathBuf,
+    /// Bytes of the disk that stay free whatever is written.
+    pub reserve: u64,
+}
+
+impl BlobsConfig {
+    /// The reserve of a node that was told nothing: enough for the database to go on.
+    pub const RESERVE: u64 = 256 * 1024 * 1024;
+}
+
+/// A node's blobs. Clones are handles to the same ones.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    database: Database,
+    clock: Clock,
+    folder: Arc<Folder>,
+    /// What was made before is of a former process, and finished.
+    opened: Timestamp,
+    facts: table::FactCache,
+}
+
+impl Blobs {
+    /// Opens the store; what writers of a former process left unfinished is removed.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or read.
+    pub async fn open(config: BlobsConfig) -> Result<Self, BlobError> {
+        let (root, reserve) = (config.folder, config.reserve);
+        let folder = blocking(move || Folder::open(root, reserve)).await?;
+        let shared = Shared {
+            opened: config.clock.now(),
+            database: config.database,
+            clock: config.clock,
+            folder: Arc::new(folder),
+            facts: table::FactCache::default(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Begins to write. `expected` is the size when it is known, so that what cannot fit is refused
+    /// before its first byte.
+    ///
+    /// # Errors
+    /// [`BlobError::Full`].
+    pub async fn writer(&self, expected: Option<u64>) -> Result<BlobWriter, BlobError> {
+        let expected = expected.unwrap_or(0);
+        if expected > INLINE_MAX as u64 {
+            let folder = Arc::clone(&self.shared.folder);
+            blocking(move || folder.room_for(expected)).await?;
+        }
+        Ok(BlobWriter::new(Arc::clone(&self.shared)))
+    }
+
+    /// Makes what was stored exist, with the owner's rows in the same batch. Once for each [`Stored`].
+    #[must_use]
+    pub fn keep(&self, batch: Batch, stored: &Stored) -> Batch {
+        table::keep(batch, stored)
+    }
+
+    /// One more row owns this content: a copy that costs no bytes. The batch fails whole when the
+    /// content was dropped by its last owner meanwhile.
+    #[must_use]
+    pub fn share(&self, batch: Batch, content: &Content) -> Batch {
+        table::share(batch, content)
+    }
+
+    /// One row owns it no longer, as of the batch's commit. The last one dooms it: readers that have
+    /// begun finish, then it goes.
+    #[must_use]
+    pub fn drop_in(&self, batch: Batch, content: &Content) -> Batch {
+        table::drop_in(batch, content, self.shared.clock.now())
+    }
+
+    /// Reads the bytes of `range`, which must lie within the content.
+    ///
+    /// # Errors
+    /// When it is gone, damaged, shorter than the range, or cannot be read.
+    pub async fn read(
+        &self,
+        content: &Content,
+        range: std::ops::Range<u64>,
+    ) -> Result<BlobReader, BlobError> {
+        BlobReader::open(&self.shared, content, range).await
+    }
+}
+
+/// Runs file work on a blocking thread.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
+) -> Result<T, BlobError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_stopped| BlobError::Stopped)?
+}
+
+#[cfg(test)]
+mod tests;
