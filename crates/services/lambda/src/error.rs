@@ -1,11 +1,15 @@
 //! What can go wrong, as one enum; its messages are the texts of the Lambda API. [`LambdaError::wire`]
-//! is the one place that decides code and status.
+//! is the one place that decides code and status (`wire.rs`).
+
+mod violations;
+mod wire;
 
 use std::fmt;
 
+pub use violations::{Violation, Violations};
+
 use tradewind_compute::InvokeError;
 use tradewind_store::DatabaseError;
-use tradewind_wire::WireError;
 
 use crate::settings::Refusal;
 
@@ -458,102 +462,6 @@ pub enum LambdaError {
 }
 
 impl LambdaError {
-    /// The error as REST-JSON words it.
-    #[must_use]
-    pub fn wire(&self) -> WireError {
-        let (status, code) = self.status_and_code();
-        let error = WireError::new(status, code, self.to_string());
-        match self {
-            Self::Throttled { reason } => error
-                .with_field("Reason", reason.as_str())
-                .with_header(http::header::RETRY_AFTER, http::HeaderValue::from_static("1")),
-            _ => error,
-        }
-    }
-
-    fn status_and_code(&self) -> (u16, &'static str) {
-        match self {
-            Self::FunctionNotFound { .. }
-            | Self::AliasNotFound { .. }
-            | Self::NoAliasToUpdate { .. }
-            | Self::NoFunctionForUrl
-            | Self::FunctionGone
-            | Self::NoEventInvokeConfig { .. }
-            | Self::PolicyNotFound
-            | Self::NoPolicyToRemove
-            | Self::NoPolicyFor { .. }
-            | Self::StatementNotFound { .. }
-            | Self::OtherRegion { .. } => (404, "ResourceNotFoundException"),
-            Self::NoProvisionedConfig => (404, "ProvisionedConcurrencyConfigNotFoundException"),
-            Self::OtherAccount { .. } => (403, "AccessDeniedException"),
-            Self::FunctionExists { .. }
-            | Self::AliasExists { .. }
-            | Self::VersionInUse { .. }
-            | Self::UrlExists { .. }
-            | Self::VersionOfProvisionedAlias
-            | Self::AliasOfProvisionedVersion
-            | Self::StatementExists { .. }
-            | Self::UpdateInProgress { .. } => (409, "ResourceConflictException"),
-            Self::RevisionMismatch { .. } => (412, "PreconditionFailedException"),
-            Self::Validation(_) => (400, "ValidationException"),
-            Self::NameTooLong { .. }
-            | Self::TooManyWeights
-            | Self::NothingToConfigure
-            | Self::DestinationInvalid { .. }
-            | Self::DestinationIsItself
-            | Self::DestinationsInvalid { .. }
-            | Self::ReservedTooMuch { .. }
-            | Self::ReservedBelowProvisioned { .. }
-            | Self::ProvisionedOverReserved
-            | Self::ProvisionedOverUnreserved { .. }
-            | Self::ProvisionedTooMuch { .. }
-            | Self::ProvisionedLatest
-            | Self::WeightOfMainVersion { .. }
-            | Self::LatestWithWeights
-            | Self::QualifierMismatch
-            | Self::QualifierNotAllowed
-            | Self::DeleteLatest
-            | Self::DeleteAlias
-            | Self::RuntimeAndHandlerMandatory
-            | Self::UnknownRuntime { .. }
-            | Self::RuntimeUnavailable { .. }
-            | Self::EnvironmentTooLarge { .. }
-            | Self::ReservedEnvironmentKeys { .. }
-            | Self::Refused(_)
-            | Self::NoCode
-            | Self::LogLevelsOfText
-            | Self::CodeTwice
-            | Self::EmptyZip
-            | Self::BadZip
-            | Self::UnzippedTooLarge { .. }
-            | Self::PackageMissing { .. }
-            | Self::PackageRefused { .. }
-            | Self::CodeSha256Mismatch { .. }
-            | Self::PolicyOnLatest
-            | Self::InvalidPrincipal
-            | Self::TagsOnVersion
-            | Self::TagsOfOtherResource { .. }
-            | Self::TooManyTags
-            | Self::NoTags
-            | Self::InvalidMarker => (400, "InvalidParameterValueException"),
-            Self::PolicyTooLong { .. } => (400, "PolicyLengthExceededException"),
-            Self::InvalidBody { .. } | Self::InvalidPayload { .. } | Self::InvalidClientContext => {
-                (400, "InvalidRequestContentException")
-            }
-            Self::WrongType { .. } => (400, "SerializationException"),
-            Self::RequestInterrupted { .. } => (400, "RequestTimeoutException"),
-            Self::PayloadTooLarge { .. } | Self::EventTooLarge { .. } => (413, "RequestTooLargeException"),
-            Self::RequestTooLarge { .. } | Self::ZippedTooLarge { .. } => {
-                (413, "RequestEntityTooLargeException")
-            }
-            Self::Throttled { .. } => (429, "TooManyRequestsException"),
-            Self::NotImplemented { .. } => (501, "NotImplemented"),
-            Self::UnknownOperation => (404, "UnknownOperationException"),
-            Self::ShuttingDown => (503, "ServiceUnavailableException"),
-            Self::Unavailable { .. } | Self::DiskFull | Self::Internal { .. } => (500, "ServiceException"),
-        }
-    }
-
     /// A failure of the node itself.
     pub(crate) fn internal(cause: impl fmt::Display) -> Self {
         Self::Internal {
@@ -586,136 +494,5 @@ impl LambdaError {
             InvokeError::Unavailable { message } => Self::Unavailable { message },
             InvokeError::ShuttingDown => Self::ShuttingDown,
         }
-    }
-}
-
-/// Members of a request that break their constraints, all named at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Violations(Vec<Violation>);
-
-/// One member that breaks its constraint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// Path of the member as the API spells it, for example `["EphemeralStorage", "Size"]`.
-    pub path: &'static [&'static str],
-    /// What was given; none for null.
-    pub value: Option<String>,
-    /// `Member must …`.
-    pub constraint: String,
-}
-
-impl Violations {
-    /// Adds a violation.
-    pub(crate) fn add(
-        &mut self,
-        path: &'static [&'static str],
-        value: impl Into<Option<String>>,
-        constraint: impl Into<String>,
-    ) {
-        self.0.push(Violation {
-            path,
-            value: value.into(),
-            constraint: constraint.into(),
-        });
-    }
-
-    /// Fails if there is any.
-    pub(crate) fn into_result(self) -> Result<(), LambdaError> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        Err(LambdaError::Validation(self))
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Violation> {
-        self.0.iter()
-    }
-}
-
-impl fmt::Display for Violations {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.0.len() == 1 { "" } else { "s" };
-        write!(f, "{} validation error{plural} detected: ", self.0.len())?;
-        for (position, violation) in self.0.iter().enumerate() {
-            if position > 0 {
-                f.write_str("; ")?;
-            }
-            violation.fmt(f)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "Value '{value}'")?,
-            None => f.write_str("Value null")?,
-        }
-        let member: Vec<String> = self.path.iter().map(|name| lower_first(name)).collect();
-        write!(
-            f,
-            " at '{}' failed to satisfy constraint: {}",
-            member.join("."),
-            self.constraint
-        )
-    }
-}
-
-fn lower_first(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_ascii_lowercase().to_string() + letters.as_str()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn violations_read_as_the_service_words_them() {
-        let mut violations = Violations::default();
-        violations.add(
-            &["EphemeralStorage", "Size"],
-            "5".to_owned(),
-            "Member must be more",
-        );
-        let one = "1 validation error detected: Value '5' at 'ephemeralStorage.size' failed to satisfy \
-                   constraint: Member must be more";
-        assert_eq!(violations.to_string(), one);
-        violations.add(&["TagKeys"], None, "Member must not be null");
-        let two = violations.to_string();
-        assert!(
-            two.starts_with("2 validation errors detected: Value '5' at"),
-            "{two}"
-        );
-        assert!(
-            two.ends_with("; Value null at 'tagKeys' failed to satisfy constraint: Member must not be null")
-        );
-    }
-
-    #[test]
-    fn throttles_tell_their_reason_and_when_to_retry() {
-        let reason = "ReservedFunctionConcurrentInvocationLimitExceeded".to_owned();
-        let wire = LambdaError::Throttled { reason }.wire();
-        assert_eq!(
-            (wire.status, wire.code.as_ref()),
-            (429, "TooManyRequestsException")
-        );
-        assert_eq!(wire.message, "Rate Exceeded.");
-        assert_eq!(
-            wire.fields[0].1,
-            "ReservedFunctionConcurrentInvocationLimitExceeded"
-        );
-        assert_eq!(wire.headers[0].1, "1");
-    }
-
-    #[test]
-    fn causes_inside_the_node_do_not_leak() {
-        let wire = LambdaError::internal("secret path /x").wire();
-        assert_eq!(wire.status, 500);
-        assert!(!wire.message.contains("secret"), "{}", wire.message);
     }
 }
