@@ -8,6 +8,8 @@ pub(crate) mod event_invoke;
 mod get;
 mod invoke;
 mod invoke_stream;
+pub(crate) mod layer_permissions;
+pub(crate) mod layers;
 mod management;
 pub(crate) mod package;
 pub(crate) mod permissions;
@@ -102,7 +104,7 @@ impl LambdaService {
             detail: error.to_string(),
         })?;
         let _upload = match operation {
-            Operation::CreateFunction | Operation::UpdateFunctionCode => {
+            Operation::CreateFunction | Operation::PublishLayerVersion | Operation::UpdateFunctionCode => {
                 Some(self.uploads().acquire().await.map_err(LambdaError::internal)?)
             }
             _ => None,
@@ -136,7 +138,9 @@ fn log(error: &LambdaError) {
 
 fn body_limit(operation: Operation) -> usize {
     match operation {
-        Operation::CreateFunction | Operation::UpdateFunctionCode => UPLOAD_BYTES,
+        Operation::CreateFunction | Operation::PublishLayerVersion | Operation::UpdateFunctionCode => {
+            UPLOAD_BYTES
+        }
         Operation::Invoke | Operation::InvokeWithResponseStream => limits::SYNC_PAYLOAD_BYTES,
         _ => REQUEST_BYTES,
     }
@@ -200,6 +204,15 @@ async fn dispatch(service: &LambdaService, call: Call) -> Answer {
         Operation::GetFunctionEventInvokeConfig => event_invoke::get(service, &call),
         Operation::ListFunctionEventInvokeConfigs => event_invoke::list(service, &call),
         Operation::DeleteFunctionEventInvokeConfig => event_invoke::delete(service, call).await,
+        Operation::PublishLayerVersion => layers::publish(service, call).await,
+        Operation::GetLayerVersion => layers::get(service, &call),
+        Operation::GetLayerVersionByArn => layers::get_by_arn(service, &call),
+        Operation::ListLayers => layers::list(service, &call),
+        Operation::ListLayerVersions => layers::list_versions(service, &call),
+        Operation::DeleteLayerVersion => layers::delete(service, call).await,
+        Operation::AddLayerVersionPermission => layer_permissions::add(service, call).await,
+        Operation::GetLayerVersionPolicy => layer_permissions::get(service, &call),
+        Operation::RemoveLayerVersionPermission => layer_permissions::remove(service, call).await,
         Operation::InvokeWithResponseStream => invoke_stream::invoke(service, call).await,
         missing => Err(LambdaError::NotImplemented {
             operation: missing.entry().name,
@@ -232,30 +245,26 @@ impl Call {
 
     /// `MaxItems`, within `1..=10000` as asked for and at most `page` as answered.
     fn page_size(&self, page: usize) -> Result<usize, LambdaError> {
+        Ok(self.page_size_within(page, 10_000)?.min(page))
+    }
+
+    /// `MaxItems`, within `1..=most`; `page` if it is not given.
+    fn page_size_within(&self, page: usize, most: usize) -> Result<usize, LambdaError> {
         let Some(text) = self.params.get("MaxItems") else {
             return Ok(page);
         };
-        let number: Option<usize> = text.parse().ok();
+        let Ok(number) = text.parse::<usize>() else {
+            let detail = format!("`MaxItems` must be a number, not `{text}`");
+            return Err(LambdaError::WrongType { detail });
+        };
+        let constraint = match number {
+            0 => "Member must have value greater than or equal to 1".to_owned(),
+            number if number <= most => return Ok(number),
+            _ => format!("Member must have value less than or equal to {most}"),
+        };
         let mut violations = Violations::default();
-        match number {
-            Some(1..=10_000) => {}
-            Some(0) => violations.add(
-                &["MaxItems"],
-                text.to_owned(),
-                "Member must have value greater than or equal to 1",
-            ),
-            Some(_) => violations.add(
-                &["MaxItems"],
-                text.to_owned(),
-                "Member must have value less than or equal to 10000",
-            ),
-            None => {
-                let detail = format!("`MaxItems` must be a number, not `{text}`");
-                return Err(LambdaError::WrongType { detail });
-            }
-        }
-        violations.into_result()?;
-        Ok(number.unwrap_or(page).min(page))
+        violations.add(&["MaxItems"], text.to_owned(), constraint);
+        Err(LambdaError::Validation(violations))
     }
 }
 

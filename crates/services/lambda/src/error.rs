@@ -1,11 +1,13 @@
 //! What can go wrong, as one enum; its messages are the texts of the Lambda API. [`LambdaError::wire`]
 //! is the one place that decides code and status (`wire.rs`).
 
+mod layer;
 mod violations;
 mod wire;
 
 use std::fmt;
 
+pub use layer::LayerError;
 pub use violations::{Violation, Violations};
 
 use tradewind_compute::InvokeError;
@@ -374,6 +376,9 @@ pub enum LambdaError {
     /// TagResource without tags.
     #[error("An error occurred and the request cannot be processed.")]
     NoTags,
+    /// Of layers, and of functions with layers.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
     /// A pagination token that this API did not give.
     #[error("the marker is not one that this operation returned; start again without it")]
     InvalidMarker,

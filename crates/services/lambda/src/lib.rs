@@ -18,6 +18,7 @@ mod destination;
 mod error;
 mod event_invoke;
 mod event_stream;
+mod layer;
 mod model;
 mod names;
 mod operation;
@@ -37,7 +38,7 @@ mod worker;
 #[cfg(test)]
 mod testing;
 
-pub use error::{LambdaError, Violation, Violations};
+pub use error::{LambdaError, LayerError, Violation, Violations};
 pub use operation::{Entry, OPERATIONS, Operation, operations};
 pub use service::{FunctionSummary, LambdaConfig, LambdaService};
 pub use settings::Refusal;

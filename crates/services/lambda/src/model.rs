@@ -11,6 +11,7 @@ use tradewind_model::{
 };
 
 use crate::event_invoke::EventInvoke;
+use crate::layer::UsedLayers;
 use crate::policy::Policy;
 
 /// The instruction set a function says it wants; the node runs its own.
@@ -59,6 +60,7 @@ pub(crate) struct Configuration {
     pub(crate) log_group: String,
     pub(crate) logging: LoggingConfig,
     pub(crate) architecture: Architecture,
+    pub(crate) layers: UsedLayers,
 }
 
 impl fmt::Debug for Configuration {
@@ -303,6 +305,7 @@ fn spec(arn: FunctionArn, version: &Version, reserved_concurrency: Option<u32>) 
         role: _,
         description: _,
         architecture: _,
+        layers,
     } = &version.configuration;
     FunctionSpec {
         memory: *memory,
@@ -311,6 +314,7 @@ fn spec(arn: FunctionArn, version: &Version, reserved_concurrency: Option<u32>) 
         environment: environment.clone().unwrap_or_default(),
         log_group: log_group.as_str().into(),
         logging: *logging,
+        layers: layers.merged.clone(),
         reserved_concurrency,
         ..FunctionSpec::new(
             arn,
@@ -335,6 +339,7 @@ pub(crate) fn fingerprint(version: &Version) -> String {
         log_group,
         logging,
         architecture,
+        layers,
     } = &version.configuration;
     let mut settings = serde_json::json!([
         version.code.package.to_string(),
@@ -354,6 +359,11 @@ pub(crate) fn fingerprint(version: &Version) -> String {
         && let Some(list) = settings.as_array_mut()
     {
         list.push(format!("{logging:?}").into());
+    }
+    if !layers.list.is_empty()
+        && let Some(list) = settings.as_array_mut()
+    {
+        list.extend(layers.list.iter().map(|used| used.arn.to_string().into()));
     }
     hex(&Sha256::digest(settings.to_string().as_bytes()))
 }

@@ -41,9 +41,14 @@ impl Route {
         self.labels.first().map_or("", String::as_str)
     }
 
-    /// The path's second label: a statement id.
+    /// The path's second label: a statement id, or the number of a layer version.
     pub(crate) fn second(&self) -> &str {
         self.labels.get(1).map_or("", String::as_str)
+    }
+
+    /// The path's third label: the statement id of a layer version.
+    pub(crate) fn third(&self) -> &str {
+        self.labels.get(2).map_or("", String::as_str)
     }
 }
 
@@ -75,7 +80,7 @@ macro_rules! operations {
 use Support::{Missing, Served};
 
 operations! {
-    AddLayerVersionPermission "POST" "/2018-10-31/layers/{}/versions/{}/policy" => Missing,
+    AddLayerVersionPermission "POST" "/2018-10-31/layers/{}/versions/{}/policy" => Served("`OrganizationId` is refused"),
     AddPermission "POST" "/2015-03-31/functions/{}/policy" => Served(""),
     CheckpointDurableExecution "POST" "/2025-12-01/durable-executions/{}/checkpoint" => Missing,
     CreateAlias "POST" "/2015-03-31/functions/{}/aliases" => Served(""),
@@ -83,7 +88,7 @@ operations! {
     CreateCodeSigningConfig "POST" "/2020-04-22/code-signing-configs" => Missing,
     CreateEventSourceMapping "POST" "/2015-03-31/event-source-mappings" => Missing,
     CreateFunction "POST" "/2015-03-31/functions" => Served(
-        "code as `ZipFile`; layers, VPC, file systems, dead-letter queues, active tracing, SnapStart, \
+        "code as `ZipFile`; VPC, file systems, dead-letter queues, active tracing, SnapStart, \
          images and code signing are refused by name",
     ),
     CreateFunctionUrlConfig "POST" "/2021-10-31/functions/{}/url" => Served("`AWS_IAM` asks for a signature and does not verify it; the address is the node's `/_url/{id}/`"),
@@ -97,7 +102,7 @@ operations! {
     DeleteFunctionConcurrency "DELETE" "/2017-10-31/functions/{}/concurrency" => Served(""),
     DeleteFunctionEventInvokeConfig "DELETE" "/2019-09-25/functions/{}/event-invoke-config" => Served(""),
     DeleteFunctionUrlConfig "DELETE" "/2021-10-31/functions/{}/url" => Served(""),
-    DeleteLayerVersion "DELETE" "/2018-10-31/layers/{}/versions/{}" => Missing,
+    DeleteLayerVersion "DELETE" "/2018-10-31/layers/{}/versions/{}" => Served(""),
     DeleteProvisionedConcurrencyConfig "DELETE" "/2019-09-30/functions/{}/provisioned-concurrency" => Served(""),
     DeleteResourcePolicy "DELETE" "/2026-07-09/resource-policy/{}" => Missing,
     GetAccountSettings "GET" "/2016-08-19/account-settings" => Served(""),
@@ -116,9 +121,9 @@ operations! {
     GetFunctionRecursionConfig "GET" "/2024-08-31/functions/{}/recursion-config" => Missing,
     GetFunctionScalingConfig "GET" "/2025-11-30/functions/{}/function-scaling-config" => Missing,
     GetFunctionUrlConfig "GET" "/2021-10-31/functions/{}/url" => Served(""),
-    GetLayerVersion "GET" "/2018-10-31/layers/{}/versions/{}" => Missing,
-    GetLayerVersionByArn "GET" "/2018-10-31/layers" "find=LayerVersion" => Missing,
-    GetLayerVersionPolicy "GET" "/2018-10-31/layers/{}/versions/{}/policy" => Missing,
+    GetLayerVersion "GET" "/2018-10-31/layers/{}/versions/{}" => Served(""),
+    GetLayerVersionByArn "GET" "/2018-10-31/layers" "find=LayerVersion" => Served(""),
+    GetLayerVersionPolicy "GET" "/2018-10-31/layers/{}/versions/{}/policy" => Served(""),
     GetPolicy "GET" "/2015-03-31/functions/{}/policy" => Served(""),
     GetProvisionedConcurrencyConfig "GET" "/2019-09-30/functions/{}/provisioned-concurrency" => Served(""),
     GetResourcePolicy "GET" "/2026-07-09/resource-policy/{}" => Missing,
@@ -138,13 +143,13 @@ operations! {
     ListFunctionVersionsByCapacityProvider "GET" "/2025-11-30/capacity-providers/{}/function-versions" => Missing,
     ListFunctions "GET" "/2015-03-31/functions" => Served("`MasterRegion` is refused"),
     ListFunctionsByCodeSigningConfig "GET" "/2020-04-22/code-signing-configs/{}/functions" => Missing,
-    ListLayerVersions "GET" "/2018-10-31/layers/{}/versions" => Missing,
-    ListLayers "GET" "/2018-10-31/layers" => Missing,
+    ListLayerVersions "GET" "/2018-10-31/layers/{}/versions" => Served(""),
+    ListLayers "GET" "/2018-10-31/layers" => Served(""),
     ListProvisionedConcurrencyConfigs "GET" "/2019-09-30/functions/{}/provisioned-concurrency" "List=ALL" => Served(""),
     ListTags "GET" "/2017-03-31/tags/{}" => Served("functions only"),
     ListVersionsByFunction "GET" "/2015-03-31/functions/{}/versions" => Served(""),
     PauseDurableExecution "POST" "/2025-12-01/durable-executions/{}/pause" => Missing,
-    PublishLayerVersion "POST" "/2018-10-31/layers/{}/versions" => Missing,
+    PublishLayerVersion "POST" "/2018-10-31/layers/{}/versions" => Served("content as `ZipFile`"),
     PublishVersion "POST" "/2015-03-31/functions/{}/versions" => Served(""),
     PutFunctionCodeSigningConfig "PUT" "/2020-06-30/functions/{}/code-signing-config" => Missing,
     PutFunctionConcurrency "PUT" "/2017-10-31/functions/{}/concurrency" => Served(""),
@@ -154,7 +159,7 @@ operations! {
     PutProvisionedConcurrencyConfig "PUT" "/2019-09-30/functions/{}/provisioned-concurrency" => Served(""),
     PutResourcePolicy "PUT" "/2026-07-09/resource-policy/{}" => Missing,
     PutRuntimeManagementConfig "PUT" "/2021-07-20/functions/{}/runtime-management-config" => Missing,
-    RemoveLayerVersionPermission "DELETE" "/2018-10-31/layers/{}/versions/{}/policy/{}" => Missing,
+    RemoveLayerVersionPermission "DELETE" "/2018-10-31/layers/{}/versions/{}/policy/{}" => Served(""),
     RemovePermission "DELETE" "/2015-03-31/functions/{}/policy/{}" => Served(""),
     ResumeDurableExecution "POST" "/2025-12-01/durable-executions/{}/resume" => Missing,
     SendDurableExecutionCallbackFailure "POST" "/2025-12-01/durable-execution-callbacks/{}/fail" => Missing,

@@ -58,26 +58,7 @@ impl Permission {
 
     fn check(&self) -> Result<(), LambdaError> {
         let mut violations = Violations::default();
-        let id_fits = |id: &str| {
-            !id.is_empty()
-                && id
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-        };
-        check_text(
-            &["StatementId"],
-            self.statement_id.as_deref(),
-            id_fits,
-            STATEMENT_ID_PATTERN,
-            &mut violations,
-        );
-        if let Some(long) = self.statement_id.as_deref().filter(|id| id.len() > 100) {
-            violations.add(
-                &["StatementId"],
-                long.to_owned(),
-                "Member must have length less than or equal to 100",
-            );
-        }
+        check_statement_id(self.statement_id.as_deref(), &mut violations);
         check_text(
             &["Action"],
             self.action.as_deref(),
@@ -148,7 +129,19 @@ impl Permission {
     }
 }
 
-fn check_text(
+/// `[a-zA-Z0-9-_]+`, at most 100 characters.
+pub(crate) fn check_statement_id(given: Option<&str>, violations: &mut Violations) {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    let fits = |id: &str| !id.is_empty() && id.bytes().all(allowed);
+    check_text(&["StatementId"], given, fits, STATEMENT_ID_PATTERN, violations);
+    if let Some(long) = given.filter(|id| id.len() > 100) {
+        let constraint = "Member must have length less than or equal to 100";
+        violations.add(&["StatementId"], long.to_owned(), constraint);
+    }
+}
+
+/// A text that must be there and fit.
+pub(crate) fn check_text(
     path: &'static [&'static str],
     given: Option<&str>,
     fits: impl Fn(&str) -> bool,
@@ -200,7 +193,7 @@ fn is_action(text: &str) -> bool {
 }
 
 /// `*`, a service, an account or an ARN, as the policy writes it.
-fn principal(text: &str) -> Result<Value, LambdaError> {
+pub(crate) fn principal(text: &str) -> Result<Value, LambdaError> {
     let is_account = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     let is_service = [".amazonaws.com", ".amazonaws.com.cn", ".amazon.com"]
         .iter()

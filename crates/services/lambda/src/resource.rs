@@ -4,6 +4,8 @@ mod alias;
 mod event_invoke;
 mod function;
 mod inline_code;
+mod layer;
+mod layer_permission;
 mod permission;
 mod url;
 mod version;
@@ -16,7 +18,7 @@ use tradewind_model::{Qualifier, Timestamp};
 
 use crate::api::provisioned::with_provisioned;
 use crate::error::LambdaError;
-use crate::model::Function;
+use crate::model::{Function, Owner};
 use crate::names::{Scope, Shape, Target};
 use crate::service::LambdaService;
 
@@ -26,6 +28,8 @@ pub(crate) fn types(service: &LambdaService) -> Vec<Arc<dyn ResourceType>> {
         Arc::new(alias::AliasType(service.clone())),
         Arc::new(event_invoke::EventInvokeType(service.clone())),
         Arc::new(function::FunctionType(service.clone())),
+        Arc::new(layer::LayerVersionType(service.clone())),
+        Arc::new(layer_permission::LayerPermissionType(service.clone())),
         Arc::new(permission::PermissionType(service.clone())),
         Arc::new(url::UrlType(service.clone())),
         Arc::new(version::VersionType(service.clone())),
@@ -46,6 +50,14 @@ fn scope(context: &ResourceContext) -> Scope {
     Scope {
         account: context.account.clone(),
         region: context.region.clone(),
+    }
+}
+
+/// Whose a resource is.
+fn owner(context: &ResourceContext) -> Owner {
+    Owner {
+        stack: context.stack.clone(),
+        resource: context.owner(),
     }
 }
 

@@ -16,6 +16,7 @@ use tradewind_store::Database;
 
 use crate::api::urls::arn_of;
 use crate::error::LambdaError;
+use crate::layer::Shelf;
 use crate::model::{Function, FunctionUrl, Version};
 use crate::names::Target;
 use crate::queue::{Accepted, Queue};
@@ -57,6 +58,7 @@ struct Shared {
     tasks: TaskTracker,
     uploads: Semaphore,
     queue: Queue,
+    shelf: Shelf,
 }
 
 /// One function, for lists.
@@ -136,6 +138,7 @@ impl LambdaService {
             tell_gateway(&config.gateway, None, Some(&function));
             registry.put(Arc::new(function));
         }
+        let shelf = Shelf::new(tables::layers::load(&config.database).await?);
         let queue = Queue::open(config.database.clone(), config.clock.clone()).await?;
         Ok(Self(Arc::new(Shared {
             config,
@@ -144,6 +147,7 @@ impl LambdaService {
             tasks: TaskTracker::new(),
             uploads: Semaphore::new(CONCURRENT_UPLOADS),
             queue,
+            shelf,
         })))
     }
 
@@ -159,15 +163,26 @@ impl LambdaService {
         })
     }
 
-    /// The packages that functions and versions use; others may be deleted. A package that was just
-    /// uploaded is in use only once its function is there, so collect before clients are served.
+    /// The packages that functions, their layers and published layers use; others may be deleted. A package
+    /// that was just uploaded is in use only once its function is there, so collect before clients are served.
     #[must_use]
     pub fn packages_in_use(&self) -> HashSet<PackageId> {
+        let of_version = |version: &Version| {
+            let code = version.code.package.clone();
+            version
+                .configuration
+                .layers
+                .packages()
+                .chain([code])
+                .collect::<Vec<_>>()
+        };
         let packages = |function: &Arc<Function>| -> Vec<PackageId> {
             let versions = function.versions.values().chain([&function.latest]);
-            versions.map(|version| version.code.package.clone()).collect()
+            versions.flat_map(of_version).collect()
         };
-        self.registry(|registry| registry.all().flat_map(packages).collect())
+        let of_layers = self.shelf().all_versions(|version| version.code.package.clone());
+        let of_functions: Vec<_> = self.registry(|registry| registry.all().flat_map(packages).collect());
+        of_layers.into_iter().chain(of_functions).collect()
     }
 
     /// The CloudFormation types of this service.
@@ -198,6 +213,19 @@ impl LambdaService {
 
     pub(crate) fn queue(&self) -> &Queue {
         &self.0.queue
+    }
+
+    /// All layers.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.0.shelf
+    }
+
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.0.config.database
     }
 
     /// Reads the functions. `read` is short: changes wait for it.

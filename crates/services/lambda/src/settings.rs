@@ -14,10 +14,12 @@ use serde_json::{Map, Value};
 use tradewind_compute::LoggingConfig;
 use tradewind_model::{EphemeralStorageMib, FunctionName, MemoryMib, Runtime, TimeoutSeconds};
 
-use crate::error::{LambdaError, Violations};
+use crate::error::{LambdaError, LayerError, Violations};
+use crate::layer::{LayerVersionArn, MAX_LAYERS, UsedLayers};
 use crate::model::{Architecture, Configuration};
 
-use constraints::{check_architectures, check_handler, check_length, check_role, ranged};
+pub(crate) use constraints::check_length;
+use constraints::{check_architectures, check_handler, check_layers, check_role, ranged};
 use environment::{check_environment, check_keys};
 pub(crate) use logging::stored_logging;
 use logging::{GivenLogging, WrittenLogging};
@@ -36,6 +38,7 @@ struct Written {
     environment: Option<WrittenEnvironment>,
     ephemeral_storage: Option<WrittenStorage>,
     handler: Option<String>,
+    layers: Option<Vec<String>>,
     logging_config: Option<WrittenLogging>,
     memory_size: Option<i64>,
     role: Option<String>,
@@ -63,6 +66,8 @@ pub(crate) struct Settings {
     environment: Option<BTreeMap<String, String>>,
     ephemeral_storage: Option<EphemeralStorageMib>,
     handler: Option<String>,
+    /// To be looked up and merged by the caller: `LambdaService::use_layers`.
+    pub(crate) layers: Option<Vec<LayerVersionArn>>,
     logging: GivenLogging,
     memory: Option<MemoryMib>,
     role: Option<String>,
@@ -94,10 +99,17 @@ impl Settings {
         if let Some(variables) = &settings.environment {
             check_environment(variables)?;
         }
+        if settings
+            .layers
+            .as_ref()
+            .is_some_and(|layers| layers.len() > MAX_LAYERS)
+        {
+            return Err(LayerError::TooMany { limit: MAX_LAYERS }.into());
+        }
         Ok(settings)
     }
 
-    /// The configuration of a new function.
+    /// The configuration of a new function, as yet without its layers.
     pub(crate) fn create(self, name: &FunctionName) -> Result<Configuration, LambdaError> {
         let mut violations = Violations::default();
         if self.role.is_none() {
@@ -122,10 +134,11 @@ impl Settings {
                 .group
                 .unwrap_or_else(|| format!("/aws/lambda/{name}")),
             architecture: self.architecture.unwrap_or(Architecture::HOST),
+            layers: UsedLayers::default(),
         })
     }
 
-    /// `current` with the settings that are given.
+    /// `current` with the settings that are given, as yet with the layers it has.
     pub(crate) fn update(self, current: &Configuration) -> Result<Configuration, LambdaError> {
         let old = current.clone();
         Ok(Configuration {
@@ -140,6 +153,7 @@ impl Settings {
             logging: self.logging.over(old.logging)?,
             log_group: self.logging.group.unwrap_or(old.log_group),
             architecture: self.architecture.unwrap_or(old.architecture),
+            layers: old.layers,
         })
     }
 }
@@ -169,6 +183,7 @@ impl Written {
                 violations,
             ),
             handler: self.handler.clone(),
+            layers: check_layers(self.layers.as_deref(), violations),
             logging: logging
                 .map(|written| written.check(violations))
                 .unwrap_or_default(),
@@ -181,7 +196,7 @@ impl Written {
 }
 
 /// The identifiers a new function may use, newest first; older ones of the same languages run too.
-const KNOWN_RUNTIMES: &str = "nodejs24.x, nodejs22.x, nodejs20.x, nodejs18.x, python3.14, python3.13, python3.12, \
+pub(crate) const KNOWN_RUNTIMES: &str = "nodejs24.x, nodejs22.x, nodejs20.x, nodejs18.x, python3.14, python3.13, python3.12, \
                               python3.11, python3.10, python3.9, ruby3.4, ruby3.3, ruby3.2, provided.al2023, \
                               provided.al2, go1.x, java25, java21, java17, java11, java8.al2, dotnet8";
 

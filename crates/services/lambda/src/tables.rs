@@ -4,6 +4,7 @@
 //! the other tables hang on its key. [`change`] writes the difference between two states of one
 //! function as one batch.
 
+pub(crate) mod layers;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -88,6 +89,19 @@ pub const MIGRATIONS: &[Migration] = &[
             account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
             qualifier TEXT NOT NULL, document TEXT NOT NULL,
             PRIMARY KEY (account, region, name, qualifier));
+    ",
+    },
+    Migration {
+        service: "lambda",
+        version: 6,
+        sql: "
+        CREATE TABLE lambda_layers (
+            account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, next_version BIGINT NOT NULL,
+            PRIMARY KEY (account, region, name));
+        CREATE TABLE lambda_layer_versions (
+            account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
+            version BIGINT NOT NULL, document TEXT NOT NULL,
+            PRIMARY KEY (account, region, name, version));
     ",
     },
 ];
@@ -278,8 +292,8 @@ pub enum LoadFunctionsError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// A row is not what this binary writes.
-    #[error("the stored function `{function}` cannot be read: {reason}")]
+    /// A row of a function or a layer is not what this binary writes.
+    #[error("the stored `{function}` cannot be read: {reason}")]
     Row {
         /// Which.
         function: String,

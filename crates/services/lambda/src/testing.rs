@@ -104,6 +104,14 @@ impl World {
             .await
     }
 
+    /// A call signed with a key of another account.
+    pub(crate) async fn call_as(&self, account: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let body = Full::new(Bytes::from(body.to_string()));
+        self.send_as(account.parse().unwrap(), request.body(body).unwrap())
+            .await
+    }
+
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Answer {
         self.send_body(request.map(Full::new)).await
     }
@@ -113,8 +121,16 @@ impl World {
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: std::fmt::Display,
     {
+        self.send_as(AccountId::default_account(), request).await
+    }
+
+    async fn send_as<B>(&self, account: AccountId, request: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: std::fmt::Display,
+    {
         let caller = Caller {
-            account: AccountId::default_account(),
+            account,
             region: Region::default_region(),
             access_key: None,
             service: None,
@@ -220,12 +236,17 @@ pub(crate) fn create_body(name: &str, source: &str) -> Value {
 
 /// A package with `source` in `index.js`, in base64.
 pub(crate) fn zip_base64(source: &str) -> String {
+    zip_of("index.js", source.as_bytes())
+}
+
+/// A package of one file, in base64.
+pub(crate) fn zip_of(name: &str, content: &[u8]) -> String {
     use std::io::Write as _;
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     archive
-        .start_file("index.js", zip::write::SimpleFileOptions::default())
+        .start_file(name, zip::write::SimpleFileOptions::default())
         .unwrap();
-    archive.write_all(source.as_bytes()).unwrap();
+    archive.write_all(content).unwrap();
     STANDARD.encode(archive.finish().unwrap().into_inner())
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tradewind_compute::{LogFormat, LoggingConfig};
 use tradewind_model::Qualifier;
 
+use crate::layer::UsedLayer;
 use crate::model::{Configuration, Function, Version, last_modified_text};
 
 /// `FunctionConfiguration` of the API.
@@ -33,6 +34,8 @@ pub(crate) struct ConfigurationView<'a> {
     state: Option<StateView>,
     package_type: &'static str,
     architectures: [&'static str; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<Value>,
     ephemeral_storage: Value,
     snap_start: Value,
     logging_config: Value,
@@ -100,11 +103,16 @@ pub(crate) fn configuration<'a>(
         revision_id: &version.revision_id,
         state: (detail == Detail::Full).then_some(state),
         package_type: "Zip",
+        layers: settings.layers.list.iter().map(layer).collect(),
         architectures: [settings.architecture.as_str()],
         ephemeral_storage: json!({"Size": settings.ephemeral_storage.get()}),
         snap_start: json!({"ApplyOn": "None", "OptimizationStatus": "Off"}),
         logging_config: logging(settings),
     }
+}
+
+fn layer(used: &UsedLayer) -> Value {
+    json!({"Arn": used.arn.to_string(), "CodeSize": used.code.size_bytes})
 }
 
 /// Levels are for JSON alone.

@@ -10,6 +10,7 @@ use super::package::{Place, check_runtime, read, store_zip};
 use super::versions::{Publication, show};
 use super::{Answer, Call, flag, json, optional_text, tags};
 use crate::error::{LambdaError, Violations};
+use crate::layer::UsedLayers;
 use crate::model::{Code, Configuration, Function, Version, new_revision};
 use crate::names::{Shape, Target};
 use crate::service::{Decision, LambdaService};
@@ -29,7 +30,9 @@ struct NewFunction {
 pub(super) async fn create_function(service: &LambdaService, call: Call) -> Answer {
     let (members, zip) = read(call.body.clone(), Place::InCode).await?;
     let arn = name(&call, &members)?;
-    let configuration = Settings::read(&members)?.create(&arn.name)?;
+    let mut settings = Settings::read(&members)?;
+    let layers = settings.layers.take().unwrap_or_default();
+    let mut configuration = settings.create(&arn.name)?;
     let tags = tags::read(&members)?;
     let publish = flag(&members, "Publish")?;
     check_runtime(service, &configuration.runtime).await?;
@@ -38,7 +41,11 @@ pub(super) async fn create_function(service: &LambdaService, call: Call) -> Answ
             name: arn.name.to_string(),
         });
     }
+    configuration.layers = service
+        .use_layers(&layers, &call.scope, &UsedLayers::default())
+        .await?;
     let code = store_zip(service, zip.ok_or(LambdaError::NoCode)?).await?;
+    service.check_unzipped(&code, &configuration.layers).await?;
     let new = NewFunction {
         arn: arn.clone(),
         configuration,

@@ -44,6 +44,13 @@ struct WithCode<'a> {
     code: WrittenCode<'a>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct WithContent<'a> {
+    #[serde(borrow)]
+    content: WrittenCode<'a>,
+}
+
 impl WrittenCode<'_> {
     /// The bytes of the package; none if no code is named.
     fn decode(self, path: &[&str]) -> Result<Option<Bytes>, LambdaError> {
@@ -103,7 +110,7 @@ impl<'de> Deserialize<'de> for WithoutCode {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<WithoutCode, A::Error> {
                 let mut members = Members::new();
                 while let Some(name) = map.next_key::<String>()? {
-                    if name == "Code" || name == "ZipFile" {
+                    if matches!(name.as_str(), "Code" | "Content" | "ZipFile") {
                         map.next_value::<IgnoredAny>()?;
                     } else {
                         members.insert(name, map.next_value::<Value>()?);
@@ -129,6 +136,10 @@ pub(super) async fn read(body: Bytes, place: Place) -> Result<(Members, Option<B
                 .map_err(wrong)?
                 .code
                 .decode(&["Code"]),
+            Place::InContent => serde_json::from_slice::<WithContent<'_>>(&body)
+                .map_err(wrong)?
+                .content
+                .decode(&["Content"]),
         };
         Ok((members, zip?))
     };
@@ -144,6 +155,8 @@ pub(super) enum Place {
     AtTop,
     /// CreateFunction: in the member `Code`.
     InCode,
+    /// PublishLayerVersion: in the member `Content`.
+    InContent,
 }
 
 /// Keeps a package and tells what a version stores of it.
@@ -169,7 +182,7 @@ pub(crate) fn stored(service: &LambdaService, id: &str) -> Result<Code, LambdaEr
     Ok(Code { package, size_bytes })
 }
 
-fn of_package(error: PackageError) -> LambdaError {
+pub(crate) fn of_package(error: PackageError) -> LambdaError {
     match error {
         PackageError::InvalidZip { reason } => {
             tracing::debug!(%reason, "a package could not be unzipped");

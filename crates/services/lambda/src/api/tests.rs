@@ -4,6 +4,7 @@ mod aliases;
 mod concurrency;
 mod event_invoke;
 mod invocations;
+mod layers;
 mod policies_and_tags;
 mod urls;
 mod versions_and_lists;
@@ -153,10 +154,10 @@ async fn what_create_function_refuses() {
         "Runtime and Handler are mandatory",
     ));
     cases.push((
-        with("Layers", json!(["arn:l"])),
+        with("FileSystemConfigs", json!([{"Arn": "arn:l"}])),
         400,
         invalid,
-        "`Layers` is not supported yet",
+        "`FileSystemConfigs` is not supported yet",
     ));
     cases.push((
         with("Code", json!({})),

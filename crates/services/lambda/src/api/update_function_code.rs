@@ -42,8 +42,10 @@ pub(super) async fn update_function_code(service: &LambdaService, call: Call) ->
         (false, true) => What::UpdateAndPublish,
         (false, false) => What::Update,
     };
-    service.function(&target)?;
+    let function = service.function(&target)?;
     let code = store_zip(service, zip.ok_or(LambdaError::NoCode)?).await?;
+    let layers = &function.latest.configuration.layers;
+    service.check_unzipped(&code, layers).await?;
     let update = Update {
         code,
         settings,

@@ -5,8 +5,9 @@ use http::StatusCode;
 use super::versions::check_revision;
 use super::{Answer, Call, json, optional_text};
 use crate::error::LambdaError;
+use crate::layer::{LayerVersionArn, UsedLayers};
 use crate::model::{Function, new_revision};
-use crate::names::Shape;
+use crate::names::{Scope, Shape, Target};
 use crate::service::{Decision, LambdaService};
 use crate::settings::Settings;
 use crate::view::{Detail, configuration};
@@ -14,16 +15,23 @@ use crate::view::{Detail, configuration};
 pub(super) async fn update(service: &LambdaService, call: Call) -> Answer {
     let target = call.target(Shape::Plain)?.without_qualifier()?;
     let members = call.members()?;
-    let settings = Settings::read(&members)?;
+    let mut settings = Settings::read(&members)?;
     let revision_id = optional_text(&members, "RevisionId")?;
     if let Some(runtime) = &settings.runtime {
         super::package::check_runtime(service, runtime).await?;
     }
+    let layers = match settings.layers.take() {
+        Some(arns) => Some(layers_for(service, &target, &arns, &call.scope).await?),
+        None => None,
+    };
     let decide = move |current: Option<&Function>, now| {
         let function = current.ok_or_else(|| target.not_found())?;
         check_revision(function, revision_id.as_deref())?;
         let mut after = function.clone();
         after.latest.configuration = settings.update(&function.latest.configuration)?;
+        if let Some(layers) = layers {
+            after.latest.configuration.layers = layers;
+        }
         after.latest.last_modified = now;
         after.latest.revision_id = new_revision();
         let view = configuration(&after, &after.latest, None, Detail::Full);
@@ -32,4 +40,17 @@ pub(super) async fn update(service: &LambdaService, call: Call) -> Answer {
     };
     let arn = call.target(Shape::Plain)?.function_arn()?;
     json(StatusCode::OK, &service.change(arn, decide).await?)
+}
+
+/// The layers that the function is to have, if they fit beside its code.
+async fn layers_for(
+    service: &LambdaService,
+    target: &Target,
+    arns: &[LayerVersionArn],
+    scope: &Scope,
+) -> Result<UsedLayers, LambdaError> {
+    let function = service.function(target)?;
+    let layers = service.use_layers(arns, scope, &UsedLayers::default()).await?;
+    service.check_unzipped(&function.latest.code, &layers).await?;
+    Ok(layers)
 }

@@ -42,6 +42,7 @@ impl LambdaError {
             | Self::StatementExists { .. }
             | Self::UpdateInProgress { .. } => (409, "ResourceConflictException"),
             Self::RevisionMismatch { .. } => (412, "PreconditionFailedException"),
+            Self::Layer(error) => error.status_and_code(),
             Self::Validation(_) => (400, "ValidationException"),
             Self::NameTooLong { .. }
             | Self::TooManyWeights

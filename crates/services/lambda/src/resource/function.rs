@@ -10,11 +10,12 @@ use tradewind_model::resource::{
 };
 use tradewind_model::{FunctionArn, FunctionName, Qualifier, Timestamp};
 
-use super::{inline_code, of_lambda, typed};
+use super::{inline_code, of_lambda, owner, scope, typed};
 use crate::api::concurrency::check_reserved;
 use crate::api::package::{available, check_runtime, store_zip, stored};
 use crate::api::tags;
 use crate::error::LambdaError;
+use crate::layer::{LayerVersionArn, UsedLayers};
 use crate::model::{Code, Configuration, Function, Owner, Version, new_revision};
 use crate::service::{Decision, LambdaService};
 use crate::settings::{Settings, refusals, refused_settings};
@@ -204,20 +205,41 @@ impl FunctionType {
         name: &FunctionName,
         properties: &Properties,
     ) -> Result<Described, ResourceError> {
-        let settings = Settings::read(&members(properties)).map_err(of_lambda)?;
-        let configuration = settings.create(name).map_err(of_lambda)?;
+        let mut settings = Settings::read(&members(properties)).map_err(of_lambda)?;
+        let layers = settings.layers.take().unwrap_or_default();
+        let mut configuration = settings.create(name).map_err(of_lambda)?;
         check_runtime(&self.0, &configuration.runtime)
             .await
             .map_err(of_lambda)?;
         let tags = optional_tags(properties, "Tags")?;
         tags::check(&tags).map_err(of_lambda)?;
+        let code = self.code(&configuration, properties).await?;
+        configuration.layers = self.layers(context, name, &layers).await.map_err(of_lambda)?;
+        self.0
+            .check_unzipped(&code, &configuration.layers)
+            .await
+            .map_err(of_lambda)?;
         Ok(Described {
-            code: self.code(&configuration, properties).await?,
+            code,
             configuration,
             reserved_concurrency: reserved_concurrency(properties)?,
             tags,
             owner: owner(context),
         })
+    }
+
+    /// The layers of the template. A version that the function has already may have been deleted since.
+    async fn layers(
+        &self,
+        context: &ResourceContext,
+        name: &FunctionName,
+        arns: &[LayerVersionArn],
+    ) -> Result<UsedLayers, LambdaError> {
+        let before = self.0.find(&arn(context, name.clone()));
+        let already = before.map(|function| function.latest.configuration.layers.clone());
+        self.0
+            .use_layers(arns, &scope(context), &already.unwrap_or_default())
+            .await
     }
 
     async fn code(
@@ -422,6 +444,7 @@ fn same_behaviour(old: &FunctionSpec, new: &FunctionSpec) -> bool {
     old.package == new.package
         && old.handler == new.handler
         && old.runtime == new.runtime
+        && old.layers == new.layers
         && old.environment == new.environment
         && old.egress == new.egress
 }
@@ -444,13 +467,6 @@ fn not_proven(function: &Function, failure: &InitFailure) -> ResourceError {
             "the new code of `{name}` does not initialise, the old code keeps running: {error_type}: \
              {message}{lines}"
         ),
-    }
-}
-
-fn owner(context: &ResourceContext) -> Owner {
-    Owner {
-        stack: context.stack.clone(),
-        resource: context.owner(),
     }
 }
 

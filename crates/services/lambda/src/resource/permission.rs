@@ -139,7 +139,7 @@ fn without_if_there(
 }
 
 /// A statement id from a generated name: what an id may not hold becomes `-`.
-fn statement_id(generated: &str) -> String {
+pub(super) fn statement_id(generated: &str) -> String {
     let allowed = |c: char| {
         if c.is_ascii_alphanumeric() || c == '_' {
             c

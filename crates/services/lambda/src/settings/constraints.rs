@@ -3,6 +3,7 @@
 use tradewind_model::limits;
 
 use crate::error::Violations;
+use crate::layer::{LayerVersionArn, VERSION_ARN_PATTERN};
 use crate::model::Architecture;
 
 const ROLE_PATTERN: &str = "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+";
@@ -30,7 +31,7 @@ pub(super) fn ranged<T>(
     }
 }
 
-pub(super) fn check_length(
+pub(crate) fn check_length(
     path: &'static [&'static str],
     text: Option<&str>,
     longest: usize,
@@ -96,6 +97,25 @@ pub(super) fn check_architectures(
             None
         }
     }
+}
+
+/// The layers as ARNs; none if one of them is no ARN of a layer version.
+pub(super) fn check_layers(
+    given: Option<&[String]>,
+    violations: &mut Violations,
+) -> Option<Vec<LayerVersionArn>> {
+    let given = given?;
+    let arns = given.iter().map(|text| text.parse());
+    if let Ok(arns) = arns.collect::<Result<_, _>>() {
+        return Some(arns);
+    }
+    let constraint = format!(
+        "Member must satisfy constraint: [Member must have length less than or equal to 140, Member must have \
+         length greater than or equal to 1, Member must satisfy regular expression pattern: \
+         {VERSION_ARN_PATTERN}, Member must not be null]"
+    );
+    violations.add(&["Layers"], format!("[{}]", given.join(", ")), constraint);
+    None
 }
 
 pub(super) fn check_role(role: Option<&str>, violations: &mut Violations) {

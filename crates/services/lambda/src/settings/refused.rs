@@ -88,11 +88,6 @@ const REFUSED: &[(&[&str], Harmless, &str)] = &[
         "the environment is not encrypted with keys of your own; remove it",
     ),
     (
-        &["Layers"],
-        Harmless::Empty,
-        "put the files of the layers into the package",
-    ),
-    (
         &["PackageType"],
         Harmless::Text("Zip"),
         "only zip packages run; deploy the function as one",
@@ -189,10 +184,6 @@ mod tests {
     #[test]
     fn every_refused_setting_is_named() {
         let cases = [
-            (
-                json!({"Layers": ["arn:aws:lambda:us-east-1:1:layer:l:1"]}),
-                "`Layers`",
-            ),
             (json!({"VpcConfig": {"SubnetIds": ["subnet-1"]}}), "`VpcConfig`"),
             (json!({"FileSystemConfigs": [{}]}), "`FileSystemConfigs`"),
             (
@@ -243,7 +234,8 @@ mod tests {
 
     #[test]
     fn unresolved_intrinsics_are_not_judged() {
-        let given = members(json!({"Layers": {"Ref": "Param"}, "TracingConfig": {"Mode": {"Ref": "Mode"}}}));
+        let given =
+            members(json!({"KMSKeyArn": {"Ref": "Param"}, "TracingConfig": {"Mode": {"Ref": "Mode"}}}));
         assert_eq!(refusals(&given), []);
     }
 }

@@ -11,6 +11,7 @@ use tradewind_store::SqlValue;
 
 use super::display;
 use crate::event_invoke::EventInvoke;
+use crate::layer::{UsedLayer, UsedLayers};
 use crate::model::{Alias, Architecture, Code, Configuration, FunctionUrl, Provisioned, Version, Weight};
 use crate::policy::{Policy, Statement};
 use crate::settings::stored_logging;
@@ -36,9 +37,18 @@ struct StoredVersion {
     last_modified_ms: i64,
     revision_id: String,
     published_from: Option<String>,
+    /// Absent in rows from before functions had layers.
+    layers: Option<StoredLayers>,
 }
 
-const FORMAT: u32 = 1;
+/// The layers of a version: ARN, package and size of each, and the package of all together.
+#[derive(Serialize, Deserialize)]
+struct StoredLayers {
+    list: Vec<(String, String, u64)>,
+    merged: Option<String>,
+}
+
+pub(super) const FORMAT: u32 = 1;
 
 pub(super) fn document(version: &Version) -> SqlValue {
     let settings = &version.configuration;
@@ -60,6 +70,7 @@ pub(super) fn document(version: &Version) -> SqlValue {
         last_modified_ms: version.last_modified.as_millis(),
         revision_id: version.revision_id.clone(),
         published_from: version.published_from.clone(),
+        layers: (!settings.layers.list.is_empty()).then(|| layers_document(&settings.layers)),
     };
     serde_json::to_string(&stored)
         .expect("text, numbers and maps of text are JSON")
@@ -99,6 +110,32 @@ fn configuration_of(stored: StoredVersion) -> Result<Configuration, String> {
         log_group: stored.log_group,
         logging: logging_of(stored.logging)?,
         architecture: Architecture::parse(&stored.architecture).ok_or("unknown architecture")?,
+        layers: stored.layers.map(layers_of).transpose()?.unwrap_or_default(),
+    })
+}
+
+fn layers_document(layers: &UsedLayers) -> StoredLayers {
+    let entry = |used: &UsedLayer| {
+        let Code { package, size_bytes } = &used.code;
+        (used.arn.to_string(), package.to_string(), *size_bytes)
+    };
+    StoredLayers {
+        list: layers.list.iter().map(entry).collect(),
+        merged: layers.merged.as_ref().map(ToString::to_string),
+    }
+}
+
+fn layers_of(stored: StoredLayers) -> Result<UsedLayers, String> {
+    let entry = |(arn, package, size_bytes): (String, String, u64)| {
+        let package = package.parse().map_err(display)?;
+        Ok::<_, String>(UsedLayer {
+            arn: arn.parse().map_err(display)?,
+            code: Code { package, size_bytes },
+        })
+    };
+    Ok(UsedLayers {
+        list: stored.list.into_iter().map(entry).collect::<Result<_, _>>()?,
+        merged: stored.merged.map(|id| id.parse()).transpose().map_err(display)?,
     })
 }
 
@@ -119,15 +156,18 @@ fn logging_of(stored: Option<[String; 3]>) -> Result<LoggingConfig, String> {
 }
 
 pub(super) fn policy_document(policy: &Policy) -> SqlValue {
+    policy_text(policy).to_string().into()
+}
+
+pub(super) fn policy_text(policy: &Policy) -> Value {
     let statements: Vec<&Value> = policy
         .statements
         .iter()
         .map(|statement| &statement.json)
         .collect();
-    let stored = serde_json::json!({
+    serde_json::json!({
         "format": FORMAT, "revision_id": policy.revision_id, "statements": statements,
-    });
-    stored.to_string().into()
+    })
 }
 
 #[derive(Deserialize)]
