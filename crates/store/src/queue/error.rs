@@ -56,6 +56,18 @@ pub enum QueueError {
         /// The limit.
         max: usize,
     },
+    /// A move from the queue runs already.
+    #[error("messages of queue `{queue}` are being moved; cancel that move or wait for it")]
+    MoveRunning {
+        /// Which.
+        queue: QueueId,
+    },
+    /// The queue has no dead-letter queue, or it does not exist.
+    #[error("queue `{queue}` has no dead-letter queue")]
+    NoDeadLetterQueue {
+        /// Which.
+        queue: QueueId,
+    },
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),

@@ -21,7 +21,9 @@
 //! That is why no clean-up has to run for a lease to end.
 
 mod error;
+mod keeper;
 mod model;
+mod moves;
 mod outbox;
 mod queues;
 mod sqlite;
@@ -36,5 +38,6 @@ pub use model::{
     DEDUPLICATION_WINDOW, DeadLetter, Death, DeduplicationScope, Depth, InvalidReceipt, MessageId,
     NewMessage, QueueId, QueueSettings, Receipt, Received, Sent, Settled,
 };
+pub use moves::{MoveId, MoveStatus, MoveTask};
 pub use queues::Queues;
 pub use tables::MIGRATIONS;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::sync::Notify;
 use tradewind_model::{Clock, Timestamp};
 
 use crate::database::Backend;
@@ -24,6 +25,8 @@ pub struct Queues {
     pub(super) database: Database,
     pub(super) clock: Clock,
     pub(super) room: Arc<WaitingRoom>,
+    /// Wakes the keeper.
+    pub(super) chores: Arc<Notify>,
 }
 
 const LIST: &str = "SELECT id FROM queue_queues WHERE id >= $1 AND id < $2 AND id > $3 ORDER BY id LIMIT $4";
@@ -43,6 +46,7 @@ impl Queues {
             database,
             clock,
             room: Arc::default(),
+            chores: Arc::default(),
         }
     }
 
@@ -86,7 +90,9 @@ impl Queues {
     /// When it does not exist, or the database fails.
     pub async fn delete(&self, id: &QueueId) -> Result<(), QueueError> {
         self.on_queue(id, |connection, queue| look_up::delete(connection, &queue))
-            .await
+            .await?;
+        self.chores.notify_one();
+        Ok(())
     }
 
     /// How a queue behaves.
@@ -248,6 +254,32 @@ impl Queues {
         .await
     }
 
+    /// Moves a message that was received into the dead-letter queue of its queue, now.
+    ///
+    /// # Errors
+    /// When the queue or its dead-letter queue does not exist, or the database fails.
+    pub async fn dead_letter(
+        &self,
+        id: &QueueId,
+        receipt: Receipt,
+        reason: &str,
+    ) -> Result<Settled, QueueError> {
+        let (room, now, reason) = (Arc::clone(&self.room), self.clock.now(), reason.to_owned());
+        let bury = move |connection: &Connection, queue: Queue| {
+            let Some((dead, _)) = receive::dead_letter_of(connection, &queue)? else {
+                return Ok(Err(QueueError::NoDeadLetterQueue { queue: queue.id }));
+            };
+            let settled = settle::bury(connection, &queue, &dead, receipt, &reason, now)?;
+            if settled == Settled::Done {
+                room.ready(&dead.id, 1);
+                // Its group may be free now.
+                room.ready(&queue.id, 1);
+            }
+            Ok(Ok(settled))
+        };
+        self.on_queue(id, bury).await?
+    }
+
     async fn settle<F>(&self, id: &QueueId, settle: F) -> Result<Vec<Settled>, QueueError>
     where
         F: FnOnce(&Connection, &Queue) -> Result<Vec<settle::Outcome>, DatabaseError> + Send + 'static,
@@ -306,7 +338,7 @@ impl Queues {
         self.room.clock_moved(self.clock.now());
     }
 
-    async fn transact<T, F>(&self, call: F) -> Result<T, DatabaseError>
+    pub(super) async fn transact<T, F>(&self, call: F) -> Result<T, DatabaseError>
     where
         F: FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
         T: Send + 'static,

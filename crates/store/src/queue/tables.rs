@@ -65,4 +65,18 @@ CREATE TABLE queue_deduplication (
     PRIMARY KEY (queue, scope, id)
 );
 CREATE INDEX queue_deduplication_expiry ON queue_deduplication (expires_at);
+CREATE TABLE queue_moves (
+    id TEXT NOT NULL PRIMARY KEY,
+    source TEXT NOT NULL,
+    destination TEXT,
+    max_per_second BIGINT,
+    status TEXT NOT NULL,
+    failure TEXT,
+    moved BIGINT NOT NULL,
+    to_move BIGINT NOT NULL,
+    started_at BIGINT NOT NULL,
+    next_at BIGINT NOT NULL
+);
+CREATE INDEX queue_moves_source ON queue_moves (source, started_at);
+CREATE INDEX queue_moves_running ON queue_moves (next_at) WHERE status = 'running';
 ";

@@ -86,6 +86,12 @@ impl WaitingRoom {
         }
     }
 
+    /// Receivers that wait for the queue.
+    #[cfg(test)]
+    pub(super) fn waiting(&self, queue: &QueueId) -> usize {
+        self.seats().queues.get(queue).map_or(0, |(_, sitting)| *sitting)
+    }
+
     pub(super) fn sit(self: &Arc<Self>, queue: &QueueId) -> Result<Seat, QueueError> {
         let mut seats = self.seats();
         if seats.taken == SEATS {

@@ -2,7 +2,9 @@
 //! that all who wait share.
 
 pub(super) mod group;
+pub(super) mod keep;
 pub(super) mod look_up;
+pub(super) mod moves;
 pub(super) mod receive;
 pub(super) mod send;
 pub(super) mod settle;

@@ -95,7 +95,11 @@ pub(in crate::queue) fn receive(
     Ok(Found { messages, buried })
 }
 
-fn dead_letter_of(connection: &Connection, queue: &Queue) -> Result<Option<(Queue, u32)>> {
+/// The dead-letter queue, if it exists and is of the same kind, and how often a message may be received.
+pub(in crate::queue) fn dead_letter_of(
+    connection: &Connection,
+    queue: &Queue,
+) -> Result<Option<(Queue, u32)>> {
     let Some(dead_letter) = &queue.settings.dead_letter else {
         return Ok(None);
     };
@@ -158,15 +162,12 @@ impl Look<'_> {
             Some((dead, max)) if candidate.message.receives - candidate.receives_before >= *max => {
                 self.gone += 1;
                 self.buried += 1;
+                let message = (
+                    candidate.message.receipt.sequence,
+                    candidate.message.group.as_deref(),
+                );
                 let reason = format!("received {max} times, the most that `{}` allows", self.queue.id);
-                bury(
-                    self.connection,
-                    self.queue,
-                    dead,
-                    &candidate.message,
-                    &reason,
-                    self.now,
-                )
+                bury(self.connection, self.queue, dead, message, &reason, self.now)
             }
             Some(_) | None => self.lease(candidate),
         }
@@ -205,14 +206,13 @@ pub(super) fn bury(
     connection: &Connection,
     queue: &Queue,
     dead: &Queue,
-    message: &Received,
+    (sequence, group): (i64, Option<&str>),
     reason: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let sequence = message.receipt.sequence;
     let params = params![sequence, dead.number, now.as_millis(), queue.id.as_str(), reason];
     execute(connection, BURY, params)?;
-    match &message.group {
+    match group {
         Some(group) if dead.settings.fifo => group::arrived(connection, dead.number, group, now),
         Some(_) | None => Ok(()),
     }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tradewind_model::Timestamp;
 
 use super::look_up::Queue;
-use super::{Result, execute, group};
+use super::{Result, execute, group, receive};
 use crate::queue::model::{Receipt, Settled};
 
 const STATE: &str =
@@ -74,6 +74,24 @@ pub(in crate::queue) fn change(
     Ok(Outcome { settled, ready_at })
 }
 
+/// Moves the message into the dead-letter queue.
+pub(in crate::queue) fn bury(
+    connection: &Connection,
+    queue: &Queue,
+    dead: &Queue,
+    receipt: Receipt,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Settled> {
+    let (settled, group) = state(connection, queue, receipt, now)?;
+    if settled == Settled::Done {
+        let group = group.as_deref();
+        receive::bury(connection, queue, dead, (receipt.sequence, group), reason, now)?;
+        refresh(connection, queue, group, now)?;
+    }
+    Ok(settled)
+}
+
 fn refresh(
     connection: &Connection,
     queue: &Queue,
@@ -81,8 +99,8 @@ fn refresh(
     now: Timestamp,
 ) -> Result<Option<Timestamp>> {
     match group {
-        Some(group) => group::refresh(connection, queue.number, group, now),
-        None => Ok(None),
+        Some(group) if queue.settings.fifo => group::refresh(connection, queue.number, group, now),
+        Some(_) | None => Ok(None),
     }
 }
 

@@ -7,7 +7,10 @@ use tradewind_model::{Clock, Timestamp};
 use super::{NewMessage, QueueId, QueueSettings, Queues, Received, Settled};
 use crate::Database;
 
+mod fifo;
+mod keeping;
 mod standard;
+mod waiting;
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 const NO_WAIT: Duration = Duration::ZERO;

@@ -1,0 +1,59 @@
+//! The queues' own background work: sweeping, retention, and moves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::DatabaseError;
+use crate::queue::queues::Queues;
+use crate::queue::sqlite::{keep, moves};
+
+/// How often retention and deduplication windows are looked at.
+const ROUND: Duration = Duration::from_secs(30);
+/// How long to wait after the database failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+impl Queues {
+    /// Does the background work until cancelled. Queues are correct without it, but fill up, and moves
+    /// stand still.
+    ///
+    /// # Cancel safety
+    /// Every step is a transaction of its own: dropped, it goes on from there.
+    pub async fn run(&self, cancelled: CancellationToken) {
+        loop {
+            let pause = match self.keep().await {
+                Ok(pause) => pause,
+                Err(DatabaseError::Closed) => return,
+                Err(error) => {
+                    tracing::error!(?error, "queues cannot be kept; trying again");
+                    AFTER_FAILURE
+                }
+            };
+            tokio::select! {
+                () = cancelled.cancelled() => return,
+                () = self.chores.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Does a piece of all there is to do; how long nothing will be.
+    pub(super) async fn keep(&self) -> Result<Duration, DatabaseError> {
+        let now = self.clock.now();
+        let swept = self.transact(keep::sweep).await?;
+        let expired = self
+            .transact(move |connection| keep::expire(connection, now))
+            .await?;
+        let room = Arc::clone(&self.room);
+        let next_move = self
+            .transact(move |connection| moves::step(connection, &room, now))
+            .await?;
+        if swept || expired {
+            return Ok(Duration::ZERO);
+        }
+        let until = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        let until_move = next_move.map(|at| until(at.as_millis().saturating_sub(now.as_millis())));
+        Ok(until_move.map_or(ROUND, |pause| pause.min(ROUND)))
+    }
+}

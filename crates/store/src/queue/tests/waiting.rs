@@ -1,0 +1,121 @@
+//! Receivers that wait.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::super::{NewMessage, QueueSettings, Received};
+use super::{Fixture, MINUTE, bodies, message};
+use crate::Batch;
+
+/// A wait that only a lost wake-up lasts for.
+const LONG: Duration = Duration::from_secs(60);
+
+fn wait(it: &Fixture, receivers: &mut JoinSet<Vec<Received>>) {
+    let (queues, id) = (it.queues.clone(), it.id.clone());
+    receivers.spawn(async move { queues.receive(&id, 1, MINUTE, LONG).await.unwrap() });
+}
+
+async fn seated(it: &Fixture, count: usize) {
+    while it.queues.room.waiting(&it.id) < count {
+        tokio::task::yield_now().await;
+    }
+    // Their first look is done when a later transaction is.
+    it.queues.depth(&it.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_send_wakes_who_waits() {
+    let it = Fixture::new(&QueueSettings::standard()).await;
+    let mut receivers = JoinSet::new();
+    wait(&it, &mut receivers);
+    wait(&it, &mut receivers);
+    seated(&it, 2).await;
+    it.send(&["one", "two"]).await;
+    let mut got: Vec<_> = receivers.join_all().await.into_iter().flatten().collect();
+    got.sort_by_key(|message| message.sequence);
+    assert_eq!(bodies(&got), ["one", "two"]);
+}
+
+#[tokio::test]
+async fn an_outbox_wakes_after_its_commit_and_fails_with_it() {
+    let it = Fixture::new(&QueueSettings::standard()).await;
+    let mut receivers = JoinSet::new();
+    wait(&it, &mut receivers);
+    seated(&it, 1).await;
+    let fails = it.queues.send_within(Batch::new(), &it.id, message("undone"));
+    let fails = fails.require("DELETE FROM queue_queues WHERE id = $1", vec!["none".into()], 1);
+    assert!(it.queues.database.write(fails).await.is_err());
+    let batch = it.queues.send_within(Batch::new(), &it.id, message("done"));
+    it.queues.database.write(batch).await.unwrap();
+    assert_eq!(bodies(&receivers.join_next().await.unwrap().unwrap()), ["done"]);
+}
+
+#[tokio::test]
+async fn an_outbox_keeps_groups_and_deduplicates() {
+    let it = Fixture::new(&QueueSettings::fifo()).await;
+    let of = |body: &str| NewMessage {
+        group: Some("g".into()),
+        ..message(body)
+    };
+    let batch = ["one", "two", "one"].iter().fold(Batch::new(), |batch, body| {
+        it.queues.send_within(batch, &it.id, of(body))
+    });
+    it.queues.database.write(batch).await.unwrap();
+    let again = it.queues.send_within(Batch::new(), &it.id, of("two"));
+    it.queues.database.write(again).await.unwrap();
+    assert_eq!(bodies(&it.receive(10).await), ["one", "two"]);
+    assert!(it.receive(10).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_end_of_a_delay_and_of_a_lease_wake() {
+    let it = Fixture::new(&QueueSettings::standard()).await;
+    let mut receivers = JoinSet::new();
+    wait(&it, &mut receivers);
+    wait(&it, &mut receivers);
+    seated(&it, 2).await;
+    let delayed = NewMessage {
+        delay: Some(MINUTE),
+        ..message("late")
+    };
+    it.queues.send(&it.id, vec![delayed]).await.unwrap();
+    it.pass(MINUTE);
+    let first = receivers.join_next().await.unwrap().unwrap();
+    assert_eq!(bodies(&first), ["late"]);
+    it.pass(MINUTE);
+    let again = receivers.join_next().await.unwrap().unwrap();
+    assert_eq!(again[0].receives, 2);
+}
+
+#[tokio::test]
+async fn who_leaves_passes_the_wake_up_on() {
+    let it = Fixture::new(&QueueSettings::standard()).await;
+    let (mut leaving, mut staying) = (JoinSet::new(), JoinSet::new());
+    wait(&it, &mut leaving);
+    seated(&it, 1).await;
+    wait(&it, &mut staying);
+    seated(&it, 2).await;
+    // On this single thread the one who leaves is woken, and gone before it could look.
+    it.queues.room.ready(&it.id, 1);
+    leaving.shutdown().await;
+    it.send(&["one"]).await;
+    assert_eq!(bodies(&staying.join_next().await.unwrap().unwrap()), ["one"]);
+}
+
+#[tokio::test]
+async fn an_ack_wakes_who_waits_for_the_group() {
+    let it = Fixture::new(&QueueSettings::fifo()).await;
+    let of = |body: &str| NewMessage {
+        group: Some("g".into()),
+        deduplication_id: Some(body.into()),
+        ..message(body)
+    };
+    it.queues.send(&it.id, vec![of("one"), of("two")]).await.unwrap();
+    let first = it.receive(1).await;
+    let mut receivers = JoinSet::new();
+    wait(&it, &mut receivers);
+    seated(&it, 1).await;
+    it.ack(&first[0]).await;
+    assert_eq!(bodies(&receivers.join_next().await.unwrap().unwrap()), ["two"]);
+}
