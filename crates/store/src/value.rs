@@ -101,11 +101,18 @@ impl Row {
     /// # Errors
     /// See [`Row::text`].
     pub fn blob(&self, column: usize) -> Result<&[u8], DatabaseError> {
+        self.optional_blob(column)?.ok_or_else(|| wrong(column, "BLOB"))
+    }
+
+    /// A BLOB column that may be NULL.
+    ///
+    /// # Errors
+    /// See [`Row::text`].
+    pub fn optional_blob(&self, column: usize) -> Result<Option<&[u8]>, DatabaseError> {
         match self.0.get(column) {
-            Some(SqlValue::Blob(bytes)) => Ok(bytes),
-            Some(SqlValue::Null | SqlValue::Integer(_) | SqlValue::Text(_)) | None => {
-                Err(wrong(column, "BLOB"))
-            }
+            Some(SqlValue::Blob(bytes)) => Ok(Some(bytes)),
+            Some(SqlValue::Null) => Ok(None),
+            Some(SqlValue::Integer(_) | SqlValue::Text(_)) | None => Err(wrong(column, "BLOB")),
         }
     }
 }

@@ -9,6 +9,8 @@ use super::BlobId;
 pub enum Content {
     /// The bytes themselves.
     Inline(Bytes),
+    /// The bytes, encrypted, after their wrapped key.
+    SealedInline(Bytes),
     /// A blob.
     Blob(BlobId),
 }
@@ -21,6 +23,7 @@ pub struct InvalidContent;
 /// The first byte of the column: the form of the rest. Forms are only ever added.
 const INLINE: u8 = 1;
 const BLOB: u8 = 2;
+const SEALED_INLINE: u8 = 3;
 
 impl Content {
     /// The column's value.
@@ -28,6 +31,7 @@ impl Content {
     pub fn to_column(&self) -> Vec<u8> {
         let (form, rest): (u8, &[u8]) = match self {
             Self::Inline(bytes) => (INLINE, bytes),
+            Self::SealedInline(bytes) => (SEALED_INLINE, bytes),
             Self::Blob(id) => (BLOB, id.as_bytes()),
         };
         let mut column = Vec::with_capacity(1 + rest.len());
@@ -43,6 +47,7 @@ impl Content {
     pub fn from_column(column: &[u8]) -> Result<Self, InvalidContent> {
         match column.split_first() {
             Some((&INLINE, bytes)) => Ok(Self::Inline(Bytes::copy_from_slice(bytes))),
+            Some((&SEALED_INLINE, bytes)) => Ok(Self::SealedInline(Bytes::copy_from_slice(bytes))),
             Some((&BLOB, id)) => match BlobId::from_bytes(id) {
                 Ok(id) => Ok(Self::Blob(id)),
                 Err(_invalid) => Err(InvalidContent),
@@ -55,7 +60,7 @@ impl Content {
 impl std::fmt::Debug for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Inline(bytes) => write!(f, "Inline({} bytes)", bytes.len()),
+            Self::Inline(bytes) | Self::SealedInline(bytes) => write!(f, "Inline({} bytes)", bytes.len()),
             Self::Blob(id) => write!(f, "Blob({id})"),
         }
     }
@@ -71,7 +76,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_column_gives_what_was_put(bytes: Vec<u8>, millis in 0i64..1 << 47) {
-            for content in [Content::Inline(bytes.into()), Content::Blob(BlobId::new(Timestamp::from_millis(millis)))] {
+            for content in [Content::Inline(bytes.clone().into()), Content::SealedInline(bytes.into()), Content::Blob(BlobId::new(Timestamp::from_millis(millis)))] {
                 prop_assert_eq!(Content::from_column(&content.to_column()), Ok(content));
             }
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{BlobId, InvalidContent};
+use super::{BlobId, InvalidContent, KeyError};
 use crate::DatabaseError;
 
 /// Why content could not be written or read.
@@ -39,6 +39,12 @@ pub enum BlobError {
         /// What is wrong.
         detail: &'static str,
     },
+    /// Content of a row that is encrypted cannot be opened: it was changed, or its master key is missing.
+    #[error("content of a row cannot be decrypted")]
+    DamagedInline,
+    /// The master keys cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The range does not lie within the content.
     #[error("the range {start}-{end} does not lie within {size} bytes")]
     OutOfRange {

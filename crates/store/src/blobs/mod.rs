@@ -13,7 +13,8 @@
 //! - **A blob exists when a row of `blobs` names it**, and that row commits with the owner's. What a
 //!   crash leaves between file and row is an orphan, which [`Blobs::tidy`] finds and removes.
 //! - Content that was kept is on disk: [`BlobWriter::finish`] returns after file and folder are synced.
-//! - A file never changes once it has its name. Its checksum is verified when it is read whole.
+//! - A file never changes once it has its name. Its checksum is verified when it is read whole; every
+//!   chunk of encrypted content is authenticated before its first byte is given.
 //! - Memory is bounded both ways: two pieces of [`PIECE`] bytes a writer, two a reader.
 //! - Files are touched on blocking threads only.
 //! - A write that would leave less than the reserve free is refused ([`BlobError::Full`]) and leaves nothing.
@@ -23,11 +24,15 @@
 //! holds what came within about 65 seconds: concurrent writers share the sync of one folder, and orphans
 //! are looked for only where they can be.
 
+mod cipher;
 mod content;
+mod encoder;
 mod error;
 mod faults;
 mod folder;
 mod id;
+mod keyring;
+mod keys;
 mod reader;
 mod table;
 mod tidy;
@@ -41,6 +46,7 @@ use tradewind_model::{Clock, Timestamp};
 pub use content::{Content, InvalidContent};
 pub use error::BlobError;
 pub use id::{BlobId, InvalidBlobId};
+pub use keys::{KeyError, KeyFile};
 pub use reader::BlobReader;
 pub use table::MIGRATIONS;
 pub use tidy::Tidied;
@@ -48,6 +54,7 @@ pub use writer::{BlobWriter, Stored};
 
 use crate::{Batch, Database};
 use folder::Folder;
+use keyring::Keyring;
 
 /// Content up to this many bytes is kept in its owner's row.
 pub const INLINE_MAX: usize = 16 * 1024;
@@ -63,6 +70,8 @@ pub struct BlobsConfig {
     pub clock: Clock,
     /// The folder, of this process alone; made when it is missing.
     pub folder: PathBuf,
+    /// Where the keys are that encrypted content's keys are wrapped with.
+    pub keys: KeyFile,
     /// Bytes of the disk that stay free whatever is written.
     pub reserve: u64,
 }
@@ -86,17 +95,20 @@ struct Shared {
     /// What was made before is of a former process, and finished.
     opened: Timestamp,
     facts: table::FactCache,
+    keyring: Keyring,
 }
 
 impl Blobs {
     /// Opens the store; what writers of a former process left unfinished is removed.
     ///
     /// # Errors
-    /// When the folder cannot be made or read.
+    /// When the folder cannot be made or read, or a master key that was used is not there.
     pub async fn open(config: BlobsConfig) -> Result<Self, BlobError> {
         let (root, reserve) = (config.folder, config.reserve);
         let folder = blocking(move || Folder::open(root, reserve)).await?;
+        let keyring = Keyring::open(config.keys, &config.database).await?;
         let shared = Shared {
+            keyring,
             opened: config.clock.now(),
             database: config.database,
             clock: config.clock,
@@ -114,12 +126,28 @@ impl Blobs {
     /// # Errors
     /// [`BlobError::Full`].
     pub async fn writer(&self, expected: Option<u64>) -> Result<BlobWriter, BlobError> {
+        self.refuse_without_room(expected).await?;
+        Ok(BlobWriter::new(Arc::clone(&self.shared), None))
+    }
+
+    /// Like [`Blobs::writer`], of content that is encrypted at rest: AES-256-GCM under a key of its own,
+    /// which is wrapped with the node's master key. Whoever reads it through here notices nothing.
+    ///
+    /// # Errors
+    /// [`BlobError::Full`]; [`BlobError::Key`] when there is no master key and none can be made.
+    pub async fn encrypting_writer(&self, expected: Option<u64>) -> Result<BlobWriter, BlobError> {
+        self.refuse_without_room(expected).await?;
+        let key = self.shared.keyring.data_key(&self.shared.database).await?;
+        Ok(BlobWriter::new(Arc::clone(&self.shared), Some(key)))
+    }
+
+    async fn refuse_without_room(&self, expected: Option<u64>) -> Result<(), BlobError> {
         let expected = expected.unwrap_or(0);
         if expected > INLINE_MAX as u64 {
             let folder = Arc::clone(&self.shared.folder);
             blocking(move || folder.room_for(expected)).await?;
         }
-        Ok(BlobWriter::new(Arc::clone(&self.shared)))
+        Ok(())
     }
 
     /// Makes what was stored exist, with the owner's rows in the same batch. Once for each [`Stored`].

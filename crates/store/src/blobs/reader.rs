@@ -8,8 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use super::table::{self, Facts};
-use super::{BlobError, BlobId, Content, PIECE, Shared, blocking};
+use super::encoder::Decoder;
+use super::keys::WRAPPED;
+use super::{BlobError, BlobId, Content, Shared, blocking, table};
 
 /// Gives the bytes of a range piece by piece.
 #[derive(Debug)]
@@ -30,12 +31,11 @@ enum Source {
 }
 
 /// What is still to be read of a file.
+#[derive(Debug)]
 struct Plan {
     file: File,
     id: BlobId,
-    left: Range<u64>,
-    /// Checks the whole, where the whole is read.
-    verify: Option<(crc_fast::Digest, u64)>,
+    decoder: Decoder,
 }
 
 impl BlobReader {
@@ -46,13 +46,14 @@ impl BlobReader {
     ) -> Result<Self, BlobError> {
         let source = match content {
             Content::Inline(bytes) => Source::Inline(slice(bytes, &range)?),
+            Content::SealedInline(sealed) => open_inline(shared, sealed, &range)?,
             Content::Blob(id) => open_file(shared, *id, range.clone()).await?,
         };
         let source = if range.is_empty() { Source::End } else { source };
         Ok(Self { source })
     }
 
-    /// The next bytes, at most [`PIECE`]; `None` when all were given. When the content proves damaged,
+    /// The next bytes, at most [`PIECE`](super::PIECE); `None` when all were given. When the content proves damaged,
     /// its last bytes are withheld and this fails.
     ///
     /// # Errors
@@ -74,7 +75,7 @@ impl BlobReader {
         match std::mem::replace(&mut self.source, Source::End) {
             Source::Inline(bytes) => Some(Ok(bytes)),
             Source::Read(bytes, plan) => {
-                if !plan.left.is_empty() {
+                if !plan.decoder.is_done() {
                     self.source = Source::Ahead(tokio::task::spawn_blocking(|| plan.piece()));
                 }
                 Some(Ok(bytes))
@@ -115,64 +116,58 @@ fn within(range: &Range<u64>, size: u64) -> Result<(), BlobError> {
     })
 }
 
+/// Opens encrypted content of a row.
+fn open_inline(shared: &Shared, sealed: &Bytes, range: &Range<u64>) -> Result<Source, BlobError> {
+    let (wrapped, sealed) = sealed.split_at_checked(WRAPPED).ok_or(BlobError::DamagedInline)?;
+    let key = shared.keyring.unwrap(wrapped).ok_or(BlobError::DamagedInline)?;
+    let mut bytes = sealed.to_vec();
+    key.open(&mut bytes, 0, true)
+        .map_err(|_tampered| BlobError::DamagedInline)?;
+    Ok(Source::Inline(slice(&bytes.into(), range)?))
+}
+
 /// Opens the file and reads its first piece in one go, so that a file that is missing is known before
 /// an answer begins.
 async fn open_file(shared: &Arc<Shared>, id: BlobId, range: Range<u64>) -> Result<Source, BlobError> {
     let facts = table::facts(shared, id).await?;
     within(&range, facts.size)?;
+    let key = match &facts.wrapped_key {
+        None => None,
+        Some(wrapped) => Some(shared.keyring.unwrap(wrapped).ok_or(BlobError::Damaged {
+            id,
+            detail: "its key cannot be unwrapped",
+        })?),
+    };
     let folder = Arc::clone(&shared.folder);
-    let (bytes, plan) =
-        blocking(move || Box::new(Plan::new(folder.read(id)?, &facts, range)).piece()).await?;
+    let decoder = Decoder::new(&facts, key, range);
+    if decoder.is_done() {
+        return Ok(Source::End);
+    }
+    let read = blocking(move || {
+        let file = folder.read(id)?;
+        Box::new(Plan { file, id, decoder }).piece()
+    });
+    let (bytes, plan) = read.await?;
     Ok(Source::Read(bytes, plan))
 }
 
 impl Plan {
-    fn new(file: File, facts: &Facts, range: Range<u64>) -> Self {
-        let whole = range == (0..facts.size);
-        let digest = || crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc64Nvme);
-        Self {
-            file,
-            id: facts.id,
-            left: range,
-            verify: whole.then(|| (digest(), facts.checksum)),
-        }
-    }
-
+    /// The next piece. Blocks.
     fn piece(mut self: Box<Self>) -> Result<(Bytes, Box<Self>), BlobError> {
-        let length = (self.left.end - self.left.start).min(PIECE as u64);
-        let mut buffer = vec![0; usize::try_from(length).unwrap_or(PIECE)];
-        match self.file.read_exact_at(&mut buffer, self.left.start) {
+        let wants = self.decoder.wants();
+        let length = usize::try_from(wants.end - wants.start).expect("a piece fits into memory");
+        let mut stored = vec![0; length];
+        match self.file.read_exact_at(&mut stored, wants.start) {
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
                 return Err(self.damaged("its file is too short"));
             }
             result => result.map_err(BlobError::io("read the content", self.id.to_string()))?,
         }
-        self.left.start += length;
-        self.check(&buffer)?;
-        Ok((buffer.into(), self))
-    }
-
-    fn check(&mut self, piece: &[u8]) -> Result<(), BlobError> {
-        let Some((digest, expected)) = &mut self.verify else {
-            return Ok(());
-        };
-        digest.update(piece);
-        if self.left.is_empty() && digest.finalize() != *expected {
-            return Err(self.damaged("its checksum is not that of what was written"));
-        }
-        Ok(())
+        let bytes = self.decoder.decode(stored);
+        Ok((bytes.map_err(|detail| self.damaged(detail))?, self))
     }
 
     fn damaged(&self, detail: &'static str) -> BlobError {
         BlobError::Damaged { id: self.id, detail }
-    }
-}
-
-impl std::fmt::Debug for Plan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plan")
-            .field("id", &self.id)
-            .field("left", &self.left)
-            .finish_non_exhaustive()
     }
 }

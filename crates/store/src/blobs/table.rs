@@ -1,18 +1,20 @@
 //! The rows of blobs. Owners' rows point at them by id; no other module reads them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tradewind_model::Timestamp;
 
+use super::keys::Fingerprint;
 use super::{BlobError, BlobId, Content, Shared, Stored};
 use crate::{Batch, Database, DatabaseError, Migration, Row, SqlValue};
 
 /// The schema.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    service: "blobs",
-    version: 1,
-    sql: "CREATE TABLE blobs (
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        service: "blobs",
+        version: 1,
+        sql: "CREATE TABLE blobs (
             id TEXT NOT NULL PRIMARY KEY,
             size BIGINT NOT NULL,
             checksum BIGINT NOT NULL,
@@ -22,15 +24,24 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
           CREATE TABLE blobs_marks (
             name TEXT NOT NULL PRIMARY KEY,
             value BIGINT NOT NULL)",
-}];
+    },
+    Migration {
+        service: "blobs",
+        version: 2,
+        sql: "ALTER TABLE blobs ADD COLUMN wrapped_key BLOB;
+          CREATE TABLE blobs_keys (fingerprint BLOB NOT NULL PRIMARY KEY)",
+    },
+];
 
 /// What a row says of a blob's bytes. It never changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Facts {
     pub(super) id: BlobId,
     pub(super) size: u64,
-    /// CRC-64/NVME of the content.
+    /// CRC-64/NVME of the content; 0 where it is encrypted and so authenticated.
     pub(super) checksum: u64,
+    /// Of encrypted content.
+    pub(super) wrapped_key: Option<Arc<[u8]>>,
 }
 
 pub(super) fn keep(batch: Batch, stored: &Stored) -> Batch {
@@ -38,11 +49,12 @@ pub(super) fn keep(batch: Batch, stored: &Stored) -> Batch {
         return batch;
     };
     batch.require(
-        "INSERT INTO blobs (id, size, checksum, owners) VALUES ($1, $2, $3, 1)",
+        "INSERT INTO blobs (id, size, checksum, wrapped_key, owners) VALUES ($1, $2, $3, $4, 1)",
         vec![
             facts.id.to_string().into(),
             facts.size.cast_signed().into(),
             facts.checksum.cast_signed().into(),
+            facts.wrapped_key.as_ref().map(|key| key.to_vec()).into(),
         ],
         1,
     )
@@ -76,7 +88,7 @@ pub(super) async fn facts(shared: &Shared, id: BlobId) -> Result<Facts, BlobErro
         return Ok(facts);
     }
     let rows = shared.database.read(
-        "SELECT size, checksum FROM blobs WHERE id = $1",
+        "SELECT size, checksum, wrapped_key FROM blobs WHERE id = $1",
         vec![id.to_string().into()],
     );
     let rows = rows.await?;
@@ -85,8 +97,9 @@ pub(super) async fn facts(shared: &Shared, id: BlobId) -> Result<Facts, BlobErro
         id,
         size: row.integer(0)?.cast_unsigned(),
         checksum: row.integer(1)?.cast_unsigned(),
+        wrapped_key: row.optional_blob(2)?.map(Arc::from),
     };
-    shared.facts.put(facts);
+    shared.facts.put(facts.clone());
     Ok(facts)
 }
 
@@ -152,6 +165,23 @@ pub(super) async fn adopt(
     Ok(())
 }
 
+/// The fingerprints of the master keys that content was encrypted with.
+pub(super) async fn used_keys(database: &Database) -> Result<Vec<Vec<u8>>, BlobError> {
+    let rows = database
+        .read("SELECT fingerprint FROM blobs_keys", Vec::new())
+        .await?;
+    rows.iter().map(|row| Ok(row.blob(0)?.to_vec())).collect()
+}
+
+pub(super) async fn record_key(database: &Database, fingerprint: Fingerprint) -> Result<(), BlobError> {
+    let batch = Batch::new().run(
+        "INSERT INTO blobs_keys (fingerprint) VALUES ($1) ON CONFLICT (fingerprint) DO NOTHING",
+        vec![fingerprint.to_vec().into()],
+    );
+    database.write(batch).await?;
+    Ok(())
+}
+
 /// Until when orphans have been looked for.
 pub(super) async fn swept(database: &Database) -> Result<Timestamp, DatabaseError> {
     let rows = database.read(
@@ -186,10 +216,10 @@ impl FactCache {
     fn get(&self, id: BlobId) -> Option<Facts> {
         let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(facts) = generations.young.get(&id) {
-            return Some(*facts);
+            return Some(facts.clone());
         }
-        let facts = *generations.old.get(&id)?;
-        generations.put(facts);
+        let facts = generations.old.remove(&id)?;
+        generations.put(facts.clone());
         Some(facts)
     }
 

@@ -7,6 +7,7 @@ use super::faults::{Fault, Step};
 use super::*;
 
 mod crash;
+mod sealed;
 
 /// A store in a folder, with an owner's table as a service would have.
 struct World {
@@ -27,6 +28,7 @@ async fn open(folder: &Path, database: &Database, clock: &Clock, reserve: u64) -
         database: database.clone(),
         clock: clock.clone(),
         folder: folder.join("blobs"),
+        keys: KeyFile::Own(folder.join("node.key")),
         reserve,
     };
     Blobs::open(config).await.unwrap()
@@ -175,9 +177,9 @@ async fn a_writer_that_is_dropped_leaves_nothing() {
     let world = world().await;
     let mut writer = world.blobs.writer(None).await.unwrap();
     writer.write(&bytes(2 * PIECE + 1)).await.unwrap();
-    let sink = writer.idle_sink().await.unwrap().unwrap();
+    let progress = writer.idle().await.unwrap();
     assert_eq!(world.files().len(), 1);
-    drop((writer, sink));
+    drop((writer, progress));
     assert_eq!(world.files(), Vec::<PathBuf>::new());
 }
 

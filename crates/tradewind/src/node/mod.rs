@@ -31,7 +31,7 @@ use tradewind_model::{AccountId, Clock, Region};
 use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_s3::S3Service;
-use tradewind_store::blobs::{Blobs, BlobsConfig};
+use tradewind_store::blobs::{Blobs, BlobsConfig, KeyFile};
 use tradewind_store::{DataFolder, Database, Migration};
 
 #[cfg(test)]
@@ -238,6 +238,7 @@ async fn compose(
         database: database.clone(),
         clock: clock.clone(),
         folder: folder.path().join("blobs"),
+        keys: KeyFile::Own(folder.path().join("node.key")),
         reserve: BlobsConfig::RESERVE,
     });
     let blobs = blobs.await.map_err(StartNodeError::service)?;
