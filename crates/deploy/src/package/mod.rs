@@ -9,6 +9,7 @@ mod artifact;
 mod braces;
 pub(crate) mod glob;
 pub(crate) mod installed;
+mod layer;
 pub(crate) mod manifest;
 pub(crate) mod rules;
 #[cfg(test)]
@@ -79,15 +80,14 @@ pub async fn prepare(
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<PreparedPackage, Diagnostics> {
     let root = std::fs::canonicalize(&project.root).unwrap_or_else(|_| project.root.clone());
+    let rooted_in = |path: &Path| root.join(path.strip_prefix(&project.root).unwrap_or(path));
     let mut rooted = project.clone();
     rooted.root.clone_from(&root);
     let job = Job {
         project: rooted,
         request: PackageRequest {
-            artifact: request.artifact.as_deref().map(|artifact| {
-                let inside = artifact.strip_prefix(&project.root).unwrap_or(artifact);
-                root.join(inside)
-            }),
+            artifact: request.artifact.as_deref().map(rooted_in),
+            folder: request.folder.as_deref().map(rooted_in),
             ..request.clone()
         },
         tools: tools.clone(),
@@ -158,6 +158,9 @@ impl Job {
         };
         if let Some(path) = &self.request.artifact {
             return artifact::prepare(context, path);
+        }
+        if let Some(folder) = &self.request.folder {
+            return layer::prepare(context, folder);
         }
         let mut built = build::run(context).await?;
         let selection = pick(context, &built)?;

@@ -46,6 +46,7 @@ pub(crate) fn function(key: &str, runtime: &str, handler: &str) -> ProjectFuncti
         runtime_span: span(3),
         span: span(7),
         package: 0,
+        has_layers: false,
     }
 }
 
@@ -77,6 +78,7 @@ impl Workspace {
             artifact_key: "shop.zip".to_owned(),
             patterns: vec!["!serverless.yml".to_owned()],
             artifact: None,
+            folder: None,
             exclude_dev_dependencies: true,
             functions: (0..functions.len()).collect(),
             span: Span::start_of(Path::new("serverless.yml")),

@@ -46,6 +46,42 @@ async fn patterns_that_leave_nothing_are_an_error() {
 }
 
 #[tokio::test]
+async fn a_layer_is_the_contents_of_its_folder() {
+    let mut workspace = node(&[
+        ("tools/nodejs/node_modules/who/index.js", ""),
+        ("tools/python/who.py", ""),
+        ("tools/README.md", ""),
+    ]);
+    let root = workspace.root().to_owned();
+    let request = workspace.request();
+    request.patterns = vec!["!README.md".to_owned()];
+    request.functions = Vec::new();
+    request.folder = Some(root.join("tools"));
+    let package = prepared(&workspace).await.unwrap();
+    assert_eq!(
+        paths(&package),
+        ["nodejs/node_modules/who/index.js", "python/who.py"]
+    );
+    let tools = root.canonicalize().unwrap().join("tools");
+    assert!(package.watched.contains(&tools) && package.watched.contains(&tools.join("python")));
+    workspace.request().folder = Some(root.join("missing"));
+    let error = prepared(&workspace).await.unwrap_err().to_string();
+    assert!(
+        error.contains("the layer's folder `missing` is not there"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn what_layers_may_bring_is_not_missed() {
+    let mut workspace = node(&[]);
+    workspace.write("x.js", "exports.handler = require('who')");
+    assert!(prepared(&workspace).await.is_err());
+    workspace.project.functions[0].has_layers = true;
+    assert_eq!(paths(&prepared(&workspace).await.unwrap()), ["x.js"]);
+}
+
+#[tokio::test]
 async fn no_pattern_brings_our_own_state_back() {
     let mut workspace = node(&[(".tradewind/data/db", "")]);
     let (cache, state) = (workspace.root().join("cache"), workspace.root().join("state"));

@@ -12,6 +12,7 @@ use crate::yaml::Node;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Definition {
     pub(crate) functions: Vec<Function>,
+    pub(crate) layers: Vec<Layer>,
     pub(crate) bucket: DeploymentBucket,
     pub(crate) role: ExecutionRole,
     pub(crate) rest_api: RestApi,
@@ -89,6 +90,28 @@ pub(crate) struct HttpApiCors {
     pub(crate) max_age: Option<u64>,
 }
 
+/// One layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    pub(crate) key: String,
+    /// The key as it appears in logical ids.
+    pub(crate) id: String,
+    pub(crate) name: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) runtimes: Vec<String>,
+    pub(crate) architectures: Vec<String>,
+    pub(crate) license: Option<String>,
+    /// Whether versions outlive the stack, and those that replaced them.
+    pub(crate) retain: bool,
+    /// Accounts that may use it; `*` for all.
+    pub(crate) allowed_accounts: Vec<String>,
+    /// Index into `Project::packages`.
+    pub(crate) package: usize,
+    /// As it is written.
+    pub(crate) node: Node,
+    pub(crate) span: Span,
+}
+
 /// One function.
 #[derive(Clone, Debug)]
 pub(crate) struct Function {
@@ -106,6 +129,8 @@ pub(crate) struct Function {
     /// None when neither the function nor the provider has any.
     pub(crate) environment: Option<Map<String, Value>>,
     pub(crate) tags: BTreeMap<String, String>,
+    /// ARNs of layer versions, or expressions that give them.
+    pub(crate) layers: Vec<Value>,
     pub(crate) ephemeral_storage: Option<EphemeralStorageMib>,
     pub(crate) reserved_concurrency: Option<u64>,
     /// More than none.

@@ -55,7 +55,7 @@ pub struct Project {
     pub stack_name: String,
     /// The functions in the order of the file.
     pub functions: Vec<ProjectFunction>,
-    /// The packages they need: one for all, or one each.
+    /// The packages they need: one for all, or one each; then those of the layers.
     pub packages: Vec<PackageRequest>,
     /// `plugins` as written.
     pub plugins: Vec<(String, Span)>,
@@ -96,6 +96,8 @@ pub struct ProjectFunction {
     pub span: Span,
     /// Index into [`Project::packages`].
     pub package: usize,
+    /// Whether it has layers, which may bring what its package does not hold.
+    pub has_layers: bool,
 }
 
 /// One zip the project asks for.
@@ -110,6 +112,8 @@ pub struct PackageRequest {
     pub patterns: Vec<String>,
     /// `package.artifact`: a zip that exists already.
     pub artifact: Option<PathBuf>,
+    /// Of a layer: the folder whose contents it holds. Nothing is built for it.
+    pub folder: Option<PathBuf>,
     /// Whether Node development dependencies are left out.
     pub exclude_dev_dependencies: bool,
     /// Indices into [`Project::functions`].

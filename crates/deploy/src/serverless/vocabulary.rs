@@ -24,6 +24,8 @@ provider:
   apiGateway: {}
   httpApi: {cors: {}}
 package: {}
+layers:
+  NAME: {path: folder, package: {}}
 functions:
   NAME:
     handler: file.handler
@@ -177,6 +179,8 @@ mod tests {
             "functions.*.package",
             "functions.*.url",
             "functions.*.url.cors",
+            "layers.*",
+            "layers.*.package",
             "package",
             "provider",
             "provider.apiGateway",

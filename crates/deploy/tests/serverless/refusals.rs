@@ -162,7 +162,7 @@ async fn routes_are_checked_together() {
 }
 
 /// What follows a service and its provider, and what is said of it.
-const BAD_CONFIGURATIONS: [(&str, &str); 21] = [
+const BAD_CONFIGURATIONS: [(&str, &str); 22] = [
     (
         "functions: {a: {}}",
         "3:13: function `a` has no handler | add `handler: file.function`",
@@ -200,8 +200,8 @@ const BAD_CONFIGURATIONS: [(&str, &str); 21] = [
         "3:31: `functions.a.image` is not supported yet | package the function as a zip",
     ),
     (
-        "functions: {a: {handler: x.y, layers: [x]}}",
-        "3:31: `functions.a.layers` is not supported yet",
+        "functions: {a: {handler: x.y, layers: [[x]]}}",
+        "3:40: `functions.a.layers` is a list, not the ARN of a layer version",
     ),
     (
         "functions: {a: {handler: x.y, vpc: {subnetIds: [x]}}}",
@@ -220,7 +220,11 @@ const BAD_CONFIGURATIONS: [(&str, &str); 21] = [
         "functions: {a: {handler: x.y, events: {http: GET a}}}",
         "`functions.a.events` is a mapping, not a list | start each event with `- `",
     ),
-    ("layers: {l: {path: x}}", "3:1: `layers` is not supported yet"),
+    (
+        "layers: {l: {name: x}}",
+        "3:10: layer `l` has no content | add `path: folder`",
+    ),
+    ("layers: {'a b': {path: x}}", "3:10: `a b` cannot name a layer"),
     (
         "functions: {a: {handler: x.y, role: not-a-role}}",
         "3:37: a role is an ARN",

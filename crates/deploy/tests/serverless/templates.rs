@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tradewind_deploy::serverless::{LoadOptions, load};
 
 use crate::{SMALL, compiled, loaded, options, template};
@@ -275,4 +275,98 @@ async fn how_a_function_logs_replaces_what_the_provider_says() {
         serde_json::json!({"LogFormat": "JSON", "ApplicationLogLevel": "WARN"})
     );
     assert_eq!(logging("GLambdaFunction"), serde_json::json!({"LogGroup": "/g"}));
+}
+
+const LAYERED: &str = "\
+service: shop
+provider: {name: aws, runtime: nodejs20.x, layers: ['arn:aws:lambda:us-east-1:000000000000:layer:all:1']}
+layers:
+  tools-1:
+    path: ./tools
+    description: of the shop
+    compatibleRuntimes: [nodejs20.x]
+    licenseInfo: MIT
+    allowedAccounts: ['*', '123456789012']
+  kept: {path: kept, name: 'shop-kept', retain: true}
+functions:
+  a: {handler: a.b, layers: [{Ref: ToolsDash1LambdaLayer}, {Ref: KeptLambdaLayer}]}
+  b: {handler: a.b}
+  c: {handler: a.b, layers: []}
+";
+
+#[tokio::test]
+async fn layers_are_published_shared_and_used() {
+    let project = loaded(LAYERED).await;
+    let names: Vec<_> = project
+        .packages
+        .iter()
+        .map(|p| p.artifact_name.as_str())
+        .collect();
+    assert_eq!(names, ["shop.zip", "tools-1.zip", "kept.zip"]);
+    for excluded in ["!tools/**", "!kept/**"] {
+        assert!(
+            project.packages[0].patterns.iter().any(|p| p == excluded),
+            "{excluded}"
+        );
+    }
+    let template = compiled(&project);
+    let resources = &template.body["Resources"];
+    let layer = &resources["ToolsDash1LambdaLayer"];
+    assert_eq!(layer["Type"], "AWS::Lambda::LayerVersion");
+    let properties = &layer["Properties"];
+    assert_eq!(
+        (&properties["LayerName"], &properties["LicenseInfo"]),
+        (&json!("tools-1"), &json!("MIT"))
+    );
+    assert!(
+        properties["Content"]["S3Key"]
+            .as_str()
+            .unwrap()
+            .ends_with("/tools-1.zip")
+    );
+    for (id, principal) in [
+        ("ToolsDash1WildLambdaLayerPermission", "*"),
+        ("ToolsDash1123456789012LambdaLayerPermission", "123456789012"),
+    ] {
+        let expected = json!({
+            "Action": "lambda:GetLayerVersion", "LayerVersionArn": {"Ref": "ToolsDash1LambdaLayer"},
+            "Principal": principal,
+        });
+        assert_eq!(resources[id]["Properties"], expected, "{id}");
+    }
+    assert_eq!(resources["KeptLambdaLayer"]["UpdateReplacePolicy"], "Retain");
+    let used = |function: &str| &resources[format!("{function}LambdaFunction")]["Properties"]["Layers"];
+    assert_eq!(
+        *used("A"),
+        json!([{"Ref": "ToolsDash1LambdaLayer"}, {"Ref": "KeptLambdaLayer"}])
+    );
+    assert_eq!(
+        *used("B"),
+        json!(["arn:aws:lambda:us-east-1:000000000000:layer:all:1"])
+    );
+    assert_eq!(*used("C"), Value::Null);
+    let outputs = &template.body["Outputs"];
+    assert_eq!(
+        outputs["ToolsDash1LambdaLayerQualifiedArn"]["Value"],
+        json!({"Ref": "ToolsDash1LambdaLayer"})
+    );
+    assert_eq!(outputs["ToolsDash1LambdaLayerHash"]["Value"], "ZGlnZXN0");
+}
+
+#[tokio::test]
+async fn a_function_s_version_changes_with_its_layers() {
+    let project = loaded(LAYERED).await;
+    let versions = |changed: &str| {
+        let digest = |name: &str| if name == changed { "b3RoZXI=" } else { "ZGlnZXN0" };
+        let digests = project.packages.iter();
+        let digests = digests.map(|p| (p.artifact_key.clone(), digest(&p.artifact_name).to_owned()));
+        let template = project.compile(&digests.collect()).unwrap().body;
+        let ids = keys(&template["Resources"])
+            .into_iter()
+            .filter(|id| id.contains("LambdaVersion"));
+        ids.cloned().collect::<Vec<_>>()
+    };
+    let (before, after) = (versions(""), versions("kept.zip"));
+    assert_ne!(before[0], after[0]);
+    assert_eq!(before[1..], after[1..]);
 }

@@ -43,7 +43,9 @@ pub(crate) fn package(context: Context<'_>, built: &Built, files: &[PreparedFile
     let mut findings = Findings::default();
     let mut seen = BTreeSet::new();
     for index in &context.request.functions {
-        let Some(function) = context.project.functions.get(*index) else {
+        let function = context.project.functions.get(*index);
+        // what layers bring is not known here
+        let Some(function) = function.filter(|function| !function.has_layers) else {
             continue;
         };
         match handlers::find(context, function, files) {
@@ -67,6 +69,7 @@ pub(crate) fn handlers(context: Context<'_>, files: &[PreparedFile]) -> Vec<Diag
     let files = Files::new(files);
     let problems = context
         .all_functions()
+        .filter(|function| !function.has_layers)
         .filter_map(|function| handlers::find(context, function, files).err());
     problems.map(|problem| *problem).collect()
 }

@@ -90,6 +90,13 @@ impl<'p> Builder<'p> {
         }
     }
 
+    /// Notes that `property` of the resource `id` was written as `key` of `node`.
+    pub(super) fn locate(&mut self, id: &str, property: &str, node: &Node, key: &str) {
+        if let Some(span) = key_span(node, &[key]) {
+            self.details.insert((id.to_owned(), property.to_owned()), span);
+        }
+    }
+
     /// Notes that `property` of the function's resource was written as `key`, there or in `provider`.
     pub(super) fn locate_in_function(&mut self, id: &str, property: &str, function: &Function, key: &str) {
         match key_span(&function.node, &[key]) {

@@ -9,12 +9,13 @@ use sha2::{Digest, Sha256};
 
 use super::builder::Builder;
 use super::intrinsics::{attribute, join, reference};
+use super::layers;
 use super::role::ROLE;
 use crate::serverless::model::{Function, Logging, Role};
 use crate::serverless::read::tag_list;
 
 /// Template properties and the keys they are written as.
-const WRITTEN_AS: [(&str, &str); 15] = [
+const WRITTEN_AS: [(&str, &str); 16] = [
     ("Architectures", "architecture"),
     ("Description", "description"),
     ("Environment", "environment"),
@@ -22,6 +23,7 @@ const WRITTEN_AS: [(&str, &str); 15] = [
     ("FunctionName", "name"),
     ("Handler", "handler"),
     ("KmsKeyArn", "kmsKeyArn"),
+    ("Layers", "layers"),
     ("LoggingConfig", "logs"),
     ("MemorySize", "memorySize"),
     ("ReservedConcurrentExecutions", "reservedConcurrency"),
@@ -99,14 +101,15 @@ fn resource(builder: &Builder<'_>, index: usize, function: &Function) -> Value {
 }
 
 fn code(builder: &Builder<'_>, index: usize) -> Value {
+    let function = builder.project.functions.get(index);
+    package_place(builder, function.map_or(usize::MAX, |function| function.package))
+}
+
+/// Bucket and key of a package.
+pub(super) fn package_place(builder: &Builder<'_>, package: usize) -> Value {
     let bucket = builder.definition.bucket.name.clone();
     let bucket = bucket.unwrap_or_else(|| reference("ServerlessDeploymentBucket"));
-    let package = builder
-        .project
-        .functions
-        .get(index)
-        .map(|function| function.package);
-    let request = package.and_then(|package| builder.project.packages.get(package));
+    let request = builder.project.packages.get(package);
     let key = request
         .map(|request| request.artifact_key.clone())
         .unwrap_or_default();
@@ -151,6 +154,10 @@ fn properties(function: &Function, code: Value, role: Option<&Role>) -> Map<Stri
             .as_ref()
             .map(|variables| json!({ "Variables": variables })),
     );
+    set(
+        "Layers",
+        (!function.layers.is_empty()).then(|| function.layers.clone().into()),
+    );
     set("LoggingConfig", function.logging.as_ref().and_then(logging));
     set("Role", Some(role_value(role)));
     set(
@@ -194,7 +201,8 @@ pub(super) fn versions(builder: &mut Builder<'_>, digests: &BTreeMap<String, Str
             continue;
         }
         let digest = digest_of(builder, index, digests);
-        let id = version_id(builder, function, digest.as_deref());
+        let layers = layers::digests_of(builder, function, digests);
+        let id = version_id(builder, function, digest.as_deref(), &layers);
         let mut properties = Map::new();
         properties.insert("FunctionName".into(), reference(&function_id(function)));
         if let Some(digest) = digest {
@@ -268,8 +276,9 @@ fn digest_of(builder: &Builder<'_>, index: usize, digests: &BTreeMap<String, Str
     digests.get(&request.artifact_key).cloned()
 }
 
-/// `Hello` + `LambdaVersion` + letters and digits of a hash over the package and the properties but its place.
-fn version_id(builder: &Builder<'_>, function: &Function, digest: Option<&str>) -> String {
+/// `Hello` + `LambdaVersion` + letters and digits of a hash over the package, the properties but its place, and
+/// the project's layers.
+fn version_id(builder: &Builder<'_>, function: &Function, digest: Option<&str>, layers: &[String]) -> String {
     let resource = builder.resources.get(&function_id(function));
     let mut properties = resource
         .and_then(|r| r.get("Properties"))
@@ -282,6 +291,9 @@ fn version_id(builder: &Builder<'_>, function: &Function, digest: Option<&str>) 
     let mut hash = Sha256::new();
     hash.update(digest.unwrap_or_default());
     hash.update(properties.to_string());
+    for layer in layers {
+        hash.update(layer);
+    }
     let text = STANDARD.encode(hash.finalize());
     let kept: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("{}LambdaVersion{kept}", function.id)

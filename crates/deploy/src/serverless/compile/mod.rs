@@ -9,6 +9,7 @@ mod event_invoke;
 mod function;
 mod http_api;
 mod intrinsics;
+mod layers;
 mod resources;
 mod rest_api;
 mod role;
@@ -37,8 +38,9 @@ pub(super) fn compile(
     digests: &BTreeMap<String, String>,
 ) -> Result<Template, Diagnostics> {
     let mut builder = Builder::new(project);
+    bucket::compile(&mut builder);
+    layers::compile(&mut builder, digests);
     if !project.definition.functions.is_empty() {
-        bucket::compile(&mut builder);
         function::log_groups(&mut builder);
         role::compile(&mut builder);
         function::functions(&mut builder);
@@ -47,8 +49,6 @@ pub(super) fn compile(
         url::compile(&mut builder);
         rest_api::compile(&mut builder);
         http_api::compile(&mut builder);
-    } else {
-        bucket::compile(&mut builder);
     }
     resources::merge(&mut builder);
     builder.finish()

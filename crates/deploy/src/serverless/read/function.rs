@@ -54,12 +54,11 @@ const RETENTION_DAYS: [u64; 23] = [
     0,
 ];
 
-const REFUSED: [(&str, &str); 10] = [
+const REFUSED: [(&str, &str); 9] = [
     (
         "image",
         "package the function as a zip: give it a `handler` and a `runtime`",
     ),
-    ("layers", "put what the layers contain into the package"),
     (
         "vpc",
         "remove it, or set `vpc: false`; functions run without a network of their own",
@@ -156,6 +155,7 @@ fn settings(
         description: section.get("description").map(Node::to_json),
         environment: environment(section, provider, problems),
         tags: tags(section, provider, problems),
+        layers: super::layers::used(section, problems).unwrap_or_else(|| provider.layers.clone()),
         ephemeral_storage: ephemeral_storage(section, problems),
         reserved_concurrency: section.integer("reservedConcurrency", problems),
         provisioned_concurrency: section

@@ -6,6 +6,7 @@ mod events;
 mod function;
 mod http;
 mod http_api;
+mod layers;
 mod logs;
 mod package;
 mod packages;
@@ -127,6 +128,8 @@ fn service(root: &Node, given: &Given<'_>, problems: &mut Problems) -> Project {
     let packaging = package::Packaging::read(section.get("package"), "package", problems);
     let resources = list_or_map(section.get("resources"), "resources", problems);
     let functions = list_or_map(section.get("functions"), "functions", problems);
+    let layers = list_or_map(section.get("layers"), "layers", problems);
+    let mut layers = layers::read(layers.as_ref(), problems);
     let mut project = Project {
         root: options.dir.clone(),
         config_file: file.to_owned(),
@@ -139,7 +142,7 @@ fn service(root: &Node, given: &Given<'_>, problems: &mut Problems) -> Project {
         build: section.get("build").map_or(Value::Null, Node::to_json),
         stack_parameters: provider.stack_parameters.clone(),
         stack_tags: stack_tags(&provider, &stage),
-        excluded_files: excluded_files(root),
+        excluded_files: excluded_files(root, &layers),
         service: name,
         stage,
         region,
@@ -155,10 +158,12 @@ fn service(root: &Node, given: &Given<'_>, problems: &mut Problems) -> Project {
         options,
     };
     project.packages = packages::requests(&project, &read, &shared, problems);
+    packages::of_layers(&mut project, &mut layers, &shared);
     let offered = |(index, read)| offered(index, read, &project);
     project.functions = read.iter().enumerate().map(offered).collect();
     project.definition = Definition {
         functions: read.into_iter().map(|read| read.function).collect(),
+        layers: layers.into_iter().map(|read| read.layer).collect(),
         resources,
         provider: provider_entry.map(|entry| entry.node.clone()),
         span: Some(span),
@@ -215,13 +220,10 @@ fn with_apigw_binary(mut provider: Provider, root: &Node) -> Provider {
 
 fn refuse_sections(section: &mut Section<'_>, problems: &mut Problems) {
     section.refuse(
-        &[
-            ("layers", "put what the layers contain into the package"),
-            (
-                "stepFunctions",
-                "remove it to run the functions without state machines",
-            ),
-        ],
+        &[(
+            "stepFunctions",
+            "remove it to run the functions without state machines",
+        )],
         problems,
     );
 }
@@ -316,8 +318,8 @@ fn region(
     region
 }
 
-/// Files that are the framework's own: dotenv files it loads, local plugins.
-fn excluded_files(root: &Node) -> Vec<String> {
+/// Files that are the framework's own: dotenv files it loads, local plugins, what goes into layers.
+fn excluded_files(root: &Node, layers: &[layers::ReadLayer]) -> Vec<String> {
     let dotenv = root.child("useDotenv").and_then(Node::scalar_text);
     let local = root
         .child("plugins")
@@ -326,9 +328,12 @@ fn excluded_files(root: &Node) -> Vec<String> {
     if dotenv.as_deref() == Some("true") {
         patterns.push("!.env*".to_owned());
     }
-    if let Some(path) = local.and_then(Node::as_text) {
+    let of_layers = layers.iter().filter_map(|read| read.path.as_deref());
+    for path in local.and_then(Node::as_text).into_iter().chain(of_layers) {
         let path = path.trim_start_matches("./").trim_end_matches('/');
-        patterns.push(format!("!{path}/**"));
+        if !matches!(path, "" | ".") {
+            patterns.push(format!("!{path}/**"));
+        }
     }
     patterns
 }
@@ -390,5 +395,6 @@ fn offered(index: usize, read: &function::ReadFunction, project: &Project) -> Pr
         runtime_span: function.runtime_span.clone(),
         span: function.span.clone(),
         package: project.packages.iter().position(serves).unwrap_or_default(),
+        has_layers: !function.layers.is_empty(),
     }
 }

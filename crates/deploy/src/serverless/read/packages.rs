@@ -1,6 +1,7 @@
 //! Which zips the functions need.
 
 use super::function::ReadFunction;
+use super::layers::ReadLayer;
 use super::package::Packaging;
 use super::section::Problems;
 use crate::diagnostic::Span;
@@ -49,6 +50,38 @@ pub(super) fn requests(
         }
     }
     requests
+}
+
+/// Adds the packages of the layers, one each.
+pub(super) fn of_layers(project: &mut Project, layers: &mut [ReadLayer], shared: &Shared<'_>) {
+    for read in layers {
+        let own = &read.packaging;
+        let name = format!("{}.zip", read.layer.key);
+        let base = request(project, shared, own.artifact.as_deref(), name, &read.layer.span);
+        let parts = [&own.exclude, &own.include, &own.patterns];
+        let request = PackageRequest {
+            patterns: parts.into_iter().flatten().cloned().collect(),
+            folder: read.path.as_ref().map(|path| project.root.join(path)),
+            ..distinct(project, base)
+        };
+        read.layer.package = project.packages.len();
+        project.packages.push(request);
+    }
+}
+
+/// A layer and a function may have the same key, which names their packages.
+fn distinct(project: &Project, mut request: PackageRequest) -> PackageRequest {
+    while project
+        .packages
+        .iter()
+        .any(|other| other.artifact_key == request.artifact_key)
+    {
+        let name = format!("layer-{}", request.artifact_name);
+        let folder = request.artifact_key.trim_end_matches(&request.artifact_name);
+        request.artifact_key = format!("{folder}{name}");
+        request.artifact_name = name;
+    }
+    request
 }
 
 /// The request of a function that is packaged on its own.
@@ -117,6 +150,7 @@ fn request(
         artifact_name,
         patterns: Vec::new(),
         artifact: artifact.map(|path| project.root.join(path)),
+        folder: None,
         exclude_dev_dependencies: true,
         functions: Vec::new(),
         span: span.clone(),

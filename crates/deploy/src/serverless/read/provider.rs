@@ -30,6 +30,7 @@ pub(super) struct Provider {
     pub(super) export_outputs: bool,
     pub(super) stack_parameters: BTreeMap<String, String>,
     pub(super) logging: Option<Logging>,
+    pub(super) layers: Vec<Value>,
     pub(super) stack_tags: BTreeMap<String, String>,
     pub(super) bucket: DeploymentBucket,
     pub(super) role: ExecutionRole,
@@ -38,9 +39,8 @@ pub(super) struct Provider {
 }
 
 /// Keys that need what is not there yet.
-const REFUSED: [(&str, &str); 6] = [
+const REFUSED: [(&str, &str); 5] = [
     ("vpc", "remove it; functions run without a network of their own"),
-    ("layers", "put what the layers contain into the package"),
     ("apiKeys", "remove them; routes are served without API keys"),
     ("usagePlan", "remove it; routes are served without API keys"),
     (
@@ -120,6 +120,7 @@ impl Provider {
             tracing: tracing_of_functions(&mut section),
             architecture: section.get("architecture").cloned(),
             kms_key: section.get("kmsKeyArn").map(Node::to_json),
+            layers: super::layers::used(&mut section, problems).unwrap_or_default(),
             logging: super::logs::of_provider(&mut section, problems),
             log_retention: section.get("logRetentionInDays").cloned(),
             version_functions: section.boolean("versionFunctions", problems),
