@@ -2,13 +2,16 @@
 
 mod batch;
 mod error;
+mod postgres;
 mod sqlite;
+mod testing;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use self::batch::Batch;
 pub use self::error::DatabaseError;
+use self::postgres::Postgres;
 use self::sqlite::Sqlite;
 use crate::migrate::Migration;
 use crate::value::{Row, SqlValue};
@@ -23,6 +26,7 @@ pub struct Database {
 #[derive(Clone)]
 pub(crate) enum Backend {
     Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
 impl Database {
@@ -34,13 +38,28 @@ impl Database {
         Ok(Self::of(Sqlite::open(path, migrations)?))
     }
 
-    /// A database that lives and dies with its handles, for tests of services.
+    /// Connects to a PostgreSQL server, takes the database for this node and migrates its schema.
+    ///
+    /// The address is a URL, `postgres://user:password@host:5432/name`, with the options of libpq that
+    /// tokio-postgres knows, and `sslrootcert`, a file with the authorities to trust.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or used, another node uses the database, or its schema is newer.
+    pub async fn open_postgres(url: &str, migrations: &[&[Migration]]) -> Result<Self, DatabaseError> {
+        let postgres = Postgres::open(url, migrations).await?;
+        Ok(Self {
+            backend: Backend::Postgres(Arc::new(postgres)),
+        })
+    }
+
+    /// A database that lives and dies with its handles, for tests of services: in memory, or on the
+    /// server of `TRADEWIND_TEST_POSTGRES` where `TRADEWIND_TEST_BACKEND` is `postgres`.
     ///
     /// # Panics
     /// When the migrations do not apply.
     #[must_use]
     pub fn in_memory_for_tests(migrations: &[&[Migration]]) -> Self {
-        Self::of(Sqlite::in_memory(migrations))
+        testing::on_the_server(migrations).unwrap_or_else(|| Self::of(Sqlite::in_memory(migrations)))
     }
 
     fn of(sqlite: Sqlite) -> Self {
@@ -64,6 +83,7 @@ impl Database {
     pub async fn write(&self, batch: Batch) -> Result<Vec<u64>, DatabaseError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.write(batch).await,
+            Backend::Postgres(postgres) => postgres.write(batch).await,
         }
     }
 
@@ -78,6 +98,7 @@ impl Database {
     pub async fn read(&self, sql: &'static str, params: Vec<SqlValue>) -> Result<Vec<Row>, DatabaseError> {
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.read(sql, params).await,
+            Backend::Postgres(postgres) => postgres.read(sql, params).await,
         }
     }
 }

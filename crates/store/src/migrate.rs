@@ -1,6 +1,10 @@
 //! Numbered migrations, one series a service, forward only.
 
+mod dialect;
+
 use rusqlite::Connection;
+
+use self::dialect::Dialect;
 
 /// One step of one service's schema. Versions of a service count from 1 without gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,8 +13,20 @@ pub struct Migration {
     pub service: &'static str,
     /// Its number.
     pub version: u32,
-    /// The statements.
+    /// The statements, in the common subset: `TEXT`, `BIGINT` and `BLOB`. Text is compared byte by byte on
+    /// every database. What only one database understands stands below a line `-- only sqlite` or
+    /// `-- only postgres`, and ends at the next such line or at `-- both`.
     pub sql: &'static str,
+}
+
+impl Migration {
+    fn for_sqlite(&self) -> String {
+        Dialect::Sqlite.text(self.sql)
+    }
+
+    pub(crate) fn for_postgres(&self) -> String {
+        Dialect::Postgres.text(self.sql)
+    }
 }
 
 /// Why a schema could not be brought up to date.
@@ -25,7 +41,7 @@ pub enum MigrateError {
         /// Whose schema.
         service: String,
         /// In the database.
-        found: u32,
+        found: i64,
         /// In this binary.
         known: u32,
     },
@@ -37,73 +53,70 @@ pub enum MigrateError {
         /// Which.
         version: u32,
         /// The database's words.
-        source: rusqlite::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The table of versions could not be read or written.
     #[error("cannot read the schema versions: {0}")]
     Versions(#[from] rusqlite::Error),
 }
 
-const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_versions \
+pub(crate) const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_versions \
     (service TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL)";
+pub(crate) const SELECT_VERSIONS: &str = "SELECT service, version FROM schema_versions ORDER BY service";
+pub(crate) const RECORD_VERSION: &str = "INSERT INTO schema_versions (service, version) VALUES ($1, $2) \
+    ON CONFLICT (service) DO UPDATE SET version = excluded.version";
 
-/// Brings the schema to the newest version of every service, each step in its own transaction.
+/// Brings an SQLite schema to the newest version of every service, each step in its own transaction.
 pub(crate) fn migrate(connection: &mut Connection, migrations: &[&[Migration]]) -> Result<(), MigrateError> {
     connection.execute(VERSIONS, [])?;
-    refuse_newer(connection, migrations)?;
-    for migration in migrations.iter().copied().flatten() {
-        if migration.version > version_of(connection, migration.service)? {
-            step(connection, migration)?;
-        }
-    }
-    Ok(())
+    let found = versions(connection)?;
+    pending(&found, migrations)?
+        .into_iter()
+        .try_for_each(|migration| step(connection, migration))
 }
 
-fn refuse_newer(connection: &Connection, migrations: &[&[Migration]]) -> Result<(), MigrateError> {
-    let mut rows = connection.prepare("SELECT service, version FROM schema_versions ORDER BY service")?;
-    let found = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?)))?;
-    for entry in found {
-        let (service, found) = entry?;
-        let of_service = migrations
-            .iter()
-            .copied()
-            .flatten()
-            .filter(|m| m.service == service);
+fn versions(connection: &Connection) -> Result<Vec<(String, i64)>, rusqlite::Error> {
+    let mut rows = connection.prepare(SELECT_VERSIONS)?;
+    rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
+/// The steps that a database with the versions `found` still needs, in order.
+pub(crate) fn pending<'a>(
+    found: &[(String, i64)],
+    migrations: &[&'a [Migration]],
+) -> Result<Vec<&'a Migration>, MigrateError> {
+    let all = || migrations.iter().copied().flatten();
+    for (service, found) in found {
+        let of_service = all().filter(|m| m.service == service);
         let known = of_service.map(|m| m.version).max().unwrap_or(0);
-        if found > known {
+        if *found > i64::from(known) {
             return Err(MigrateError::Newer {
-                service,
-                found,
+                service: service.clone(),
+                found: *found,
                 known,
             });
         }
     }
-    Ok(())
-}
-
-fn version_of(connection: &Connection, service: &str) -> Result<u32, rusqlite::Error> {
-    let version = connection.query_row(
-        "SELECT COALESCE(MAX(version), 0) FROM schema_versions WHERE service = $1",
-        [service],
-        |row| row.get(0),
-    )?;
-    Ok(version)
+    let done = |m: &Migration| {
+        let of_service = found.iter().find(|(service, _)| service == m.service);
+        of_service.is_some_and(|(_, version)| *version >= i64::from(m.version))
+    };
+    Ok(all().filter(|m| !done(m)).collect())
 }
 
 fn step(connection: &mut Connection, migration: &Migration) -> Result<(), MigrateError> {
-    let failed = |source| MigrateError::Failed {
+    let failed = |source: rusqlite::Error| MigrateError::Failed {
         service: migration.service,
         version: migration.version,
-        source,
+        source: source.into(),
     };
     let transaction = connection.transaction().map_err(failed)?;
-    transaction.execute_batch(migration.sql).map_err(failed)?;
     transaction
-        .execute(
-            "INSERT INTO schema_versions (service, version) VALUES ($1, $2) \
-             ON CONFLICT (service) DO UPDATE SET version = excluded.version",
-            (migration.service, migration.version),
-        )
+        .execute_batch(&migration.for_sqlite())
+        .map_err(failed)?;
+    transaction
+        .execute(RECORD_VERSION, (migration.service, migration.version))
         .map_err(failed)?;
     transaction.commit().map_err(failed)
 }
@@ -129,7 +142,7 @@ mod tests {
         migrate(&mut connection, &[&[ONE]]).unwrap();
         migrate(&mut connection, &[&[ONE, TWO]]).unwrap();
         migrate(&mut connection, &[&[ONE, TWO]]).unwrap();
-        assert_eq!(version_of(&connection, "shop").unwrap(), 2);
+        assert_eq!(versions(&connection).unwrap(), [("shop".into(), 2)]);
     }
 
     #[test]
@@ -159,7 +172,7 @@ mod tests {
             sql: "CREATE TABLE shop_b (id BIGINT); NONSENSE",
         };
         assert!(migrate(&mut connection, &[&[ONE, broken]]).is_err());
-        assert_eq!(version_of(&connection, "shop").unwrap(), 1);
+        assert_eq!(versions(&connection).unwrap(), [("shop".into(), 1)]);
         assert!(connection.execute("INSERT INTO shop_b VALUES (1)", []).is_err());
     }
 }

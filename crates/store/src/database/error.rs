@@ -1,5 +1,6 @@
 //! Why the database refused or failed.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use crate::migrate::MigrateError;
@@ -48,9 +49,168 @@ pub enum DatabaseError {
     /// Any other failure of SQLite.
     #[error("database error: {0}")]
     Sqlite(#[source] rusqlite::Error),
+    /// The database's address cannot be read.
+    #[error(
+        "the database URL is not understood: {reason}; it looks like postgres://user:password@host:5432/name"
+    )]
+    Url {
+        /// What is wrong; never a part of the URL, which holds the password.
+        reason: &'static str,
+    },
+    /// No connection could be made.
+    #[error(
+        "cannot reach PostgreSQL at {server}: {detail}; check that it runs there and accepts connections"
+    )]
+    Unreachable {
+        /// Host, port and database.
+        server: String,
+        /// What the connection failed at.
+        detail: String,
+    },
+    /// The server does not let this user in.
+    #[error(
+        "PostgreSQL at {server} refuses user `{user}`: {detail}; check user and password of the database URL"
+    )]
+    Denied {
+        /// Host, port and database.
+        server: String,
+        /// Who asked.
+        user: String,
+        /// The server's words.
+        detail: String,
+    },
+    /// The server has no such database.
+    #[error("PostgreSQL at {server} has no such database: {detail}; make it with `createdb`")]
+    NoSuchDatabase {
+        /// Host, port and database.
+        server: String,
+        /// The server's words.
+        detail: String,
+    },
+    /// The server is too old.
+    #[error("PostgreSQL at {server} is version {version}; tradewind needs 15 or newer")]
+    TooOld {
+        /// Host, port and database.
+        server: String,
+        /// What it says of itself.
+        version: String,
+    },
+    /// Another node uses it.
+    #[error(
+        "the database {server} is in use by another tradewind ({holder}): stop that one, or give this \
+         node a database of its own; several nodes on one database are not supported yet"
+    )]
+    InUse {
+        /// Host, port and database.
+        server: String,
+        /// Host and process of the other node.
+        holder: String,
+    },
+    /// Another node has taken the database over: this one must not write any more.
+    #[error("another tradewind has taken the database over; this node no longer writes to it")]
+    Superseded,
+    /// Others kept changing the same rows; nothing was changed.
+    #[error("the write met others on the same rows again and again and was given up; it may be retried")]
+    Contended,
+    /// The connection broke before anything was committed; nothing was changed.
+    #[error("the connection to the database broke: {detail}; nothing was changed")]
+    Disconnected {
+        /// What broke.
+        detail: String,
+    },
+    /// The connection broke while a commit was under way.
+    #[error(
+        "the connection to the database broke during a commit: {detail}; the write may have happened or not"
+    )]
+    Uncertain {
+        /// What broke.
+        detail: String,
+    },
+    /// A part of the platform that has no form for PostgreSQL yet.
+    #[error("{what} are not supported on PostgreSQL yet; run the node on its own data folder")]
+    NotOnPostgres {
+        /// Which part.
+        what: &'static str,
+    },
+    /// Any other failure of PostgreSQL.
+    #[error("database error {code}: {message}")]
+    Postgres {
+        /// Its SQLSTATE, or `-` where the client itself refused.
+        code: String,
+        /// Its words.
+        message: String,
+    },
     /// The writer is gone: the node is stopping.
     #[error("the database is closed")]
     Closed,
+}
+
+impl DatabaseError {
+    /// The same once more, for everyone who shared a commit that failed.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Self::DiskFull => Self::DiskFull,
+            Self::Closed => Self::Closed,
+            Self::Superseded => Self::Superseded,
+            Self::Contended => Self::Contended,
+            Self::Disconnected { detail } => Self::Disconnected {
+                detail: detail.clone(),
+            },
+            Self::Uncertain { detail } => Self::Uncertain {
+                detail: detail.clone(),
+            },
+            Self::Postgres { code, message } => Self::Postgres {
+                code: code.clone(),
+                message: message.clone(),
+            },
+            Self::Sqlite(rusqlite::Error::SqliteFailure(code, text)) => {
+                Self::Sqlite(rusqlite::Error::SqliteFailure(*code, text.clone()))
+            }
+            other => Self::Sqlite(rusqlite::Error::ToSqlConversionFailure(other.to_string().into())),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for DatabaseError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(server) = error.as_db_error() else {
+            let message = causes(&error);
+            return if error.is_closed() || is_broken(&error) {
+                Self::Disconnected { detail: message }
+            } else {
+                Self::Postgres {
+                    code: "-".into(),
+                    message,
+                }
+            };
+        };
+        match server.code().code() {
+            "40001" | "40P01" => Self::Contended,
+            "53100" => Self::DiskFull,
+            code if code.starts_with("57P") || code.starts_with("08") => Self::Disconnected {
+                detail: server.message().into(),
+            },
+            code => Self::Postgres {
+                code: code.into(),
+                message: server.message().into(),
+            },
+        }
+    }
+}
+
+fn is_broken(error: &tokio_postgres::Error) -> bool {
+    error.source().is_some_and(|cause| cause.is::<std::io::Error>())
+}
+
+/// The error and what caused it, in one line.
+pub(super) fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 impl From<rusqlite::Error> for DatabaseError {

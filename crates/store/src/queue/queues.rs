@@ -345,6 +345,7 @@ impl Queues {
     {
         match self.database.backend() {
             Backend::Sqlite(sqlite) => sqlite.transact(call).await,
+            Backend::Postgres(_) => Err(DatabaseError::NotOnPostgres { what: "queues" }),
         }
     }
 

@@ -69,17 +69,3 @@ async fn a_call_that_fails_undoes_only_itself() {
         .unwrap();
     assert_eq!(names, 1);
 }
-
-#[tokio::test]
-async fn hooks_follow_a_commit_and_only_a_commit() {
-    let calls = Arc::new(std::sync::atomic::AtomicU64::new(0));
-    let counted = Arc::clone(&calls);
-    let hook: Hook = Arc::new(move || {
-        counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-    });
-    let database = Sqlite::in_memory(&[SCHEMA]);
-    let batch = || insert("mug").after_commit(Arc::clone(&hook));
-    database.write(batch()).await.unwrap();
-    assert!(database.write(batch()).await.is_err(), "there is a mug");
-    assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), 1);
-}

@@ -109,18 +109,7 @@ fn run(transaction: &mut Transaction<'_>, job: &mut dyn Job) -> Result<(), Datab
 fn answer(jobs: std::vec::Drain<'_, Box<dyn Job>>, outcome: Result<Outcomes, DatabaseError>) {
     match outcome {
         Ok(outcomes) => jobs.zip(outcomes).for_each(|(job, outcome)| job.answer(outcome)),
-        Err(error) => jobs.for_each(|job| job.answer(Err(failure_again(&error)))),
-    }
-}
-
-/// The commit failed for everyone who shared it.
-fn failure_again(error: &DatabaseError) -> DatabaseError {
-    match error {
-        DatabaseError::DiskFull => DatabaseError::DiskFull,
-        DatabaseError::Sqlite(rusqlite::Error::SqliteFailure(code, text)) => {
-            DatabaseError::Sqlite(rusqlite::Error::SqliteFailure(*code, text.clone()))
-        }
-        other => DatabaseError::Sqlite(rusqlite::Error::ToSqlConversionFailure(other.to_string().into())),
+        Err(error) => jobs.for_each(|job| job.answer(Err(error.again()))),
     }
 }
 
