@@ -8,17 +8,19 @@ use crate::queue::sqlite::look_up::millis;
 use crate::queue::sqlite::send::{content_hash, lowest_sequence};
 use crate::{Batch, SqlValue};
 
-/// $1 queue, $2 now, $3 lowest sequence, $4 id, $5 group, $6 deduplication id, $7 hash of the content,
-/// $8 delay, $9 attributes, $10 body
+/// $1 lowest sequence number
+const TAKE_SEQUENCE: &str = "UPDATE queue_sequence SET last = CASE WHEN last < $1 THEN $1 ELSE last END + 1";
+/// $1 queue, $2 now, $3 hash of the content, $4 id, $5 group, $6 deduplication id, $7 delay, $8 attributes,
+/// $9 body
 const INSERT: &str = "INSERT INTO queue_messages (sequence, queue, visible_at, receives, receives_before, \
         fifo, sent_at, id, message_group, deduplication_id, attributes, body) \
-    SELECT MAX($3, 1 + (SELECT COALESCE(MAX(sequence), 0) FROM queue_messages)), q.number, \
-        $2 + COALESCE($8, q.delay_ms), 0, 0, q.fifo, $2, $4, $5, \
-        CASE WHEN q.fifo = 1 THEN COALESCE($6, $7) END, $9, $10 \
+    SELECT (SELECT last FROM queue_sequence), q.number, \
+        $2 + COALESCE($7, q.delay_ms), 0, 0, q.fifo, $2, $4, $5, \
+        CASE WHEN q.fifo = 1 THEN COALESCE($6, $3) END, $8, $9 \
     FROM queue_queues q WHERE q.id = $1 AND (q.fifo = 0 OR ($5 IS NOT NULL AND NOT EXISTS ( \
-        SELECT 1 FROM queue_deduplication d WHERE d.queue = q.number AND d.expires_at > $2 \
+        SELECT 1 FROM queue_deduplication d WHERE d.queue = q.first_number AND d.expires_at > $2 \
         AND d.scope = CASE WHEN q.deduplicate_by_group = 1 THEN $5 ELSE '' END \
-        AND d.id = COALESCE($6, $7))))";
+        AND d.id = COALESCE($6, $3))))";
 /// $1 queue, $2 now, $3 group
 const ARRIVED: &str = "INSERT INTO queue_groups (queue, message_group, ready_at) \
     SELECT number, $3, $2 + delay_ms FROM queue_queues WHERE id = $1 AND fifo = 1 \
@@ -26,8 +28,8 @@ const ARRIVED: &str = "INSERT INTO queue_groups (queue, message_group, ready_at)
 /// $1 queue, $2 now, $3 group, $4 deduplication id, $5 message id, $6 end of the window
 const REMEMBER: &str = "INSERT INTO queue_deduplication \
         (queue, scope, id, message_id, sequence, expires_at) \
-    SELECT number, CASE WHEN deduplicate_by_group = 1 THEN $3 ELSE '' END, $4, $5, \
-        (SELECT MAX(sequence) FROM queue_messages), $6 \
+    SELECT first_number, CASE WHEN deduplicate_by_group = 1 THEN $3 ELSE '' END, $4, $5, \
+        (SELECT last FROM queue_sequence), $6 \
     FROM queue_queues WHERE id = $1 AND fifo = 1 \
     ON CONFLICT (queue, scope, id) DO UPDATE SET message_id = excluded.message_id, \
         sequence = excluded.sequence, expires_at = excluded.expires_at \
@@ -78,15 +80,16 @@ impl Queues {
         let params = vec![
             id.as_str().into(),
             now.as_millis().into(),
-            lowest_sequence(now).into(),
+            hash.into(),
             message_id.0.as_bytes().to_vec().into(),
             message.group.into(),
             message.deduplication_id.into(),
-            hash.into(),
             message.delay.map_or(SqlValue::Null, |delay| millis(delay).into()),
             message.attributes.into(),
             message.body.into(),
         ];
-        batch.run(INSERT, params)
+        batch
+            .run(TAKE_SEQUENCE, vec![lowest_sequence(now).into()])
+            .run(INSERT, params)
     }
 }

@@ -10,7 +10,8 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
 }];
 
 /// `queue_messages` refers to a queue by number, so that a purge is a new number for the queue: the
-/// messages of the old one are swept away behind it (`queue_swept`).
+/// messages of the old one are swept away behind it (`queue_swept`). Deduplication outlasts a purge, and
+/// goes by the queue's first number.
 ///
 /// One index finds what is ready, what becomes ready next and what is past its retention, and counts by
 /// itself (`receives` tells a delay from a lease). A group of a FIFO queue has a row with the time from
@@ -19,6 +20,7 @@ const VERSION_1: &str = "
 CREATE TABLE queue_queues (
     id TEXT NOT NULL PRIMARY KEY,
     number BIGINT NOT NULL UNIQUE,
+    first_number BIGINT NOT NULL,
     fifo BIGINT NOT NULL,
     content_based_deduplication BIGINT NOT NULL,
     deduplicate_by_group BIGINT NOT NULL,
@@ -28,6 +30,8 @@ CREATE TABLE queue_queues (
     max_receives BIGINT,
     max_leased BIGINT
 );
+CREATE TABLE queue_sequence (last BIGINT NOT NULL);
+INSERT INTO queue_sequence (last) VALUES (0);
 CREATE TABLE queue_swept (number BIGINT NOT NULL PRIMARY KEY);
 CREATE TABLE queue_messages (
     sequence INTEGER NOT NULL PRIMARY KEY,

@@ -4,7 +4,7 @@
 //! Only the oldest messages of a group are ever leased, and at most [`LEASED_OF_A_GROUP`] of them, so the
 //! first few say it all: the group waits for the latest lease among them, else for its first message.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use tradewind_model::Timestamp;
 
 use super::{Result, execute};
@@ -22,7 +22,7 @@ const READY_AT: &str = "SELECT MAX(visible_at) FROM (SELECT visible_at, receives
 const MOVE: &str = "UPDATE queue_groups SET ready_at = ?3 WHERE queue = ?1 AND message_group = ?2";
 const EMPTY: &str = "DELETE FROM queue_groups WHERE queue = ?1 AND message_group = ?2";
 const READY: &str = "SELECT message_group FROM queue_groups WHERE queue = ?1 AND ready_at <= ?2 \
-    ORDER BY ready_at LIMIT 1";
+    ORDER BY ready_at LIMIT ?3";
 
 /// A message came to the group.
 pub(super) fn arrived(connection: &Connection, queue: i64, group: &str, visible_at: Timestamp) -> Result<()> {
@@ -30,11 +30,11 @@ pub(super) fn arrived(connection: &Connection, queue: i64, group: &str, visible_
     Ok(())
 }
 
-/// The group whose turn it is: the one that has been ready for longest.
-pub(super) fn next(connection: &Connection, queue: i64, now: Timestamp) -> Result<Option<String>> {
+/// The groups whose turn it is: those that have been ready for longest.
+pub(super) fn ready(connection: &Connection, queue: i64, limit: i64, now: Timestamp) -> Result<Vec<String>> {
     let mut statement = connection.prepare_cached(READY)?;
-    let group = statement.query_row([queue, now.as_millis()], |row| row.get(0));
-    Ok(group.optional()?)
+    let groups = statement.query_map([queue, now.as_millis(), limit], |row| row.get(0))?;
+    Ok(groups.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Messages of the group changed: from when on it is ready; `None` if it is empty. A group that is ready

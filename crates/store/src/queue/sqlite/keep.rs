@@ -13,8 +13,6 @@ const SWEEP: &[&str] = &[
         (SELECT sequence FROM queue_messages WHERE queue = ?1 LIMIT ?2)",
     "DELETE FROM queue_groups WHERE (queue, message_group) IN \
         (SELECT queue, message_group FROM queue_groups WHERE queue = ?1 LIMIT ?2)",
-    "DELETE FROM queue_deduplication WHERE (queue, scope, id) IN \
-        (SELECT queue, scope, id FROM queue_deduplication WHERE queue = ?1 LIMIT ?2)",
 ];
 /// A message is never visible before it was sent, so the index on visibility finds the old ones, too.
 /// Those that came back late are dropped when somebody receives them.

@@ -12,14 +12,15 @@ use crate::queue::model::{DeadLetter, DeduplicationScope, QueueId, QueueSettings
 pub(in crate::queue) struct Queue {
     pub(in crate::queue) id: QueueId,
     pub(in crate::queue) number: i64,
+    pub(in crate::queue) first_number: i64,
     pub(in crate::queue) settings: QueueSettings,
 }
 
 const FIND: &str = "SELECT number, fifo, content_based_deduplication, deduplicate_by_group, delay_ms, \
-    retention_ms, dead_letter, max_receives, max_leased FROM queue_queues WHERE id = ?1";
+    retention_ms, dead_letter, max_receives, max_leased, first_number FROM queue_queues WHERE id = ?1";
 const INSERT: &str = "INSERT INTO queue_queues (id, number, fifo, content_based_deduplication, \
-    deduplicate_by_group, delay_ms, retention_ms, dead_letter, max_receives, max_leased) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    deduplicate_by_group, delay_ms, retention_ms, dead_letter, max_receives, max_leased, first_number) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?2)";
 const UPDATE: &str = "UPDATE queue_queues SET number = ?2, fifo = ?3, content_based_deduplication = ?4, \
     deduplicate_by_group = ?5, delay_ms = ?6, retention_ms = ?7, dead_letter = ?8, max_receives = ?9, \
     max_leased = ?10 WHERE id = ?1";
@@ -58,6 +59,7 @@ fn read(id: &QueueId, row: &Row<'_>) -> rusqlite::Result<Queue> {
     Ok(Queue {
         id: id.clone(),
         number: row.get(0)?,
+        first_number: row.get(9)?,
         settings,
     })
 }

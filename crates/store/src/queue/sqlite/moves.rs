@@ -5,7 +5,7 @@ use tradewind_model::Timestamp;
 use uuid::Uuid;
 
 use super::look_up::{self, Queue};
-use super::send::next_sequence;
+use super::send::take_sequences;
 use super::{Result, execute, group};
 use crate::queue::model::{MessageId, QueueId};
 use crate::queue::moves::{MoveId, MoveStatus, MoveTask};
@@ -188,7 +188,7 @@ fn move_one(
     let id = MessageId::random();
     let params = params![
         candidate.sequence,
-        next_sequence(connection, now)?,
+        take_sequences(connection, 1, now)?,
         destination.number,
         id.0.as_bytes(),
         now.as_millis(),

@@ -113,36 +113,55 @@ impl Look<'_> {
         self.max - self.messages.len()
     }
 
+    /// Looks again only for what it dropped or moved. A lease of no time leaves messages where they are
+    /// found again, but one receive gives a message once.
     fn ready(&mut self) -> Result<()> {
-        while self.room() > 0 && self.gone < BURIED {
-            let limit = i64::try_from(self.room()).unwrap_or(i64::MAX);
-            let params = params![self.queue.number, self.now.as_millis(), limit];
-            let candidates = select(self.connection, READY, params)?;
-            if candidates.is_empty() {
-                break;
+        loop {
+            let gone = self.gone;
+            let params = params![self.queue.number, self.now.as_millis(), limit(self.max)];
+            for candidate in select(self.connection, READY, params)? {
+                if self.room() > 0 && !self.has(&candidate) {
+                    self.take(candidate)?;
+                }
             }
-            for candidate in candidates {
-                self.take(candidate)?;
+            if self.room() == 0 || self.gone == gone || self.gone >= BURIED {
+                return Ok(());
             }
         }
-        Ok(())
+    }
+
+    fn has(&self, candidate: &Candidate) -> bool {
+        let sequence = candidate.message.sequence;
+        self.messages.iter().any(|message| message.sequence == sequence)
     }
 
     /// Group by group, from each as much as there is room for.
     fn in_turn(&mut self) -> Result<()> {
-        while self.room() > 0 && self.gone < BURIED {
-            let Some(group) = group::next(self.connection, self.queue.number, self.now)? else {
-                break;
-            };
-            self.of_group(&group)?;
-            group::refresh(self.connection, self.queue.number, &group, self.now)?;
+        loop {
+            let gone = self.gone;
+            for group in group::ready(self.connection, self.queue.number, limit(self.max), self.now)? {
+                if self.room() > 0 && !self.has_of(&group) {
+                    self.of_group(&group)?;
+                    let left = group::refresh(self.connection, self.queue.number, &group, self.now)?;
+                    // A group that turned out to be empty made room for another.
+                    self.gone += usize::from(left.is_none());
+                }
+            }
+            if self.room() == 0 || self.gone == gone || self.gone >= BURIED {
+                return Ok(());
+            }
         }
-        Ok(())
+    }
+
+    fn has_of(&self, group: &str) -> bool {
+        self.messages
+            .iter()
+            .any(|message| message.group.as_deref() == Some(group))
     }
 
     fn of_group(&mut self, group: &str) -> Result<()> {
-        let limit = self.room().min(group::LEASED_OF_A_GROUP);
-        let params = params![self.queue.number, group, i64::try_from(limit).unwrap_or(i64::MAX)];
+        let limit = limit(self.room().min(group::LEASED_OF_A_GROUP));
+        let params = params![self.queue.number, group, limit];
         for candidate in select(self.connection, OF_GROUP, params)? {
             if candidate.visible_at > self.now {
                 break;
@@ -198,6 +217,10 @@ impl Look<'_> {
         self.messages.push(message);
         Ok(())
     }
+}
+
+fn limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Moves a message into the dead-letter queue, where it is ready. It keeps its id, its number and the time

@@ -8,8 +8,9 @@ use super::look_up::{Queue, millis};
 use super::{Result, execute, group};
 use crate::queue::model::{DEDUPLICATION_WINDOW, DeduplicationScope, MessageId, NewMessage, Sent};
 
-/// Sequence numbers grow with time, also when the highest are gone.
-const NEXT_SEQUENCE: &str = "SELECT MAX(?1, 1 + COALESCE(MAX(sequence), 0)) FROM queue_messages";
+/// Sequence numbers are never used again: a receipt of a message that is gone must not fit another.
+/// They grow with time, 2^20 a millisecond, so that they stay unique in a database restored from a copy.
+const TAKE_SEQUENCES: &str = "UPDATE queue_sequence SET last = MAX(last + ?1, ?2 + ?1) RETURNING last";
 const INSERT: &str = "INSERT INTO queue_messages (sequence, queue, visible_at, receives, receives_before, fifo, \
     sent_at, id, message_group, deduplication_id, attributes, body) \
     VALUES (?1, ?2, ?3, 0, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -37,7 +38,7 @@ pub(in crate::queue) fn send(
         ready: 0,
         due: None,
     };
-    let mut sequence = next_sequence(connection, now)?;
+    let mut sequence = take_sequences(connection, messages.len(), now)?;
     for (id, message) in messages {
         let deduplication_id = deduplication_id(queue, message);
         if let Some(duplicate) = duplicate_of(connection, queue, message, deduplication_id.as_deref(), now)? {
@@ -81,14 +82,17 @@ impl Outcome {
     }
 }
 
-/// Later in time is higher: 2^20 numbers a millisecond.
+/// What sequence numbers begin with at this time.
 pub(in crate::queue) fn lowest_sequence(now: Timestamp) -> i64 {
     now.as_millis().saturating_mul(1 << 20)
 }
 
-pub(super) fn next_sequence(connection: &Connection, now: Timestamp) -> Result<i64> {
-    let mut statement = connection.prepare_cached(NEXT_SEQUENCE)?;
-    Ok(statement.query_row([lowest_sequence(now)], |row| row.get(0))?)
+/// The first of `count` sequence numbers nobody has had.
+pub(super) fn take_sequences(connection: &Connection, count: usize, now: Timestamp) -> Result<i64> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(TAKE_SEQUENCES)?;
+    let last: i64 = statement.query_row([count, lowest_sequence(now)], |row| row.get(0))?;
+    Ok(last - count + 1)
 }
 
 fn insert(connection: &Connection, queue: &Queue, draft: &Draft<'_>, now: Timestamp) -> Result<()> {
@@ -111,7 +115,7 @@ fn insert(connection: &Connection, queue: &Queue, draft: &Draft<'_>, now: Timest
     }
     group::arrived(connection, queue.number, group_of(message), draft.visible_at)?;
     let remember = params![
-        queue.number,
+        queue.first_number,
         scope(queue, message),
         draft.deduplication_id,
         draft.id.0.as_bytes(),
@@ -134,7 +138,7 @@ fn duplicate_of(
     }
     let mut statement = connection.prepare_cached(FIND_DUPLICATE)?;
     let key = params![
-        queue.number,
+        queue.first_number,
         scope(queue, message),
         deduplication_id,
         now.as_millis()

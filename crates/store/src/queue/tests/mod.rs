@@ -9,6 +9,7 @@ use crate::Database;
 
 mod fifo;
 mod keeping;
+mod model;
 mod standard;
 mod waiting;
 

@@ -1,7 +1,9 @@
 //! Receivers that wait.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::super::{NewMessage, QueueSettings, Received};
@@ -9,7 +11,7 @@ use super::{Fixture, MINUTE, bodies, message};
 use crate::Batch;
 
 /// A wait that only a lost wake-up lasts for.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(30);
 
 fn wait(it: &Fixture, receivers: &mut JoinSet<Vec<Received>>) {
     let (queues, id) = (it.queues.clone(), it.id.clone());
@@ -88,18 +90,43 @@ async fn the_end_of_a_delay_and_of_a_lease_wake() {
     assert_eq!(again[0].receives, 2);
 }
 
+/// Holds the writer until the sender is dropped; the receiver hears when it holds.
+fn hold_writer(it: &Fixture, jobs: &mut JoinSet<()>) -> (mpsc::Sender<()>, oneshot::Receiver<()>) {
+    let (release, released) = mpsc::channel::<()>();
+    let (holds, held) = oneshot::channel();
+    let queues = it.queues.clone();
+    let hold = move |_: &rusqlite::Connection| {
+        holds.send(()).unwrap();
+        released.recv().unwrap_err();
+        Ok(())
+    };
+    jobs.spawn(async move { queues.transact(hold).await.unwrap() });
+    (release, held)
+}
+
 #[tokio::test]
-async fn who_leaves_passes_the_wake_up_on() {
+async fn who_leaves_while_it_looks_passes_the_wake_up_on() {
     let it = Fixture::new(&QueueSettings::standard()).await;
-    let (mut leaving, mut staying) = (JoinSet::new(), JoinSet::new());
+    let (mut leaving, mut staying, mut jobs) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
     wait(&it, &mut leaving);
     seated(&it, 1).await;
     wait(&it, &mut staying);
     seated(&it, 2).await;
-    // On this single thread the one who leaves is woken, and gone before it could look.
-    it.queues.room.ready(&it.id, 1);
+    let (release_first, first_holds) = hold_writer(&it, &mut jobs);
+    first_holds.await.unwrap();
+    let (queues, id) = (it.queues.clone(), it.id.clone());
+    jobs.spawn(async move { drop(queues.send(&id, vec![message("one")]).await.unwrap()) });
+    tokio::task::yield_now().await;
+    let (release, holds) = hold_writer(&it, &mut jobs);
+    tokio::task::yield_now().await;
+    drop(release_first);
+    holds.await.unwrap();
+    // The send ran and woke the first in line, who looks now; the look stands behind the hold.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
     leaving.shutdown().await;
-    it.send(&["one"]).await;
+    drop(release);
     assert_eq!(bodies(&staying.join_next().await.unwrap().unwrap()), ["one"]);
 }
 
