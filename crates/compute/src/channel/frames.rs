@@ -1,5 +1,6 @@
 //! Frames over a pair of pipes: the channel of managed runtimes.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
@@ -8,7 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tradewind_model::limits::SYNC_PAYLOAD_BYTES;
 
 use super::decode::{Frame, decode, encode_invoke, encode_specialise, missing};
-use super::link::Link;
+use super::link::{Link, PACKET_BYTES};
 use super::{ChannelEvent, Delivery};
 use crate::failure::Failure;
 use crate::sandbox::ChannelEnds;
@@ -27,19 +28,14 @@ pub(crate) struct Frames {
     payload: Bytes,
     /// What of the event, head and payload, has been written.
     written: usize,
+    /// Whether the event that runs is one packet.
+    packet: bool,
     request_id: Box<str>,
-    ahead: Option<Ahead>,
+    /// The request ids of the events that were written behind the one that runs, as packets.
+    ahead: VecDeque<Box<str>>,
+    /// How many of the last of them have been taken out of the pipe again.
+    back: usize,
 }
-
-/// An event that waits in the pipe behind the one that runs.
-#[derive(Debug)]
-struct Ahead {
-    request_id: Box<str>,
-    written: usize,
-}
-
-/// The largest frame that is queued ahead: `PIPE_BUF`, up to which a pipe takes all or nothing.
-const AHEAD_BYTES: usize = 4 * 1024;
 
 impl Frames {
     /// New pipes: the host's ends, and the function's to be inherited.
@@ -52,8 +48,10 @@ impl Frames {
             sent: 0,
             payload: Bytes::new(),
             written: 0,
+            packet: false,
             request_id: "".into(),
-            ahead: None,
+            ahead: VecDeque::new(),
+            back: 0,
         };
         Ok((frames, theirs))
     }
@@ -61,6 +59,8 @@ impl Frames {
     /// See [`super::Channel::deliver`].
     pub(super) fn deliver(&mut self, delivery: &Delivery<'_>) {
         encode_invoke(delivery, &mut self.head);
+        let short = self.head.len() + delivery.payload.len() <= PACKET_BYTES;
+        self.packet = self.link.use_packets(short);
         self.sent = 0;
         self.written = 0;
         self.payload = delivery.payload.clone();
@@ -70,47 +70,60 @@ impl Frames {
     /// See [`super::Channel::deliver_ahead`].
     pub(super) fn deliver_ahead(&mut self, delivery: &Delivery<'_>) -> bool {
         let sent = self.sent == self.head.len() && self.payload.is_empty();
-        let small = delivery.payload.len() <= AHEAD_BYTES;
-        // a function that has read the running event reads no further before it has answered
-        if !sent || !small || self.ahead.is_some() || !self.link.is_read() {
+        // behind an event that is no packet the function could read more than one
+        if !self.packet || !sent || delivery.payload.len() > PACKET_BYTES {
             return false;
         }
         encode_invoke(delivery, &mut self.head);
         self.sent = self.head.len();
-        if self.head.len() + delivery.payload.len() > AHEAD_BYTES {
-            return false;
+        let written = self.head.len() + delivery.payload.len() <= PACKET_BYTES
+            && self.link.try_write_packet(&self.head, &delivery.payload);
+        if written {
+            self.ahead.push_back(delivery.request_id.into());
         }
-        let written = self.link.try_write_whole(&self.head, &delivery.payload);
-        self.ahead = written.map(|written| Ahead {
-            request_id: delivery.request_id.into(),
-            written,
-        });
-        self.ahead.is_some()
+        written
     }
 
     /// See [`super::Channel::take_back`].
-    pub(super) fn take_back(&mut self) -> bool {
-        let Some(ahead) = self.ahead.take() else {
-            return false;
-        };
-        let untouched = self.link.take_back(ahead.written) == ahead.written;
-        if !untouched {
-            self.ahead = Some(ahead);
+    pub(super) fn take_back(&mut self) -> usize {
+        let running = self.empty_pipe();
+        if let Some(running) = running {
+            // it is the function's to read; its end may be gone, which is seen elsewhere
+            self.link.try_write_packet(&running, &[]);
         }
-        untouched
+        let back = std::mem::take(&mut self.back);
+        self.ahead.truncate(self.ahead.len() - back);
+        back
+    }
+
+    /// Takes every packet that the function has not read out of the pipe, and gives the running event if
+    /// that is among them.
+    fn empty_pipe(&mut self) -> Option<Vec<u8>> {
+        let mut running = None;
+        while self.packet
+            && let Some(packet) = self.link.take_packet_back()
+        {
+            self.back += 1;
+            running.get_or_insert(packet);
+        }
+        if self.back <= self.ahead.len() {
+            return None;
+        }
+        self.back = self.ahead.len();
+        running
     }
 
     /// See [`super::Channel::advance`].
     pub(super) fn advance(&mut self) {
-        if let Some(ahead) = self.ahead.take() {
-            self.request_id = ahead.request_id;
-            self.written = ahead.written;
+        if let Some(request_id) = self.ahead.pop_front() {
+            self.request_id = request_id;
         }
     }
 
     /// See [`super::Channel::specialise`].
     pub(super) fn specialise(&mut self, environment: &[(OsString, OsString)]) {
         encode_specialise(environment, &mut self.head);
+        self.packet = self.link.use_packets(false);
         self.sent = 0;
         self.written = 0;
         self.payload = Bytes::new();
@@ -168,8 +181,11 @@ impl Frames {
 
     /// The function is gone. An event of which it read nothing may go to another instance.
     fn closed(&mut self) -> ChannelEvent {
-        // what waits ahead does so because the running event was read
-        let untouched = self.ahead.is_none() && self.link.take_back(self.written) == self.written;
+        let untouched = if self.packet {
+            self.written == 0 || self.empty_pipe().is_some()
+        } else {
+            self.link.take_back(self.written) == self.written
+        };
         ChannelEvent::Closed { untouched }
     }
 
@@ -348,47 +364,98 @@ mod tests {
         }
     }
 
+    fn numbered(id: &'static str) -> Delivery<'static> {
+        Delivery {
+            request_id: id,
+            ..delivery(&Bytes::from_static(b"{}"))
+        }
+    }
+
+    /// Reads one event and gives its request id.
+    fn read_id(function: &mut Function) -> String {
+        let mut packet = [0; 512];
+        let length = function.input.read(&mut packet).unwrap();
+        let is_id = |pair: &&[u8]| pair[0] == b'r' && pair[1].is_ascii_digit();
+        let id = packet[..length].windows(2).find(is_id).unwrap();
+        String::from_utf8_lossy(id).into_owned()
+    }
+
     #[tokio::test]
-    async fn an_event_waits_ahead_only_behind_one_that_was_read_and_can_be_taken_back() {
+    async fn events_wait_ahead_and_are_read_one_by_one() {
         let (mut frames, mut function) = pair();
-        let payload = Bytes::from_static(b"{}");
-        frames.deliver(&delivery(&payload));
+        frames.deliver(&numbered("r1"));
         send_all(&mut frames).await;
-        let second = Delivery {
-            request_id: "r2",
-            ..delivery(&payload)
-        };
-        assert!(!frames.deliver_ahead(&second), "the first is not read yet");
-        let mut buffer = [0; 512];
-        let first = function.input.read(&mut buffer).unwrap();
-        assert!(frames.deliver_ahead(&second));
-        assert!(!frames.deliver_ahead(&second), "one at most");
-        assert!(frames.take_back());
-        assert!(!frames.take_back());
-        assert!(frames.deliver_ahead(&second));
+        assert!(frames.deliver_ahead(&numbered("r2")));
+        assert!(frames.deliver_ahead(&numbered("r3")));
+        for id in ["r1", "r2", "r3"] {
+            assert_eq!(read_id(&mut function), id);
+            function.output.write_all(&answer(18, id, b"1")).unwrap();
+            let one = ChannelEvent::Answer(Ok(Bytes::from_static(b"1")));
+            assert_eq!(event(&mut frames).await, one);
+            frames.advance();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_not_read_is_taken_back_and_the_running_event_stays() {
+        for read in 0..4 {
+            let (mut frames, mut function) = pair();
+            frames.deliver(&numbered("r1"));
+            send_all(&mut frames).await;
+            assert!(frames.deliver_ahead(&numbered("r2")));
+            assert!(frames.deliver_ahead(&numbered("r3")));
+            for id in ["r1", "r2", "r3"].into_iter().take(read) {
+                assert_eq!(read_id(&mut function), id);
+            }
+            assert_eq!(frames.take_back(), [2, 2, 1, 0][read]);
+            assert_eq!(frames.take_back(), 0);
+            if read == 0 {
+                assert_eq!(read_id(&mut function), "r1");
+            }
+            function.output.write_all(&answer(18, "r1", b"1")).unwrap();
+            let one = ChannelEvent::Answer(Ok(Bytes::from_static(b"1")));
+            assert_eq!(event(&mut frames).await, one);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_waits_behind_a_large_event_and_a_small_one_follows_it() {
+        let (mut frames, mut function) = pair();
+        let large = Bytes::from(vec![b'x'; PACKET_BYTES]);
+        frames.deliver(&delivery(&large));
+        send_all(&mut frames).await;
+        assert!(!frames.deliver_ahead(&numbered("r2")));
+        let mut whole = vec![0; 2 * PACKET_BYTES];
+        assert!(function.input.read(&mut whole).unwrap() > PACKET_BYTES);
         function.output.write_all(&answer(18, "r1", b"1")).unwrap();
-        let one = ChannelEvent::Answer(Ok(Bytes::from_static(b"1")));
-        assert_eq!(event(&mut frames).await, one);
-        frames.advance();
-        assert_eq!(function.input.read(&mut buffer).unwrap(), first);
-        function.output.write_all(&answer(18, "r2", b"1")).unwrap();
-        assert_eq!(event(&mut frames).await, one);
+        assert!(matches!(event(&mut frames).await, ChannelEvent::Answer(Ok(_))));
+        frames.deliver(&numbered("r2"));
+        send_all(&mut frames).await;
+        assert!(frames.deliver_ahead(&numbered("r3")));
+        assert_eq!(read_id(&mut function), "r2");
+        assert!(
+            !frames.deliver_ahead(&delivery(&large)),
+            "what is large is never ahead"
+        );
     }
 
     #[tokio::test]
     async fn what_waits_ahead_does_not_make_the_running_event_look_untouched() {
-        let (mut frames, mut function) = pair();
-        let payload = Bytes::from_static(b"{}");
-        frames.deliver(&delivery(&payload));
-        send_all(&mut frames).await;
-        assert!(function.input.read(&mut [0; 512]).unwrap() > 0);
-        assert!(frames.deliver_ahead(&delivery(&payload)));
-        drop(function);
-        assert_eq!(
-            event(&mut frames).await,
-            ChannelEvent::Closed { untouched: false }
-        );
-        assert!(frames.take_back());
+        for reads in [false, true] {
+            let (mut frames, mut function) = pair();
+            frames.deliver(&numbered("r1"));
+            send_all(&mut frames).await;
+            if reads {
+                assert_eq!(read_id(&mut function), "r1");
+            }
+            assert!(frames.deliver_ahead(&numbered("r2")));
+            drop(function);
+            assert_eq!(
+                event(&mut frames).await,
+                ChannelEvent::Closed { untouched: !reads }
+            );
+            assert_eq!(frames.take_back(), 1);
+        }
     }
 
     #[tokio::test]

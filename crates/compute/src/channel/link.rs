@@ -3,6 +3,10 @@
 //! A Unix socket would do with one descriptor, but its kernel side wakes the writer whenever the
 //! other end has read, and a blocked reader whenever something it wrote was read: two wake-ups across
 //! processors per event, for nothing. Pipes wake only who has something to do.
+//!
+//! What is short goes to the function as a *packet*: a read returns one packet and never parts of two.
+//! So several events can wait in the pipe, and what the function has not read can be taken out again,
+//! event by event.
 
 use std::io::{self, ErrorKind, IoSlice, Read};
 use std::os::fd::OwnedFd;
@@ -13,6 +17,8 @@ use tokio::net::unix::pipe;
 
 use crate::sandbox::ChannelEnds;
 
+/// The longest packet: `PIPE_BUF`, up to which a pipe takes all or nothing.
+pub(super) const PACKET_BYTES: usize = 4 * 1024;
 /// What is read at once while nothing larger is expected.
 const READ_BYTES: usize = 4 * 1024;
 /// What is read at once of something large: what a pipe holds.
@@ -22,6 +28,8 @@ const LARGE_READ_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Link {
     to: pipe::Sender,
+    /// Whether what is written to `to` becomes packets now.
+    packets: bool,
     from: pipe::Receiver,
     /// The function's end of `to`, opened once more to take back what it has not read. Where the
     /// system cannot do that, nothing is ever taken back.
@@ -36,6 +44,7 @@ impl Link {
         let input = OwnedFd::from(input);
         let link = Self {
             to: pipe::Sender::from_owned_fd(to.into())?,
+            packets: false,
             from: pipe::Receiver::from_owned_fd(from.into())?,
             unread: second_reader(&input),
         };
@@ -76,37 +85,70 @@ impl Link {
         }
     }
 
-    /// Whether the function has read all that was written. Never where that cannot be told.
-    pub(super) fn is_read(&self) -> bool {
-        let unread = self.unread.as_ref().map(rustix::io::ioctl_fionread);
-        matches!(unread, Some(Ok(0)))
+    /// Whether what is written next is to be a packet. False when it cannot be.
+    pub(super) fn use_packets(&mut self, wanted: bool) -> bool {
+        if self.packets != wanted && self.unread.is_some() && set_packets(&self.to, wanted) {
+            self.packets = wanted;
+        }
+        self.packets
     }
 
-    /// Writes both, which together are no more than `PIPE_BUF`, or nothing. Gives their length.
-    pub(super) fn try_write_whole(&self, head: &[u8], payload: &[u8]) -> Option<usize> {
-        let whole = head.len() + payload.len();
+    /// Writes both, which together are no more than [`PACKET_BYTES`], or nothing.
+    pub(super) fn try_write_packet(&self, head: &[u8], payload: &[u8]) -> bool {
         let written = self
             .to
             .try_write_vectored(&[IoSlice::new(head), IoSlice::new(payload)]);
-        (written.ok()? == whole).then_some(whole)
+        written.is_ok_and(|written| written == head.len() + payload.len())
+    }
+
+    /// Takes the next packet that the function has not read out of the pipe again.
+    pub(super) fn take_packet_back(&mut self) -> Option<Vec<u8>> {
+        let mut packet = vec![0; PACKET_BYTES];
+        let length = self.read_back(&mut packet);
+        packet.truncate(length);
+        (length > 0).then_some(packet)
     }
 
     /// Takes what the function has not read out of the pipe again, at most `most` bytes, and counts it.
     pub(super) fn take_back(&mut self, most: usize) -> usize {
-        let Some(unread) = &mut self.unread else { return 0 };
         let mut back = vec![0; most];
         let mut taken = 0;
         while let Some(rest @ [_, ..]) = back.get_mut(taken..) {
-            match unread.read(rest) {
-                Ok(0) => break,
-                Ok(read) => taken += read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // nothing is left, or it cannot be read: then it counts as read by the function
-                Err(_) => break,
+            match self.read_back(rest) {
+                0 => break,
+                read => taken += read,
             }
         }
         taken
     }
+
+    /// 0 when nothing is left, or it cannot be read: then it counts as read by the function.
+    fn read_back(&mut self, into: &mut [u8]) -> usize {
+        let Some(unread) = &mut self.unread else { return 0 };
+        loop {
+            match unread.read(into) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => return read.unwrap_or(0),
+            }
+        }
+    }
+}
+
+/// Packets are what pipes call direct: pipe(2), `O_DIRECT`.
+#[cfg(target_os = "linux")]
+fn set_packets(pipe: &pipe::Sender, wanted: bool) -> bool {
+    use rustix::fs::{OFlags, fcntl_setfl};
+
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK;
+    let direct = if wanted { OFlags::DIRECT } else { OFlags::empty() };
+    fcntl_setfl(pipe, flags | direct)
+        .inspect_err(|error| tracing::debug!(%error, "events cannot wait in the pipes of instances"))
+        .is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_packets(_pipe: &pipe::Sender, _wanted: bool) -> bool {
+    false
 }
 
 /// A reader of the same pipe that does not block, whatever the function does with its own.

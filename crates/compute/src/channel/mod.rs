@@ -136,12 +136,12 @@ impl Channel {
         }
     }
 
-    /// Takes the event that was queued ahead out again. False when the function has read it, which it
-    /// does after it has answered the one before.
-    pub(crate) fn take_back(&mut self) -> bool {
+    /// Takes the events that were queued ahead out again, and counts them: the last ones, for what the
+    /// function has read by then, after it has answered the one before, cannot be taken back.
+    pub(crate) fn take_back(&mut self) -> usize {
         match self {
             Self::Frames(frames) => frames.take_back(),
-            Self::RuntimeApi(_) | Self::Extended(_) => false,
+            Self::RuntimeApi(_) | Self::Extended(_) => 0,
         }
     }
 

@@ -5,8 +5,8 @@
 //!      └──────────────────────────▲   (failed, crashed, timed out, let go, killed)
 //! ```
 //!
-//! While one invocation runs, the pool may give a second one [ahead]. Its time, its log and
-//! its deadline begin when the one before it has been answered.
+//! While one invocation runs, the pool may give more of them [ahead]. Time, log and deadline of each
+//! begin when the one before it has been answered.
 //!
 //! All waiting is in one place, [`Instance::poll_wake`], which polls everything there is and keeps
 //! nothing in futures: no wait can lose an event when another thing comes first.
@@ -18,6 +18,7 @@ mod idle;
 mod shutdown;
 mod streaming;
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::process::ExitStatus;
@@ -63,7 +64,8 @@ pub(super) struct Instance {
     journal: Journal,
     memory: MemoryMeter,
     jobs: mpsc::Receiver<Box<Job>>,
-    ahead: Option<Ahead>,
+    /// In the order in which the function gets them.
+    ahead: VecDeque<Ahead>,
     alarm: Alarm,
     /// When the current step must be over.
     deadline: Option<Instant>,
@@ -121,7 +123,7 @@ impl Instance {
             journal,
             memory,
             jobs,
-            ahead: None,
+            ahead: VecDeque::new(),
             alarm: Alarm::new(),
             deadline: None,
             begun: booted.begun,
@@ -261,6 +263,7 @@ impl Instance {
             Outcome::Untouched if job.returned == 0 => {
                 self.journal.forget();
                 self.pool.lost(self.id);
+                self.give_ahead_back();
                 self.pool.give_back(job);
                 None
             }
@@ -478,7 +481,7 @@ impl Instance {
         let tail = self.conclude(&job.id, duration, status, traffic(&job, &answer));
         self.pool.lost(self.id);
         reply(&self.pool, *job, answer, tail);
-        if let Some(ahead) = self.ahead.take() {
+        for ahead in std::mem::take(&mut self.ahead) {
             self.lost_ahead(*ahead.job);
         }
     }
@@ -553,7 +556,7 @@ impl Instance {
                 return Poll::Ready(Wake::Killed);
             }
             let flush_at = self.journal.flush_at();
-            let stuck_at = self.ahead.as_ref().and_then(Ahead::stuck_at);
+            let stuck_at = self.ahead.iter().find_map(Ahead::stuck_at);
             let next = [self.deadline, flush_at, stuck_at].into_iter().flatten().min();
             if self.alarm.poll(next, cx).is_pending() {
                 return Poll::Pending;

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use crate::error::InitFailure;
 use crate::failure::Failure;
-use crate::pool::{Job, MemoryClaim, MemoryMeter, Pool, Purpose, Starting};
+use crate::pool::{JOBS, Job, MemoryClaim, MemoryMeter, Pool, Purpose, Starting};
 use boot::Booted;
 use driver::Instance;
 use journal::Journal;
@@ -115,7 +115,7 @@ async fn initialise(
     claim: MemoryClaim,
 ) -> Initialised {
     let pool = Arc::clone(starting.pool());
-    let (sender, jobs) = mpsc::channel(1);
+    let (sender, jobs) = mpsc::channel(JOBS);
     let id = pool.host.instance_number();
     let mut instance = Instance::new(id, pool, booted, journal, MemoryMeter::new(claim), jobs);
     let limit = instance.begun() + starting.init_limit();
@@ -149,7 +149,7 @@ async fn second_try(mut starting: Starting, mut journal: Journal) {
         Ok(booted) => booted,
         Err(failure) => return fail_job(&pool, &mut journal, *job, &failure, started.elapsed()),
     };
-    let (sender, jobs) = mpsc::channel(1);
+    let (sender, jobs) = mpsc::channel(JOBS);
     let memory = MemoryMeter::new(claim);
     let mut instance = Instance::new(id, Arc::clone(&pool), booted, journal, memory, jobs);
     let initialised = instance.initialise(started + timeout, &mut starting).await;

@@ -1,4 +1,4 @@
-//! When an event may be queued behind a running one, in the instance's own pipe.
+//! When events may be queued behind a running one, in the instance's own pipe, and how many.
 //!
 //! An instance that answers finds its next event at once, instead of waiting for the node to wake up
 //! and send it. That is worth much for functions that take microseconds and nothing for the others,
@@ -16,6 +16,10 @@ const QUICK: Duration = Duration::from_millis(1);
 /// Quicker than this, an event is better off behind a running one than in an instance that must be
 /// woken up, once there are as many running as processors.
 const QUICKER_THAN_WAKING: Duration = Duration::from_micros(250);
+/// What may wait in an instance is over in so long.
+const WAIT: Duration = Duration::from_micros(500);
+/// So many wait in an instance at most.
+pub(super) const MOST: usize = 8;
 /// One that takes so long ends the trust.
 const SLOW: Duration = Duration::from_millis(10);
 
@@ -40,14 +44,18 @@ impl Ahead {
         self.proven = 0;
     }
 
-    /// Whether events may go ahead to a function that usually takes `usual`.
-    pub(super) fn allowed(self, usual: Option<Duration>) -> bool {
-        self.proven >= PROVEN && usual.is_some_and(|usual| usual < QUICK)
+    /// How many events may wait in an instance of a function that usually takes `usual`.
+    pub(super) fn room(self, usual: Option<Duration>) -> usize {
+        let Some(usual) = usual.filter(|usual| self.proven >= PROVEN && *usual < QUICK) else {
+            return 0;
+        };
+        let in_time = |waiting: &u32| usual.saturating_mul(*waiting) < WAIT;
+        (1..).take_while(in_time).take(MOST - 1).count() + 1
     }
 
     /// Whether they should, although an instance is idle, while `busy` of them run.
     pub(super) fn better_than_waking(self, usual: Option<Duration>, busy: usize, cores: usize) -> bool {
-        busy >= cores && self.allowed(usual) && usual.is_some_and(|usual| usual < QUICKER_THAN_WAKING)
+        busy >= cores && self.room(usual) > 0 && usual.is_some_and(|usual| usual < QUICKER_THAN_WAKING)
     }
 }
 
@@ -64,10 +72,21 @@ mod tests {
     #[test]
     fn only_functions_that_are_quick_and_silent_for_long_get_events_ahead() {
         let quick = Some(Duration::from_micros(50));
-        assert!(!Ahead::default().allowed(quick));
-        assert!(proven().allowed(quick));
-        assert!(!proven().allowed(None));
-        assert!(!proven().allowed(Some(QUICK)));
+        assert_eq!(Ahead::default().room(quick), 0);
+        assert_eq!(proven().room(quick), 8);
+        assert_eq!(proven().room(None), 0);
+        assert_eq!(proven().room(Some(QUICK)), 0);
+    }
+
+    #[test]
+    fn no_more_wait_than_are_soon_done() {
+        for (usual, room) in [(10, 8), (100, 5), (300, 2), (600, 1), (999, 1), (1000, 0)] {
+            assert_eq!(
+                proven().room(Some(Duration::from_micros(usual))),
+                room,
+                "{usual} µs"
+            );
+        }
     }
 
     #[test]
@@ -85,10 +104,10 @@ mod tests {
         for (took, printed) in [(Duration::from_micros(50), true), (SLOW * 2, false)] {
             let mut ahead = proven();
             ahead.learn(took, printed);
-            assert!(!ahead.allowed(quick));
+            assert_eq!(ahead.room(quick), 0);
         }
         let mut ahead = proven();
         ahead.distrust();
-        assert!(!ahead.allowed(quick));
+        assert_eq!(ahead.room(quick), 0);
     }
 }

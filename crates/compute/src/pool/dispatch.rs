@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Job, Next, QUEUE_LIMIT, State};
+use super::{Job, Member, Next, QUEUE_LIMIT, State};
 use crate::config::KeepAlive;
 
 impl State {
@@ -80,51 +80,57 @@ impl State {
         Some(job)
     }
 
-    /// Gives the job to an instance that runs another one, or back.
+    /// Gives the job to the instance that has the fewest waiting behind the one it runs, or back.
     pub(super) fn dispatch_ahead(&mut self, job: Box<Job>, possible: bool) -> Option<Box<Job>> {
-        if !possible || !self.ahead.allowed(self.service_time.get()) {
-            return Some(job);
-        }
-        let Some(member) = self.instances.values_mut().find(|member| !member.ahead) else {
-            return Some(job);
-        };
-        match member.jobs.try_send(job) {
-            Ok(()) => {
-                member.ahead = true;
-                None
-            }
-            Err(mpsc::error::TrySendError::Closed(back) | mpsc::error::TrySendError::Full(back)) => {
-                Some(back)
-            }
+        let room = self.ahead.room(self.service_time.get());
+        let next_in_line = self.queue.is_empty();
+        let running = self
+            .instances
+            .values_mut()
+            .filter(|member| member.busy_since.is_some());
+        let fewest = running.min_by_key(|member| member.ahead);
+        match fewest {
+            Some(member) if possible && next_in_line && member.ahead < room => member.take_ahead(job),
+            _ => Some(job),
         }
     }
 
-    /// The next job, for an instance that runs another one.
-    pub(super) fn next_ahead(&mut self) -> Option<Box<Job>> {
-        if !self.ahead.allowed(self.service_time.get()) {
-            return None;
-        }
-        let job = self.queue.pop_front();
-        self.mark_backlog();
-        job
+    /// How many jobs wait behind others in instances.
+    pub(super) fn ahead_in_all(&self) -> usize {
+        self.instances.values().map(|member| member.ahead).sum()
     }
 
-    /// The driver holds a job already: it goes on with that.
-    pub(super) fn go_on(&mut self, id: u64) -> Next {
-        let behind = if self.closed.is_some() {
-            None
+    /// The driver holds a job already: it goes on with that. What waits goes behind it, as far as there
+    /// is room.
+    fn go_on(&mut self, id: u64) -> Next {
+        let room = if self.closed.is_some() {
+            0
         } else {
-            self.next_ahead()
+            self.ahead.room(self.service_time.get())
         };
-        if let Some(member) = self.instances.get_mut(&id) {
-            member.busy_since = Some(Instant::now());
-            member.ahead = behind.is_some();
+        let Some(member) = self.instances.get_mut(&id) else {
+            return Next::GoOn(None);
+        };
+        member.busy_since = Some(Instant::now());
+        member.ahead -= 1;
+        let mut behind = None;
+        while member.ahead < room
+            && let Some(job) = self.queue.pop_front()
+        {
+            if behind.is_none() && member.nothing_on_its_way() {
+                behind = Some(job);
+                member.ahead += 1;
+            } else if let Some(back) = member.take_ahead(job) {
+                self.queue.push_front(back);
+                break;
+            }
         }
+        self.mark_backlog();
         Next::GoOn(behind)
     }
 
     pub(super) fn next_for(&mut self, id: u64) -> Next {
-        if self.instances.get(&id).is_some_and(|member| member.ahead) {
+        if self.instances.get(&id).is_some_and(|member| member.ahead > 0) {
             return self.go_on(id);
         }
         if self.closed.is_some() {
@@ -167,5 +173,25 @@ impl State {
         let jobs = self.queue.drain(..count).collect();
         self.mark_backlog();
         jobs
+    }
+}
+
+impl Member {
+    /// Sends a job to be run after those that the driver has, or gives it back.
+    fn take_ahead(&mut self, job: Box<Job>) -> Option<Box<Job>> {
+        match self.jobs.try_send(job) {
+            Ok(()) => {
+                self.ahead += 1;
+                None
+            }
+            Err(mpsc::error::TrySendError::Closed(back) | mpsc::error::TrySendError::Full(back)) => {
+                Some(back)
+            }
+        }
+    }
+
+    /// Whether the driver has taken every job that was sent.
+    fn nothing_on_its_way(&self) -> bool {
+        self.jobs.capacity() == self.jobs.max_capacity()
     }
 }

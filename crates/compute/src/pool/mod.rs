@@ -3,7 +3,7 @@
 //! An invocation takes the instance that was used last (its caches are warm, and the others can be
 //! let go). When none is idle it waits in the queue, where a freed instance and a starting one race
 //! for it; [`scaling`] says when a start is worth it. An instance that is freed takes the next
-//! invocation itself, without going through the idle list. Quick functions get a second event
+//! invocation itself, without going through the idle list. Quick functions get more events
 //! [ahead](ahead).
 //!
 //! A pool is closed when its function is replaced, removed, or the engine stops. What runs then
@@ -11,7 +11,7 @@
 //!
 //! # Invariants
 //! - Every job is answered exactly once.
-//! - An instance is in one place: idle, busy (its driver holds a job, and perhaps one more ahead), or
+//! - An instance is in one place: idle, busy (its driver holds a job, and perhaps more ahead), or
 //!   starting.
 //! - The lock is held for a few lines and never while calling out.
 
@@ -56,6 +56,8 @@ use warm::Warmth;
 const QUEUE_LIMIT: Duration = Duration::from_secs(60);
 /// A start is taken to cost so much before one was seen.
 const UNKNOWN_COLD_START: Duration = Duration::from_millis(100);
+/// Jobs that a driver is sent at most before it takes one: one to run, and those that wait behind it.
+pub(crate) const JOBS: usize = 1 + ahead::MOST;
 /// So many starts that fail one after the other fail for all who wait.
 const FAILS_FOR_ALL: u32 = 3;
 
@@ -107,8 +109,8 @@ struct Member {
     busy_since: Option<Instant>,
     /// Whether it was started as one of the provisioned ones, and still counts as such.
     provisioned: bool,
-    /// Whether its driver holds a job besides the one that runs.
-    ahead: bool,
+    /// How many jobs its driver holds besides the one that runs.
+    ahead: usize,
 }
 
 /// Where a job goes in the queue.
@@ -191,16 +193,22 @@ impl Pool {
         self.submit(job);
     }
 
-    /// A job that waited behind one that does not end, taken back before the function saw it.
-    pub(crate) fn give_back_ahead(self: &Arc<Self>, id: u64, job: Box<Job>) {
+    /// Jobs that waited behind one that does not end, taken back before the function saw them.
+    pub(crate) fn give_back_ahead(
+        self: &Arc<Self>,
+        id: u64,
+        jobs: impl DoubleEndedIterator<Item = Box<Job>> + ExactSizeIterator,
+    ) {
         {
             let mut state = self.state();
             state.ahead.distrust();
             if let Some(member) = state.instances.get_mut(&id) {
-                member.ahead = false;
+                member.ahead = member.ahead.saturating_sub(jobs.len());
             }
         }
-        self.submit_at(Place::First, job);
+        for job in jobs.rev() {
+            self.submit_at(Place::First, job);
+        }
     }
 
     /// What the instance does after it has initialised.
@@ -222,7 +230,7 @@ impl Pool {
                 jobs,
                 busy_since: None,
                 provisioned: purpose == Purpose::Provisioned,
-                ahead: false,
+                ahead: 0,
             },
         );
         state.next_for(id)
@@ -234,7 +242,7 @@ impl Pool {
             jobs,
             busy_since: Some(Instant::now()),
             provisioned: false,
-            ahead: false,
+            ahead: 0,
         };
         self.state().instances.insert(id, member);
     }
@@ -386,7 +394,7 @@ impl Pool {
             idle: state.idle.len(),
             busy: state.instances.len() - state.idle.len(),
             starting: state.starting,
-            queued: state.queue.len() + state.instances.values().filter(|member| member.ahead).count(),
+            queued: state.queue.len() + state.ahead_in_all(),
             failed_starts: state.failed_starts,
             last_failure: state.last_failure.clone(),
         }
@@ -425,7 +433,7 @@ impl Pool {
         let now = Instant::now();
         let age = |member: &Member| Some(now.duration_since(member.busy_since?));
         Load {
-            queued: state.queue.len() + state.instances.values().filter(|member| member.ahead).count(),
+            queued: state.queue.len() + state.ahead_in_all(),
             running: state.instances.values().filter_map(age).collect(),
             starting: state.starting,
             young_starts: state.young_starts,

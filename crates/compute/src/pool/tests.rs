@@ -28,7 +28,7 @@ impl Simulated {
         let member = Member {
             jobs,
             busy_since: None,
-            ahead: false,
+            ahead: 0,
             provisioned: false,
         };
         self.state.instances.insert(id, member);

@@ -1,4 +1,4 @@
-//! The job behind the one that runs, and how an instance comes to it.
+//! The jobs behind the one that runs, and how an instance comes to them.
 
 use std::time::Duration;
 
@@ -35,11 +35,8 @@ impl Ahead {
     }
 
     /// It cannot go elsewhere: the function has read it.
-    pub(super) fn patient(self) -> Self {
-        Self {
-            stuck_at: None,
-            ..self
-        }
+    fn stay(&mut self) {
+        self.stuck_at = None;
     }
 
     /// When it goes elsewhere.
@@ -49,7 +46,7 @@ impl Ahead {
 }
 
 impl Instance {
-    /// The invocation that waited behind the one just answered, and perhaps another behind it.
+    /// The invocation that waited behind the one just answered, and perhaps another behind them all.
     pub(super) async fn go_on(&mut self, behind: Option<Box<Job>>) -> Option<Next> {
         let started = Instant::now();
         let Some(Ahead { job, delivered, .. }) = self.take_ahead() else {
@@ -72,27 +69,31 @@ impl Instance {
 
     /// What is ahead; or on its way here from the pool, which knows that it was sent.
     fn take_ahead(&mut self) -> Option<Ahead> {
-        let waiting = self.ahead.take();
+        let waiting = self.ahead.pop_front();
         waiting.or_else(|| Some(Ahead::undelivered(self.jobs.try_recv().ok()?)))
     }
 
     /// Queues a job behind the running one, in the instance itself if that takes it.
     pub(super) fn put_ahead(&mut self, job: Box<Job>) {
-        let delivered = self.delivery(&job, Instant::now(), |channel, delivery| {
-            channel.deliver_ahead(delivery)
-        });
-        self.ahead = Some(Ahead::new(job, delivered));
+        let in_order = self.ahead.back().is_none_or(|last| last.delivered);
+        let delivered = in_order
+            && self.delivery(&job, Instant::now(), |channel, delivery| {
+                channel.deliver_ahead(delivery)
+            });
+        self.ahead.push_back(Ahead::new(job, delivered));
     }
 
-    /// Gives the waiting job to whoever is free, unless the function has it already.
+    /// Gives the waiting jobs to whoever is free, but for those that the function has already.
     pub(super) fn give_ahead_back(&mut self) {
-        let Some(ahead) = self.ahead.take() else { return };
-        if ahead.delivered && !self.channel.take_back() {
-            // the answer to the one before is on its way
-            self.ahead = Some(ahead.patient());
-            return;
+        let delivered = self.ahead.iter().filter(|ahead| ahead.delivered).count();
+        let read = delivered.saturating_sub(self.channel.take_back());
+        let back = self.ahead.split_off(read);
+        // the answer to the one before is on its way
+        self.ahead.iter_mut().for_each(Ahead::stay);
+        if !back.is_empty() {
+            let jobs = back.into_iter().map(|ahead| ahead.job);
+            self.pool.give_back_ahead(self.id, jobs);
         }
-        self.pool.give_back_ahead(self.id, ahead.job);
     }
 
     /// It was read in the moment in which the instance came to its end, and may have begun.
