@@ -1,6 +1,7 @@
 //! Whether processors idle, from `/proc/stat`.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,6 +15,13 @@ const IDLE_PERCENT: u64 = 15;
 #[derive(Debug, Default)]
 pub(crate) struct CoreWatch {
     last: Option<(Instant, CoreTimes)>,
+}
+
+/// What the supervisor saw last, for all to ask. Until it has looked anew nothing idles.
+#[derive(Debug, Default)]
+pub(crate) struct CoreVerdict {
+    idle: AtomicBool,
+    outdated: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +44,29 @@ impl CoreWatch {
         let times = CoreTimes::parse(&fs::read_to_string("/proc/stat").ok()?)?;
         let (_at, before) = self.last.replace((now, times))?;
         Some(times.idle_since(before))
+    }
+}
+
+impl CoreVerdict {
+    /// Whether processors idle.
+    pub(crate) fn idle(&self) -> bool {
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    /// More work has come, or another instance for it: what was seen before says nothing.
+    pub(crate) fn outdate(&self) {
+        self.idle.store(false, Ordering::Relaxed);
+        self.outdated.store(true, Ordering::Relaxed);
+    }
+
+    /// Looks, or begins to.
+    pub(crate) fn renew(&self, watch: &mut CoreWatch) {
+        if self.outdated.swap(false, Ordering::Relaxed) {
+            *watch = CoreWatch::default();
+        }
+        if let Some(idle) = watch.look() {
+            self.idle.store(idle, Ordering::Relaxed);
+        }
     }
 }
 
@@ -65,6 +96,20 @@ impl CoreTimes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_seen_before_says_nothing() {
+        let verdict = CoreVerdict::default();
+        verdict.idle.store(true, Ordering::Relaxed);
+        assert!(verdict.idle());
+        verdict.outdate();
+        assert!(!verdict.idle());
+        let mut watch = CoreWatch {
+            last: Some((Instant::now() - 10 * CPU_WINDOW, CoreTimes { idle: 0, total: 0 })),
+        };
+        verdict.renew(&mut watch);
+        assert!(!verdict.idle(), "the look begins anew");
+    }
 
     #[test]
     fn idle_time_is_read_as_linux_prints_it() {

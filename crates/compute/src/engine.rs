@@ -18,6 +18,7 @@ use tradewind_model::limits::{self, SYNC_PAYLOAD_BYTES};
 use crate::alias::AliasRoute;
 use crate::bootstraps::Bootstraps;
 use crate::config::EngineConfig;
+use crate::cores::CoreVerdict;
 use crate::error::{InitFailure, InvokeError, StartEngineError, ThrottleReason};
 use crate::guards::{self, Guard};
 use crate::host::Host;
@@ -107,7 +108,7 @@ impl Engine {
             // one core stays for what somebody waits for
             warm_slots: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
             cores,
-            cores_idle: AtomicBool::new(true),
+            core_verdict: CoreVerdict::default(),
             backlogs: Backlogs::default(),
             memory_wanted: Notify::new(),
             tasks: TaskTracker::new(),

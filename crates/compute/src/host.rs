@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
@@ -14,6 +14,7 @@ use tradewind_observe::usage::UsageSink;
 
 use crate::bootstraps::Bootstraps;
 use crate::config::KeepAlive;
+use crate::cores::CoreVerdict;
 use crate::interpreters::Interpreters;
 use crate::package::PackageStore;
 use crate::pool::{Backlogs, MemoryBudget};
@@ -46,7 +47,7 @@ pub(crate) struct Host {
     pub(crate) warm_slots: Arc<Semaphore>,
     pub(crate) cores: usize,
     /// Whether processors idle, as the supervisor last saw it.
-    pub(crate) cores_idle: AtomicBool,
+    pub(crate) core_verdict: CoreVerdict,
     /// Pools in which invocations wait.
     pub(crate) backlogs: Backlogs,
     /// A start waits for memory: the supervisor is to evict an idle instance.

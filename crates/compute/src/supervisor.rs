@@ -1,7 +1,6 @@
 //! The engine's one background task: looks after backlogs, lets idle instances go, makes room.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,6 +16,7 @@ const BACKLOG_TICK: Duration = Duration::from_millis(10);
 const REAPS_PER_KEEP_ALIVE: u32 = 10;
 const SHORTEST_REAP: Duration = Duration::from_millis(50);
 const LONGEST_REAP: Duration = Duration::from_secs(30);
+
 /// Runs until the engine stops. It fails in no way; a panic ends only this upkeep and is logged by its owner.
 pub(crate) async fn run(host: Arc<Host>, registry: Arc<Registry>) {
     let reap_every = (host.keep_alive.least / REAPS_PER_KEEP_ALIVE).clamp(SHORTEST_REAP, LONGEST_REAP);
@@ -28,11 +28,12 @@ pub(crate) async fn run(host: Arc<Host>, registry: Arc<Registry>) {
             () = host.stop.cancelled() => return,
             _ = reap.tick() => reap_idle(&host, reap_every, &registry),
             () = host.memory_wanted.notified() => make_room(&host, reap_every, &registry),
-            () = host.backlogs.arrived(), if !backlog => backlog = true,
+            () = host.backlogs.arrived(), if !backlog => {
+                host.core_verdict.outdate();
+                backlog = true;
+            }
             () = tokio::time::sleep(BACKLOG_TICK), if backlog => {
-                if let Some(idle) = cores.look() {
-                    host.cores_idle.store(idle, Ordering::Relaxed);
-                }
+                host.core_verdict.renew(&mut cores);
                 backlog = host.backlogs.tick(Instant::now());
             }
         }

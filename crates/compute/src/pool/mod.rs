@@ -34,7 +34,6 @@ pub(crate) use start::{Purpose, Starting, YOUNG};
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU16;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -219,6 +218,7 @@ impl Pool {
         cold_start: Duration,
         purpose: Purpose,
     ) -> Next {
+        self.host.core_verdict.outdate();
         let mut state = self.state();
         state.cold_start.learn(cold_start);
         state.failed_starts = 0;
@@ -444,7 +444,7 @@ impl Pool {
                 .map(|since| now.duration_since(since))
                 .unwrap_or_default(),
             cores: self.host.cores,
-            cores_idle: self.host.cores_idle.load(Ordering::Relaxed),
+            cores_idle: self.host.core_verdict.idle(),
         }
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct Load {
 
 /// An invocation that takes so many times longer than usual will not free its instance soon.
 const STUCK: u32 = 4;
+/// But on a busy machine any process may be without a core for so long: that alone proves nothing.
+const TIME_SLICE: Duration = Duration::from_millis(20);
 /// A start is never taken to cost less: it takes processor time from the invocations it is to help.
 const CHEAPEST_START: Duration = Duration::from_millis(10);
 /// A backlog shorter than this proves nothing.
@@ -56,7 +58,7 @@ impl Load {
     fn expected_wait(&self, waiting: usize) -> Duration {
         let longest = self.running.iter().max().copied().unwrap_or_default();
         let usual = self.service_time.unwrap_or(longest);
-        let limit = usual.saturating_mul(STUCK);
+        let limit = usual.saturating_mul(STUCK).max(TIME_SLICE);
         let moving = match self.service_time {
             Some(_) => self.running.iter().filter(|age| **age <= limit).count(),
             None => self.running.len(),
@@ -137,6 +139,18 @@ mod tests {
             ..load()
         };
         assert_eq!(fast.starts_wanted(), 0);
+    }
+
+    #[test]
+    fn a_fast_function_that_lost_its_core_is_not_stuck_yet() {
+        let lost = |age| Load {
+            queued: 14,
+            running: vec![age; 2],
+            service_time: Some(Duration::from_micros(60)),
+            ..load()
+        };
+        assert_eq!(lost(ms(19)).starts_wanted(), 0);
+        assert_eq!(lost(ms(21)).starts_wanted(), 2);
     }
 
     #[test]
