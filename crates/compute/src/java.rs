@@ -9,11 +9,16 @@ use crate::spec::FunctionSpec;
 /// The variable in which users give options to the JVM.
 const USERS_OPTIONS: &str = "JAVA_TOOL_OPTIONS";
 
-/// What goes before the bootstrap's jar.
+/// What goes before the bootstrap's jar. `layers` is where the function sees its layers.
 ///
 /// Defaults of ours give way to what the user sets by `JAVA_TOOL_OPTIONS`: a JVM reads that first, so a
 /// flag on the command line would win over it.
-pub(crate) fn flags(spec: &FunctionSpec, java: &Interpreter, tmp: &Path) -> Vec<OsString> {
+pub(crate) fn flags(
+    spec: &FunctionSpec,
+    java: &Interpreter,
+    tmp: &Path,
+    layers: Option<&Path>,
+) -> Vec<OsString> {
     let users = spec.environment.get(USERS_OPTIONS).map_or("", String::as_str);
     // the rest is for classes, compiled code, threads and the JVM itself
     let heap_kib = u64::from(spec.memory.get()) * 1024 * 85 / 100;
@@ -40,6 +45,11 @@ pub(crate) fn flags(spec: &FunctionSpec, java: &Interpreter, tmp: &Path) -> Vec<
     if !users.contains("java.io.tmpdir") {
         let mut flag = OsString::from("-Djava.io.tmpdir=");
         flag.push(tmp);
+        flags.push(flag);
+    }
+    if let Some(layers) = layers.filter(|layers| *layers != Path::new("/opt")) {
+        let mut flag = OsString::from("-Dtradewind.layers=");
+        flag.push(layers);
         flags.push(flag);
     }
     if java.major() >= 9 {
@@ -70,7 +80,7 @@ mod tests {
             version: version.into(),
             exact: true,
         };
-        let flags = flags(&spec, &java, Path::new("/tmp"));
+        let flags = flags(&spec, &java, Path::new("/tmp"), None);
         flags
             .into_iter()
             .map(|flag| flag.into_string().unwrap())

@@ -339,7 +339,7 @@ async fn interpreter(runtime: &Runtime, host: &Arc<Host>) -> Result<Interpreter,
 /// What Lambda's own start scripts pass.
 fn flags(spec: &FunctionSpec, interpreter: &Interpreter, inside: &Folders) -> Vec<OsString> {
     match spec.runtime.language() {
-        Language::Java => java::flags(spec, interpreter, &inside.tmp),
+        Language::Java => java::flags(spec, interpreter, &inside.tmp, inside.layers.as_deref()),
         _ => stem_flags(&spec.runtime, spec.memory),
     }
 }

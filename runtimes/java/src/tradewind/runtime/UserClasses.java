@@ -10,13 +10,16 @@ import java.util.List;
 
 /** Where a function's classes are: the package itself, the jars of its {@code lib}, those of layers, those beside its classes. */
 final class UserClasses {
+    /** Where the layers are, if not at /opt: the node tells a JVM that has no jail. */
+    private static final String LAYERS = System.getProperty("tradewind.layers", "/opt");
+
     private UserClasses() {}
 
     static ClassLoader loader(String taskRoot) throws MalformedURLException {
         List<URL> urls = new ArrayList<URL>();
         urls.add(new URL("file", null, -1, taskRoot + "/"));
         addJars(taskRoot + "/lib", urls);
-        addJars("/opt/java/lib", urls);
+        addJars(LAYERS + "/java/lib", urls);
         addJars(taskRoot, urls);
         return new URLClassLoader(urls.toArray(new URL[0]), UserClasses.class.getClassLoader());
     }
