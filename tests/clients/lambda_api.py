@@ -248,6 +248,39 @@ def code_location():
     assert archive.namelist() == ["index.py"], archive.namelist()
 
 
+def layers():
+    def publish(value):
+        archive = package(f"value = {value!r}", "python/shelf.py")
+        return client.publish_layer_version(LayerName="shelf", Content={"ZipFile": archive}, Description="things",
+                                            CompatibleRuntimes=["python3.11"])
+    first, second = publish("first"), publish("second")
+    assert (first["Version"], second["Version"]) == (1, 2) and first["LayerArn"] == second["LayerArn"]
+    arn = second["LayerVersionArn"]
+    got = client.get_layer_version(LayerName="shelf", VersionNumber=2)
+    assert got["Content"]["CodeSha256"] == client.get_layer_version_by_arn(Arn=arn)["Content"]["CodeSha256"]
+    versions = client.get_paginator("list_layer_versions").paginate(LayerName="shelf", PaginationConfig={"PageSize": 1})
+    assert [v["Version"] for page in versions for v in page["LayerVersions"]] == [2, 1]
+    assert client.list_layers(CompatibleRuntime="python3.11")["Layers"][0]["LayerName"] == "shelf"
+    code = package("import shelf\ndef handler(event, context): return shelf.value")
+    made = client.create_function(FunctionName="layered", Runtime="python3.11", Handler="index.handler",
+                                  Role="arn:aws:iam::000000000000:role/any", Code={"ZipFile": code}, Layers=[arn])
+    assert made["Layers"] == [{"Arn": arn, "CodeSize": second["Content"]["CodeSize"]}], made["Layers"]
+    assert payload(client.invoke(FunctionName="layered", Payload="{}")) == "second"
+    client.update_function_configuration(FunctionName="layered", Layers=[first["LayerVersionArn"]])
+    assert payload(client.invoke(FunctionName="layered", Payload="{}")) == "first"
+    client.delete_layer_version(LayerName="shelf", VersionNumber=1)
+    assert payload(client.invoke(FunctionName="layered", Payload="{}")) == "first"
+    fails_with("ResourceNotFoundException", client.get_layer_version, LayerName="shelf", VersionNumber=1)
+    fails_with("InvalidParameterValueException", client.update_function_configuration, FunctionName="layered",
+               Layers=[first["LayerVersionArn"]])
+    client.add_layer_version_permission(LayerName="shelf", VersionNumber=2, StatementId="all",
+                                        Action="lambda:GetLayerVersion", Principal="*")
+    assert "GetLayerVersion" in client.get_layer_version_policy(LayerName="shelf", VersionNumber=2)["Policy"]
+    client.remove_layer_version_permission(LayerName="shelf", VersionNumber=2, StatementId="all")
+    fails_with("ResourceNotFoundException", client.get_layer_version_policy, LayerName="shelf", VersionNumber=2)
+    client.delete_function(FunctionName="layered")
+
+
 def refusals():
     role = "arn:aws:iam::000000000000:role/any"
     fails_with("InvalidParameterValueException", client.create_function, FunctionName="x", Runtime="python3.11",
@@ -267,6 +300,6 @@ def delete():
 
 
 for step in (create, invoke, invoke_errors, other_types, change, versions, aliases, concurrency, urls_and_streams, permissions, tags_and_lists,
-             accounts, code_location, refusals, delete):
+             accounts, code_location, layers, refusals, delete):
     step()
     print("ok", step.__name__)

@@ -47,6 +47,45 @@ fn a_save_changes_what_the_next_request_runs() {
     until("the saved handler", || (body(&url) == "second").then_some(()));
 }
 
+const LAYERED: &[(&str, &str)] = &[
+    (
+        "serverless.yml",
+        "service: layered\nprovider: {name: aws, runtime: nodejs20.x}\nlayers:\n  tools: {path: tools}\n\
+         functions:\n  js:\n    handler: index.handler\n    layers: [{Ref: ToolsLambdaLayer}]\n    \
+         events: [httpApi: GET /js]\n  py:\n    handler: main.handler\n    runtime: python3.11\n    \
+         layers: [{Ref: ToolsLambdaLayer}]\n    events: [httpApi: GET /py]\n",
+    ),
+    (
+        "tools/nodejs/node_modules/who/index.js",
+        "module.exports = 'first';\n",
+    ),
+    ("tools/python/who.py", "name = 'first'\n"),
+    ("index.js", "exports.handler = async () => require('who');\n"),
+    (
+        "main.py",
+        "import who\ndef handler(event, context): return who.name\n",
+    ),
+];
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn functions_find_the_layers_of_their_project_and_a_save_publishes_them() {
+    let project = Project::new(LAYERED);
+    let node = Node::up(project.path());
+    let urls = ["/js", "/py"].map(|path| node.route("GET", path));
+    for url in &urls {
+        assert_eq!(body(url), "first", "{}", node.output());
+    }
+    project.write(
+        "tools/nodejs/node_modules/who/index.js",
+        "module.exports = 'second';\n",
+    );
+    project.write("tools/python/who.py", "name = 'second'\n");
+    for url in &urls {
+        until("the saved layer", || (body(url) == "second").then_some(()));
+    }
+}
+
 #[test]
 #[ignore = "needs what `cargo xtask test` builds"]
 fn a_broken_save_keeps_the_last_good_version() {
