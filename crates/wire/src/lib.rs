@@ -27,8 +27,10 @@ mod xml;
 pub use body::{Body, BodySender, ReadBodyError, ReceiverGone, read_body};
 pub use caller::{Caller, CallerDefaults, SignatureError, caller};
 pub use error::{Fault, WireError, error_response};
-pub use json::{aws_json_error, rest_json_error};
-pub use query::{MalformedQuery, Params, parse_query, query_error, query_response};
+pub use json::{aws_json_error, aws_json_response, rest_json_error};
+pub use query::{
+    MalformedQuery, Params, parse_query, query_error, query_response, query_response_without_result,
+};
 pub use rest_xml::rest_xml_error;
 pub use service::{Protocol, Service, service_of};
 pub use support::{OperationSupport, Support};

@@ -1,5 +1,7 @@
 //! The query protocol (STS, IAM, and the older face of SQS and SNS): form parameters in, XML out.
 
+use std::collections::BTreeMap;
+
 use http::{HeaderValue, Response};
 use percent_encoding::percent_decode;
 use tradewind_model::RequestId;
@@ -24,6 +26,23 @@ impl Params {
     #[must_use]
     pub fn action(&self) -> Option<&str> {
         self.get("Action")
+    }
+
+    /// The members of a list, by their numbers: from `Entry.2.Id=b&Entry.1.Id=a` the `Id`s `a` and `b`
+    /// of `Entry`. What follows the number is the name inside the member; for a list of texts
+    /// (`Name.1=x`) that is the empty name. Numbers need not be without gaps.
+    #[must_use]
+    pub fn members(&self, list: &str) -> Vec<Self> {
+        let mut members: BTreeMap<u32, Self> = BTreeMap::new();
+        for (name, value) in self.iter() {
+            let inside = name.strip_prefix(list).and_then(|rest| rest.strip_prefix('.'));
+            let Some(inside) = inside else { continue };
+            let (number, inside) = inside.split_once('.').unwrap_or((inside, ""));
+            let Ok(number) = number.parse() else { continue };
+            let member = members.entry(number).or_default();
+            member.0.push((inside.to_owned(), value.to_owned()));
+        }
+        members.into_values().collect()
     }
 
     /// All names and values.
@@ -86,11 +105,25 @@ pub fn query_response(
         "<{action}Response xmlns=\"{namespace}\"><{action}Result>{inner_xml}</{action}Result>\
          <ResponseMetadata>{id}</ResponseMetadata></{action}Response>"
     );
+    xml(body, request_id)
+}
+
+fn xml(body: String, request_id: &RequestId) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     insert_request_id(headers, "x-amzn-requestid", request_id);
     response
+}
+
+/// The answer to an `action` that has no result.
+#[must_use]
+pub fn query_response_without_result(action: &str, namespace: &str, request_id: &RequestId) -> Response<Body> {
+    let id = xml_element("RequestId", request_id.as_str());
+    let body = format!(
+        "<{action}Response xmlns=\"{namespace}\"><ResponseMetadata>{id}</ResponseMetadata></{action}Response>"
+    );
+    xml(body, request_id)
 }
 
 /// An error in the query protocol.
@@ -142,6 +175,18 @@ mod tests {
         assert_eq!(parse_query("a=1", b"b=%FF"), Err(MalformedQuery { position: 2 }));
     }
 
+    #[test]
+    fn lists_are_read_by_their_numbers() {
+        let form = b"Entry.10.Id=c&Entry.2.Id=b&Entry.2.Body=x&Entry.1.Id=a&Entry.x.Id=no&EntryName.1=n&Entry=no";
+        let params = parse_query("", form).unwrap();
+        let entries = params.members("Entry");
+        let ids: Vec<_> = entries.iter().map(|entry| entry.get("Id").unwrap()).collect();
+        assert_eq!(ids, ["a", "b", "c"]);
+        assert_eq!(entries[1].get("Body"), Some("x"));
+        assert_eq!(params.members("EntryName")[0].get(""), Some("n"));
+        assert!(params.members("Other").is_empty());
+    }
+
     proptest::proptest! {
         #[test]
         fn what_is_encoded_reads_back(pairs in proptest::collection::vec((".{0,8}", ".{0,8}"), 0..5)) {
@@ -173,6 +218,15 @@ mod tests {
         let expected = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>\
             <Type>Sender</Type><Code>InvalidAction</Code><Message>Could not find operation X</Message>\
             </Error><RequestId>r</RequestId></ErrorResponse>";
+        assert_eq!(body, expected);
+    }
+
+    #[tokio::test]
+    async fn an_action_may_have_no_result() {
+        let response = query_response_without_result("Act", "urn:n", &RequestId::from("r"));
+        let body = read_body(response.into_body(), 1000).await.unwrap();
+        let expected = "<ActResponse xmlns=\"urn:n\"><ResponseMetadata><RequestId>r</RequestId>\
+            </ResponseMetadata></ActResponse>";
         assert_eq!(body, expected);
     }
 

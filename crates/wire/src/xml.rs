@@ -6,7 +6,7 @@ use std::borrow::Cow;
 /// becomes U+FFFD, so that an answer always parses.
 #[must_use]
 pub fn escape_xml(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_xml_char) {
+    if text.chars().all(|c| is_xml_char(c) && c != '\r') {
         return quick_xml::escape::escape(text);
     }
     let clean: String = text
@@ -19,7 +19,8 @@ pub fn escape_xml(text: &str) -> Cow<'_, str> {
             }
         })
         .collect();
-    Cow::Owned(quick_xml::escape::escape(clean).into_owned())
+    // a reader would take a carriage return as such for a line feed
+    Cow::Owned(quick_xml::escape::escape(clean).replace('\r', "&#13;"))
 }
 
 /// `<name>text</name>`, the text escaped.
@@ -44,12 +45,13 @@ mod tests {
             "<M>a&lt;b &amp; &quot;c&quot;</M>"
         );
         assert_eq!(escape_xml("bell\u{7}\u{FFFF}"), "bell\u{FFFD}\u{FFFD}");
+        assert_eq!(escape_xml("a\r\n<"), "a&#13;\n&lt;");
         assert_eq!(escape_xml("läuft ✓ \u{1F600}"), "läuft ✓ \u{1F600}");
     }
 
     #[test]
     fn what_is_written_reads_back() {
-        let text = "x < y > z & 'q' \"r\"";
+        let text = "x < y > z & 'q' \"r\"\r\n";
         assert_eq!(quick_xml::escape::unescape(&escape_xml(text)).unwrap(), text);
     }
 }
