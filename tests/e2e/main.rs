@@ -6,5 +6,6 @@
 mod aws_clients;
 mod handlers;
 mod http;
+mod queues;
 mod refusals;
 mod up;

@@ -118,7 +118,11 @@ fn xml(body: String, request_id: &RequestId) -> Response<Body> {
 
 /// The answer to an `action` that has no result.
 #[must_use]
-pub fn query_response_without_result(action: &str, namespace: &str, request_id: &RequestId) -> Response<Body> {
+pub fn query_response_without_result(
+    action: &str,
+    namespace: &str,
+    request_id: &RequestId,
+) -> Response<Body> {
     let id = xml_element("RequestId", request_id.as_str());
     let body = format!(
         "<{action}Response xmlns=\"{namespace}\"><ResponseMetadata>{id}</ResponseMetadata></{action}Response>"
@@ -177,7 +181,8 @@ mod tests {
 
     #[test]
     fn lists_are_read_by_their_numbers() {
-        let form = b"Entry.10.Id=c&Entry.2.Id=b&Entry.2.Body=x&Entry.1.Id=a&Entry.x.Id=no&EntryName.1=n&Entry=no";
+        let form =
+            b"Entry.10.Id=c&Entry.2.Id=b&Entry.2.Body=x&Entry.1.Id=a&Entry.x.Id=no&EntryName.1=n&Entry=no";
         let params = parse_query("", form).unwrap();
         let entries = params.members("Entry");
         let ids: Vec<_> = entries.iter().map(|entry| entry.get("Id").unwrap()).collect();

@@ -1,7 +1,7 @@
 //! Which service a request is for: the one table of service detection.
 //!
 //! In this order: the service in the SigV4 credential scope (header, then presigned query), the
-//! prefix of `X-Amz-Target`, the `Version` of a query-protocol request, a path that only one
+//! prefix of `X-Amz-Target`, the `Version` of a query-protocol request, a host or path that only one
 //! service has; and else S3, which owns every other path.
 
 use http::request::Parts;
@@ -147,6 +147,9 @@ pub fn service_of(parts: &Parts) -> Service {
     if is_lambda_path(path) {
         return Service::Lambda;
     }
+    if is_sqs_host(parts) {
+        return Service::Sqs;
+    }
     Service::S3
 }
 
@@ -229,6 +232,15 @@ fn scope_service(parts: &Parts) -> Option<String> {
 fn query_version(query: &str) -> Option<String> {
     query_value(query, "Action")?;
     query_value(query, "Version")
+}
+
+/// `sqs.{region}.…` and `{region}.queue.…`: the hosts of queue URLs, which the query protocol posts to.
+fn is_sqs_host(parts: &Parts) -> bool {
+    let mut labels = header(parts, "host").unwrap_or_default().split(['.', ':']);
+    let (first, second, third) = (labels.next(), labels.next(), labels.next());
+    let is_region = |label: Option<&str>| label.is_some_and(|label| label.matches('-').count() == 2);
+    third.is_some()
+        && ((first == Some("sqs") && is_region(second)) || (is_region(first) && second == Some("queue")))
 }
 
 /// `/2015-03-31/functions/…` and its like: a date, then one of Lambda's collections.
@@ -361,6 +373,26 @@ mod tests {
             "/2025-12-01/durable-executions/x",
         ] {
             assert_eq!(service_of(&parts(path, &[])), Service::Lambda, "{path}");
+        }
+    }
+
+    #[test]
+    fn hosts_of_queue_urls_select_sqs() {
+        for host in [
+            "sqs.us-east-1.localhost:4566",
+            "sqs.us-east-1.localhost.localstack.cloud:4566",
+            "us-east-1.queue.localhost:4566",
+        ] {
+            let found = service_of(&parts("/000000000000/q", &[("host", host)]));
+            assert_eq!(found, Service::Sqs, "{host}");
+        }
+        for host in [
+            "sqs.s3.localhost:4566",
+            "sqs.localhost:4566",
+            "my-own-sqs.queue-1:4566",
+        ] {
+            let found = service_of(&parts("/000000000000/q", &[("host", host)]));
+            assert_eq!(found, Service::S3, "{host}");
         }
     }
 

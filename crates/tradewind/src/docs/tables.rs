@@ -38,6 +38,22 @@ fn operations(all: impl IntoIterator<Item = OperationSupport>) -> String {
 }
 
 #[test]
+fn sqs() {
+    let page = "\
+# SQS's API
+
+Every operation of the SQS API and whether a node serves it, in both protocols: JSON and the older query
+protocol. An operation that is not served is answered with status 501, code `NotImplemented` and its
+name. [Queues](../queues.md) says how queues behave here.
+
+";
+    check(
+        "compatibility/sqs.md",
+        &format!("{page}{}", operations(tradewind_sqs::operations())),
+    );
+}
+
+#[test]
 fn services() {
     let page = "\
 # Services
@@ -58,6 +74,7 @@ in the protocol it speaks. Requests to deployed APIs are recognised before, by h
 fn answer(service: &Service) -> String {
     match present(service) {
         Some(Present::Lambda) => "yes: [operations](lambda.md)".to_owned(),
+        Some(Present::Sqs) => "yes: [operations](sqs.md)".to_owned(),
         Some(Present::Sts) => {
             let operations = |served| {
                 let all = tradewind_iam::sts_operations();

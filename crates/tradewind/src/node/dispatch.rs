@@ -11,6 +11,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
 use tradewind_model::RequestId;
 use tradewind_wire::{Body, Caller, CallerDefaults, Service, WireError, caller, error_response, service_of};
 
@@ -33,8 +34,11 @@ pub(crate) async fn dispatch(
     }
     let state = Arc::clone(state);
     let detached = state.detached.clone();
+    // Dropped with this future, when the client hangs up: who waits for something then need not.
+    let gone = state.stopping.child_token();
+    let _client = gone.clone().drop_guard();
     // A client that hangs up must not leave a change half made.
-    let work = detached.spawn(async move { control(&state, parts, body).await });
+    let work = detached.spawn(async move { control(&state, parts, body, gone).await });
     work.await.unwrap_or_else(|failure| {
         tracing::error!(%failure, "a request failed in an unforeseen way");
         manage::error(
@@ -44,13 +48,21 @@ pub(crate) async fn dispatch(
     })
 }
 
-async fn control(state: &Arc<State>, parts: Parts, body: Incoming) -> Response<Body> {
+async fn control(
+    state: &Arc<State>,
+    parts: Parts,
+    body: Incoming,
+    gone: CancellationToken,
+) -> Response<Body> {
     if parts.uri.path().starts_with("/_tradewind/") {
         return manage::handle(state, &parts, body).await;
     }
     let service = service_of(&parts);
     match signed_by(state, &parts, &service) {
-        Ok(caller) => serve(state, service, caller, Request::from_parts(parts, body)).await,
+        Ok(caller) => {
+            let request = Request::from_parts(parts, body);
+            serve(state, service, caller, request, gone).await
+        }
         Err(refusal) => *refusal,
     }
 }
@@ -60,9 +72,11 @@ async fn serve(
     service: Service,
     caller: Caller,
     request: Request<Incoming>,
+    gone: CancellationToken,
 ) -> Response<Body> {
     match present(&service) {
         Some(Present::Lambda) => state.lambda.handle(request, caller).await,
+        Some(Present::Sqs) => state.sqs.handle(request, caller, gone).await,
         Some(Present::Sts) => state.iam.handle_sts(request, &caller, &RequestId::random()).await,
         Some(Present::Iam) => state.iam.handle_iam(request, &RequestId::random()).await,
         None => {
@@ -79,6 +93,7 @@ async fn serve(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Present {
     Lambda,
+    Sqs,
     Sts,
     /// Names the operation it is asked for, and has none.
     Iam,
@@ -88,6 +103,7 @@ pub(crate) enum Present {
 pub(crate) fn present(service: &Service) -> Option<Present> {
     match service {
         Service::Lambda => Some(Present::Lambda),
+        Service::Sqs => Some(Present::Sqs),
         Service::Sts => Some(Present::Sts),
         Service::Iam => Some(Present::Iam),
         _ => None,

@@ -31,7 +31,9 @@ use tradewind_model::{AccountId, Clock, Region};
 use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_s3::S3Service;
+use tradewind_sqs::{SqsConfig, SqsService};
 use tradewind_store::blobs::{Blobs, BlobsConfig, KeyFile};
+use tradewind_store::queue::Queues;
 use tradewind_store::{DataFolder, Database, Migration};
 
 #[cfg(test)]
@@ -78,6 +80,8 @@ pub(crate) struct State {
     pub(crate) gateway: Gateway,
     pub(crate) lambda: LambdaService,
     pub(crate) iam: IamService,
+    pub(crate) queues: Queues,
+    pub(crate) sqs: SqsService,
     pub(crate) api_gateway: ApiGatewayService,
     pub(crate) stacks: StackEngine,
     pub(crate) blobs: Blobs,
@@ -96,6 +100,7 @@ const MIGRATIONS: &[&[Migration]] = &[
     tradewind_iam::MIGRATIONS,
     tradewind_logs::MIGRATIONS,
     tradewind_s3::MIGRATIONS,
+    tradewind_sqs::MIGRATIONS,
 ];
 
 impl Node {
@@ -129,6 +134,9 @@ impl Node {
         let (blobs, blobs_stop) = (self.state.blobs.clone(), stop.clone());
         self.workers.spawn(async move { blobs.run(blobs_stop).await });
         self.workers.spawn(async move { lambda.run(stop).await });
+        let queues = self.state.queues.clone();
+        let stop = self.background.clone();
+        self.workers.spawn(async move { queues.run(stop).await });
         let accept = server::accept(
             listener,
             Arc::clone(&self.state),
@@ -275,7 +283,15 @@ async fn compose(
     let api_gateway = ApiGatewayService::open(database.clone(), gateway.clone());
     let api_gateway = api_gateway.await.map_err(StartNodeError::service)?;
     let iam = IamService::open(database.clone());
-    let types = resource_types(&database, &logs, &lambda, &api_gateway, &iam).await?;
+    let queues = Queues::new(database.clone(), clock.clone());
+    let sqs = SqsService::open(SqsConfig {
+        database: database.clone(),
+        queues: queues.clone(),
+        clock: clock.clone(),
+        base_url: base_url.clone(),
+    });
+    let sqs = sqs.await.map_err(StartNodeError::service)?;
+    let types = resource_types(&database, &logs, &lambda, &api_gateway, &iam, &sqs).await?;
     let (account, region) = (config.account.clone(), config.region.clone());
     let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock);
     stacks.recover().await?;
@@ -290,6 +306,8 @@ async fn compose(
         gateway,
         lambda,
         iam,
+        queues,
+        sqs,
         api_gateway,
         stacks,
         blobs,
@@ -347,6 +365,7 @@ async fn resource_types(
     lambda: &LambdaService,
     api_gateway: &ApiGatewayService,
     iam: &IamService,
+    sqs: &SqsService,
 ) -> Result<Vec<Arc<dyn ResourceType>>, StartNodeError> {
     let log_groups = LogsService::open(database.clone(), logs.clone());
     let log_groups = log_groups.await.map_err(StartNodeError::service)?;
@@ -354,6 +373,7 @@ async fn resource_types(
     types.extend(api_gateway.resource_types());
     types.extend(iam.resource_types());
     types.extend(log_groups.resource_types());
+    types.extend(sqs.resource_types());
     types.extend(S3Service::open(database.clone()).resource_types());
     Ok(types)
 }

@@ -1,0 +1,5 @@
+//! The API, one request after the other, over a service in this process.
+
+mod fifo;
+mod messages;
+mod queues;

@@ -1,0 +1,78 @@
+//! Every operation of the SQS API in one table. The router, the "not implemented" answer and the
+//! compatibility page come from it alone.
+
+use tradewind_wire::{OperationSupport, Support};
+
+macro_rules! operations {
+    ($($name:ident => $support:expr,)+) => {
+        /// An operation of the SQS API (version 2012-11-05).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(crate) enum Operation {
+            $($name,)+
+        }
+
+        /// All operations, by name.
+        const OPERATIONS: &[(Operation, &str, Support)] = &[
+            $((Operation::$name, stringify!($name), $support),)+
+        ];
+    };
+}
+
+use Support::{Missing, Served};
+
+operations! {
+    AddPermission => Served("kept in the queue's policy, which is not evaluated yet"),
+    CancelMessageMoveTask => Missing,
+    ChangeMessageVisibility => Served(""),
+    ChangeMessageVisibilityBatch => Served(""),
+    CreateQueue => Served("encryption (`KmsMasterKeyId`, `SqsManagedSseEnabled`) is refused; policies are kept and not evaluated yet"),
+    DeleteMessage => Served(""),
+    DeleteMessageBatch => Served(""),
+    DeleteQueue => Served(""),
+    GetQueueAttributes => Served("the counts of messages are exact; `SqsManagedSseEnabled` is `false`"),
+    GetQueueUrl => Served(""),
+    ListDeadLetterSourceQueues => Served(""),
+    ListMessageMoveTasks => Missing,
+    ListQueueTags => Served(""),
+    ListQueues => Served(""),
+    PurgeQueue => Served("at once; AWS takes up to 60 seconds"),
+    ReceiveMessage => Served("every waiting message is seen, with and without long polling"),
+    RemovePermission => Served(""),
+    SendMessage => Served("no throughput quota is enforced, nor that of FIFO queues"),
+    SendMessageBatch => Served(""),
+    SetQueueAttributes => Served("in force at once; refuses what `CreateQueue` refuses"),
+    StartMessageMoveTask => Missing,
+    TagQueue => Served(""),
+    UntagQueue => Served(""),
+}
+
+impl Operation {
+    /// The operation of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let found = OPERATIONS.iter().find(|(_, found, _)| *found == name);
+        found.map(|(operation, ..)| *operation)
+    }
+}
+
+/// Every operation and whether it is served, by name; the compatibility page is made of it.
+pub fn operations() -> impl Iterator<Item = OperationSupport> {
+    OPERATIONS.iter().map(|(_, name, support)| (*name, *support))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_by_name() {
+        assert!(OPERATIONS.is_sorted_by_key(|(_, name, _)| *name));
+    }
+
+    #[test]
+    fn every_line_is_found_by_its_name() {
+        for (operation, name, _) in OPERATIONS {
+            assert_eq!(Operation::named(name), Some(*operation));
+        }
+        assert_eq!(Operation::named("SendMessages"), None);
+    }
+}

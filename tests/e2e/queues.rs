@@ -1,0 +1,131 @@
+//! SQS: boto3 and the AWS CLI, unmodified, against `tradewind serve`.
+
+use std::process::{Command, Output};
+
+use tradewind_tests::{Node, cache, request, root, stderr, stdout};
+
+fn client(program: &str, arguments: &[&str], node: &Node) -> Output {
+    Command::new(cache().join("venv/bin").join(program))
+        .args(arguments)
+        .env_remove("AWS_PROFILE")
+        .env("AWS_ACCESS_KEY_ID", "000000000000")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_ENDPOINT_URL", node.url(""))
+        .current_dir(root().join("tests/clients"))
+        .output()
+        .expect("the client was installed")
+}
+
+fn succeeds(program: &str, arguments: &[&str], node: &Node) -> String {
+    let output = client(program, arguments, node);
+    let (out, err) = (stdout(&output), stderr(&output));
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}\n{out}\n{err}\nnode:\n{}",
+        node.output()
+    );
+    out
+}
+
+fn part(name: &str, node: &Node) {
+    let output = succeeds("python3", &["sqs_api.py", &node.url(""), name], node);
+    assert_eq!(output, format!("ok {name}\n"));
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn boto3_works_with_queues() {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::serve(data.path());
+    for name in ["standard", "fifo", "dead_letters", "long_poll"] {
+        part(name, &node);
+    }
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn what_was_sent_is_there_after_a_kill() {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::serve(data.path());
+    part("fill", &node);
+    node.kill();
+    let node = Node::serve(data.path());
+    part("drain", &node);
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn the_aws_cli_works_with_queues() {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::serve(data.path());
+    // version 1 of the CLI looks for the endpoint of SQS nowhere else
+    let endpoint = node.url("");
+    let sqs = |arguments: &[&str]| {
+        let all = [&["--endpoint-url", &endpoint, "sqs"], arguments].concat();
+        succeeds("aws", &all, &node)
+    };
+    let text = ["--output", "text", "--query"];
+    let made = sqs(&[&["create-queue", "--queue-name", "cli"][..], &text, &["QueueUrl"]].concat());
+    let url = made.trim();
+    assert_eq!(url, node.url("/000000000000/cli"));
+    sqs(&[
+        "send-message",
+        "--queue-url",
+        url,
+        "--message-body",
+        "from the cli",
+    ]);
+    let receive = ["receive-message", "--queue-url", url, "--wait-time-seconds", "5"];
+    let body = sqs(&[&receive[..], &text, &["Messages[0].Body"]].concat());
+    assert_eq!(body, "from the cli\n");
+    sqs(&["purge-queue", "--queue-url", url]);
+    sqs(&["delete-queue", "--queue-url", url]);
+    let purge = [
+        "--endpoint-url",
+        &endpoint,
+        "sqs",
+        "purge-queue",
+        "--queue-url",
+        url,
+    ];
+    let gone = client("aws", &purge, &node);
+    let text = stderr(&gone);
+    assert!(text.contains("AWS.SimpleQueueService.NonExistentQueue"), "{text}");
+}
+
+/// As clients from before 2023 speak.
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn the_query_protocol_is_answered() {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::serve(data.path());
+    let query = |path: &str, form: &str| {
+        let scope = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=00";
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("authorization", scope),
+            ("x-amz-date", "20260101T000000Z"),
+        ];
+        request("POST", &node.url(path), &headers, form.as_bytes())
+            .unwrap()
+            .text()
+    };
+    let made = query("/", "Action=CreateQueue&Version=2012-11-05&QueueName=old");
+    assert!(made.contains("<QueueUrl>http://127.0.0.1:"), "{made}");
+    let sent = query(
+        "/000000000000/old",
+        "Action=SendMessage&Version=2012-11-05&MessageBody=hello",
+    );
+    assert!(
+        sent.contains("<MD5OfMessageBody>5d41402abc4b2a76b9719d911017c592</MD5OfMessageBody>"),
+        "{sent}"
+    );
+    let received = query("/000000000000/old", "Action=ReceiveMessage&Version=2012-11-05");
+    assert!(received.contains("<Body>hello</Body>"), "{received}");
+    let gone = query("/000000000000/nobody", "Action=ReceiveMessage&Version=2012-11-05");
+    assert!(
+        gone.contains("<Code>AWS.SimpleQueueService.NonExistentQueue</Code>"),
+        "{gone}"
+    );
+}
