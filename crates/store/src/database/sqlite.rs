@@ -1,5 +1,6 @@
 //! SQLite behind one writer thread with group commit, and a small pool of readers.
 
+mod checker;
 mod open;
 mod statement;
 mod writer;
@@ -11,6 +12,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc};
 
+use self::checker::Checker;
 use self::open::{open_reader, open_writer};
 use self::statement::query;
 use self::writer::{Job, job, run_batch, write_loop};
@@ -27,6 +29,7 @@ const READERS: usize = 4;
 pub(crate) struct Sqlite {
     writer: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    checker: Option<Checker>,
     path: Location,
     idle_readers: Mutex<Vec<Connection>>,
     reader_slots: Arc<Semaphore>,
@@ -41,7 +44,9 @@ enum Location {
 impl Sqlite {
     pub(super) fn open(path: &Path, migrations: &[&[Migration]]) -> Result<Self, DatabaseError> {
         let connection = open_writer(path, migrations)?;
-        Ok(Self::start(connection, Location::File(path.into())))
+        let mut sqlite = Self::start(connection, Location::File(path.into()));
+        sqlite.checker = Some(Checker::start(open_reader(&sqlite.path)?, path.into()));
+        Ok(sqlite)
     }
 
     pub(super) fn in_memory(migrations: &[&[Migration]]) -> Self {
@@ -65,6 +70,7 @@ impl Sqlite {
         Self {
             writer: Some(writer),
             thread: Some(thread),
+            checker: None,
             path,
             idle_readers: Mutex::default(),
             reader_slots: Arc::new(Semaphore::new(READERS)),

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::{Location, Migration};
 use crate::database::DatabaseError;
@@ -62,27 +62,62 @@ fn refuse_other_files(path: &Path) -> Result<(), DatabaseError> {
     if has_log || read.is_err() || start.is_empty() || start == MAGIC {
         return Ok(());
     }
-    Err(DatabaseError::Corrupt {
-        path: path.into(),
-        detail: "it is not an SQLite database".into(),
-    })
+    Err(corrupt(path, "it is not an SQLite database".into()))
 }
 
-/// A damaged file is found when the node starts, not when a row is first missed.
+/// What damage shows itself without reading all rows: the header, the schema, a file that was cut off,
+/// and the first page of every table. The rest is [`check_all`]'s.
 fn check(connection: &Connection, path: &Path) -> Result<(), DatabaseError> {
-    let corrupt = |detail: String| DatabaseError::Corrupt {
+    let told = |error: rusqlite::Error| match is_corrupt(&error) {
+        true => corrupt(path, error.to_string()),
+        false => DatabaseError::Open {
+            path: path.into(),
+            source: error,
+        },
+    };
+    let tables = tables(connection).map_err(told)?;
+    refuse_cut_off(connection, path)?;
+    for table in tables {
+        let first = format!("SELECT 1 FROM \"{}\" LIMIT 1", table.replace('"', "\"\""));
+        connection
+            .query_row(&first, [], |_| Ok(()))
+            .optional()
+            .map_err(told)?;
+    }
+    Ok(())
+}
+
+fn tables(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
+    let mut tables = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    tables.query_map([], |row| row.get(0))?.collect()
+}
+
+/// SQLite itself would notice only when it needs a page that is no longer there. What the log holds may
+/// be missing from the file.
+fn refuse_cut_off(connection: &Connection, path: &Path) -> Result<(), DatabaseError> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, u32>(0));
+    let expected = u64::from(number("page_count")?) * u64::from(number("page_size")?);
+    let there = [path.into(), path.with_extension("db-wal")]
+        .iter()
+        .filter_map(|file: &std::path::PathBuf| file.metadata().ok())
+        .map(|file| file.len())
+        .sum::<u64>();
+    match there < expected {
+        true => Err(corrupt(path, format!("{there} bytes are left of {expected}"))),
+        false => Ok(()),
+    }
+}
+
+/// Reads the whole file and says what is wrong with it; nothing if it is sound.
+pub(super) fn check_all(connection: &Connection) -> Result<Option<String>, rusqlite::Error> {
+    let answer: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok(Some(answer).filter(|answer| answer != "ok"))
+}
+
+fn corrupt(path: &Path, detail: String) -> DatabaseError {
+    DatabaseError::Corrupt {
         path: path.into(),
         detail,
-    };
-    let answer = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
-    match answer {
-        Ok(text) if text == "ok" => Ok(()),
-        Ok(text) => Err(corrupt(text)),
-        Err(error) if is_corrupt(&error) => Err(corrupt(error.to_string())),
-        Err(source) => Err(DatabaseError::Open {
-            path: path.into(),
-            source,
-        }),
     }
 }
 

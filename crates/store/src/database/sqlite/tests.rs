@@ -69,3 +69,52 @@ async fn a_call_that_fails_undoes_only_itself() {
         .unwrap();
     assert_eq!(names, 1);
 }
+
+/// A file with a thousand rows, and the log merged into it.
+async fn filled(path: &Path) {
+    let database = Sqlite::open(path, &[SCHEMA]).unwrap();
+    for round in 0..10 {
+        let batch = (0..100).fold(Batch::new(), |batch, i| {
+            let name = format!("{round}-{i}-{}", "x".repeat(200));
+            batch.run(
+                "INSERT INTO shop_items (name, stock) VALUES ($1, 1)",
+                vec![name.into()],
+            )
+        });
+        database.write(batch).await.unwrap();
+    }
+    // The last connection that closes merges the log into the file.
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_off_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("node.db");
+    filled(&path).await;
+    let length = path.metadata().unwrap().len();
+    assert!(length > 200_000, "{length}");
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(length - 4096).unwrap();
+    let error = Sqlite::open(&path, &[SCHEMA]).err().unwrap();
+    assert!(matches!(error, DatabaseError::Corrupt { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_table_is_refused_at_once_and_a_damaged_row_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("node.db");
+    filled(&path).await;
+    let sound = std::fs::read(&path).unwrap();
+    let garble = |from: usize, to: usize| {
+        let mut bytes = sound.clone();
+        bytes[from..to].fill(0xAA);
+        std::fs::write(&path, bytes).unwrap();
+    };
+    garble(4096, sound.len());
+    let error = Sqlite::open(&path, &[SCHEMA]).err().unwrap();
+    assert!(matches!(error, DatabaseError::Corrupt { .. }), "{error}");
+    garble(sound.len() - 8192, sound.len());
+    drop(Sqlite::open(&path, &[SCHEMA]).unwrap());
+    let connection = open_reader(&Location::File(path.clone())).unwrap();
+    assert!(open::check_all(&connection).is_ok_and(|damage| damage.is_some()));
+}
