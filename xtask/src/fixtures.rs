@@ -15,7 +15,8 @@ pub(crate) fn install() -> Result<()> {
     go()?;
     node_ric()?;
     python_ric()?;
-    dotnet()
+    dotnet()?;
+    crate::postgres::Postgres::install().map(drop)
 }
 
 fn source(name: &str) -> PathBuf {

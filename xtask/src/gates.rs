@@ -1,11 +1,13 @@
 //! `cargo xtask test`: every gate, in the order in which they are cheap to fail.
 
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::command::{cache, command, run, succeeds};
+use crate::postgres::Postgres;
 use crate::{fixtures, tools};
 
 /// One gate.
@@ -94,7 +96,35 @@ fn bootstraps() -> Result<()> {
 fn tests() -> Result<()> {
     fixtures::install()?;
     run(command("cargo").args(["build", "--locked", "--bin", "tradewind"]))?;
-    run(command("cargo")
-        .args(["test", "--workspace", "--locked", "--", "--include-ignored"])
-        .env("TRADEWIND_TEST_CACHE", cache()))
+    let postgres = Postgres::start()?;
+    run(on(&postgres).args(["test", "--workspace", "--locked", "--", "--include-ignored"]))?;
+    // what services keep, once more on the server
+    let mut services = on(&postgres);
+    services
+        .env("TRADEWIND_TEST_BACKEND", "postgres")
+        .args(["test", "--locked"]);
+    for service in ON_POSTGRES {
+        services.args(["-p", service]);
+    }
+    run(&mut services)
+}
+
+/// The crates whose tests run on both databases.
+const ON_POSTGRES: &[&str] = &[
+    "tradewind-apigateway",
+    "tradewind-deploy",
+    "tradewind-iam",
+    "tradewind-lambda",
+    "tradewind-logs",
+    "tradewind-s3",
+];
+
+/// A cargo whose tests find what was installed and started for them.
+fn on(postgres: &Postgres) -> Command {
+    let mut cargo = command("cargo");
+    cargo
+        .env("TRADEWIND_TEST_CACHE", cache())
+        .env("TRADEWIND_TEST_POSTGRES", postgres.url())
+        .env("TRADEWIND_TEST_POSTGRES_REQUIRED", "1");
+    cargo
 }

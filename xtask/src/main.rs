@@ -15,6 +15,7 @@ mod http;
 mod java;
 mod neighbour;
 mod node;
+mod postgres;
 mod process;
 mod server;
 mod soak;

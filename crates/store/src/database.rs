@@ -22,6 +22,26 @@ pub struct Database {
     backend: Backend,
 }
 
+/// The address of a PostgreSQL database: `postgres://user:password@host:5432/name`, with the options that
+/// tokio-postgres knows and `sslrootcert`, a file with the authorities to trust. It is read when the
+/// database is opened, and never printed: it holds the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(String);
+
+impl PostgresUrl {
+    /// Any text; [`Database::open_postgres`] says what is wrong with it.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+}
+
+impl std::fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PostgresUrl(..)")
+    }
+}
+
 /// Where the rows are. Most code asks [`Database`]; what must be fast is written once for each.
 #[derive(Clone)]
 pub(crate) enum Backend {
@@ -40,13 +60,13 @@ impl Database {
 
     /// Connects to a PostgreSQL server, takes the database for this node and migrates its schema.
     ///
-    /// The address is a URL, `postgres://user:password@host:5432/name`, with the options of libpq that
-    /// tokio-postgres knows, and `sslrootcert`, a file with the authorities to trust.
-    ///
     /// # Errors
     /// When the server cannot be reached or used, another node uses the database, or its schema is newer.
-    pub async fn open_postgres(url: &str, migrations: &[&[Migration]]) -> Result<Self, DatabaseError> {
-        let postgres = Postgres::open(url, migrations).await?;
+    pub async fn open_postgres(
+        url: &PostgresUrl,
+        migrations: &[&[Migration]],
+    ) -> Result<Self, DatabaseError> {
+        let postgres = Postgres::open(&url.0, migrations).await?;
         Ok(Self {
             backend: Backend::Postgres(Arc::new(postgres)),
         })

@@ -17,7 +17,7 @@ mod migrate;
 pub mod queue;
 mod value;
 
-pub use database::{Batch, Database, DatabaseError};
+pub use database::{Batch, Database, DatabaseError, PostgresUrl};
 pub use folder::{DataFolder, OpenDataFolderError};
 pub use migrate::{MigrateError, Migration};
 pub use value::{Row, SqlValue};

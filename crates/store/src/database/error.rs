@@ -50,17 +50,13 @@ pub enum DatabaseError {
     #[error("database error: {0}")]
     Sqlite(#[source] rusqlite::Error),
     /// The database's address cannot be read.
-    #[error(
-        "the database URL is not understood: {reason}; it looks like postgres://user:password@host:5432/name"
-    )]
+    #[error("the database URL is not understood: {reason}")]
     Url {
         /// What is wrong; never a part of the URL, which holds the password.
         reason: &'static str,
     },
     /// No connection could be made.
-    #[error(
-        "cannot reach PostgreSQL at {server}: {detail}; check that it runs there and accepts connections"
-    )]
+    #[error("cannot reach PostgreSQL at {server}: {detail}")]
     Unreachable {
         /// Host, port and database.
         server: String,
@@ -68,9 +64,7 @@ pub enum DatabaseError {
         detail: String,
     },
     /// The server does not let this user in.
-    #[error(
-        "PostgreSQL at {server} refuses user `{user}`: {detail}; check user and password of the database URL"
-    )]
+    #[error("PostgreSQL at {server} refuses user `{user}`: {detail}")]
     Denied {
         /// Host, port and database.
         server: String,
@@ -80,7 +74,7 @@ pub enum DatabaseError {
         detail: String,
     },
     /// The server has no such database.
-    #[error("PostgreSQL at {server} has no such database: {detail}; make it with `createdb`")]
+    #[error("PostgreSQL at {server} has no such database: {detail}")]
     NoSuchDatabase {
         /// Host, port and database.
         server: String,
@@ -96,10 +90,7 @@ pub enum DatabaseError {
         version: String,
     },
     /// Another node uses it.
-    #[error(
-        "the database {server} is in use by another tradewind ({holder}): stop that one, or give this \
-         node a database of its own; several nodes on one database are not supported yet"
-    )]
+    #[error("the database {server} is in use by another tradewind ({holder})")]
     InUse {
         /// Host, port and database.
         server: String,

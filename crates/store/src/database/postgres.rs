@@ -91,3 +91,6 @@ impl Postgres {
         connect::checkout(&self.pool).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::runtime::Runtime;
 
-use super::Database;
+use super::{Database, PostgresUrl};
 use crate::migrate::Migration;
 
 /// Where the tests find a PostgreSQL server they may fill; `cargo xtask test` starts one.
@@ -15,11 +15,11 @@ const BACKEND: &str = "TRADEWIND_TEST_BACKEND";
 /// Set by `cargo xtask test`, where a missing server is a failure.
 const REQUIRED: &str = "TRADEWIND_TEST_POSTGRES_REQUIRED";
 
-/// The URL of a schema of its own on the test server; nothing if there is no server.
+/// The address of a schema of its own on the test server; nothing if there is no server.
 ///
 /// # Panics
 /// When the server is required and absent, or does not let us in.
-pub(crate) async fn fresh_schema() -> Option<String> {
+pub(crate) async fn fresh_schema() -> Option<PostgresUrl> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let Ok(server) = std::env::var(SERVER) else {
         assert!(std::env::var(REQUIRED).is_err(), "{SERVER} is not set");
@@ -39,7 +39,9 @@ pub(crate) async fn fresh_schema() -> Option<String> {
     let (ended, ()) = tokio::join!(connection, made);
     ended.expect("the connection ends when it is told to");
     let mark = if server.contains('?') { '&' } else { '?' };
-    Some(format!("{server}{mark}options=-csearch_path%3D{name}"))
+    Some(PostgresUrl::new(format!(
+        "{server}{mark}options=-csearch_path%3D{name}"
+    )))
 }
 
 #[expect(

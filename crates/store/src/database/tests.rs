@@ -26,7 +26,7 @@ async fn count(database: &Database) -> i64 {
 /// A database that can be opened more than once.
 pub(crate) enum TestDatabase {
     File(tempfile::TempDir),
-    Server(String),
+    Server(PostgresUrl),
 }
 
 impl TestDatabase {

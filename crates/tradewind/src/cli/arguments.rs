@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use http::Uri;
 use http::uri::Authority;
 use tradewind_compute::SandboxChoice;
+use tradewind_store::PostgresUrl;
 
 const STYLES: Styles = Styles::styled()
     .header(super::output::STRONG)
@@ -98,6 +99,13 @@ pub(crate) struct NodeArguments {
     /// The folder that keeps all state [default: .tradewind, in the project for `up`]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data: Option<PathBuf>,
+    /// A PostgreSQL database for the rows, instead of a file in the data folder
+    ///
+    /// Code, logs and large contents stay in the data folder: the two belong together. In the
+    /// environment other users of this machine do not see its password.
+    #[arg(long, value_name = "URL", env = "TRADEWIND_DATABASE", hide_env_values = true,
+          value_hint = ValueHint::Url, value_parser = database_url)]
+    pub(crate) database: Option<PostgresUrl>,
     /// What functions run in; jail refuses to start where it cannot be made
     #[arg(long, value_name = "KIND", default_value = "auto")]
     pub(crate) sandbox: Sandbox,
@@ -122,6 +130,12 @@ impl From<Sandbox> for SandboxChoice {
             Sandbox::Process => Self::Process,
         }
     }
+}
+
+/// Takes any text: what is wrong with it is told at the start, without quoting the password.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of a value parser")]
+fn database_url(text: &str) -> Result<PostgresUrl, std::convert::Infallible> {
+    Ok(PostgresUrl::new(text))
 }
 
 /// `127.0.0.1:4566`, `localhost:4566`, `:4566` or `4566`.

@@ -32,6 +32,7 @@ pub(crate) async fn run(arguments: &Serve, surroundings: &Surroundings) -> Resul
         region,
         path: surroundings.path.clone(),
         sandbox: arguments.node.sandbox.into(),
+        database: arguments.node.database.clone(),
     };
     let node = start(config).await?;
     output::note(&format!("{GOOD}ready{GOOD:#} at http://{}", node.address()));

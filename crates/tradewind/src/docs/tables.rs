@@ -97,6 +97,7 @@ async fn cloudformation() {
         region: Region::default_region(),
         path: std::ffi::OsString::new(),
         sandbox: tradewind_compute::SandboxChoice::Process,
+        database: None,
     })
     .await
     .unwrap();

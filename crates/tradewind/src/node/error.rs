@@ -70,6 +70,26 @@ impl StartNodeError {
             Self::Database(DatabaseError::Migrate(MigrateError::Newer { .. })) => {
                 Some("run the newer tradewind, or use another folder with `--data DIR`".into())
             }
+            Self::Database(DatabaseError::Url { .. }) => Some(
+                "give `--database postgres://user:password@host:5432/name`, or leave it out to keep the \
+                 rows in the data folder"
+                    .into(),
+            ),
+            Self::Database(DatabaseError::Unreachable { .. }) => {
+                Some("check that PostgreSQL runs there and accepts connections from here".into())
+            }
+            Self::Database(DatabaseError::Denied { .. }) => {
+                Some("check the user and the password of `--database` or `TRADEWIND_DATABASE`".into())
+            }
+            Self::Database(DatabaseError::NoSuchDatabase { .. }) => Some("make it with `createdb`".into()),
+            Self::Database(DatabaseError::TooOld { .. }) => Some(
+                "upgrade the server, or leave `--database` out to keep the rows in the data folder".into(),
+            ),
+            Self::Database(DatabaseError::InUse { .. }) => Some(
+                "stop that one, or give this node a database of its own: several nodes on one database are \
+                 not supported yet"
+                    .into(),
+            ),
             Self::Database(DatabaseError::DiskFull) => Some("free some space and start again".into()),
             Self::Database(_) | Self::Logs(_) | Self::Engine(_) | Self::Service(_) => None,
         }

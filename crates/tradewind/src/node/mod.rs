@@ -34,7 +34,7 @@ use tradewind_s3::S3Service;
 use tradewind_sqs::{SqsConfig, SqsService};
 use tradewind_store::blobs::{Blobs, BlobsConfig, KeyFile};
 use tradewind_store::queue::Queues;
-use tradewind_store::{DataFolder, Database, Migration};
+use tradewind_store::{DataFolder, Database, Migration, PostgresUrl};
 
 #[cfg(test)]
 pub(crate) use dispatch::{Present, present};
@@ -55,6 +55,8 @@ pub(crate) struct NodeConfig {
     pub(crate) path: OsString,
     /// What functions run in.
     pub(crate) sandbox: SandboxChoice,
+    /// Where its rows are, if not in the data folder.
+    pub(crate) database: Option<PostgresUrl>,
 }
 
 /// A running node.
@@ -112,7 +114,7 @@ impl Node {
         error::refuse_beyond_loopback(config.listen)?;
         let (listener, address) = bind(config.listen).await?;
         let folder = DataFolder::open(&config.data_dir)?;
-        let database = Database::open(&folder.path().join("node.db"), MIGRATIONS)?;
+        let database = open_database(&config, &folder).await?;
         let background = CancellationToken::new();
         let state = Arc::new(compose(&config, &folder, database, address, background.child_token()).await?);
         let node = Self {
@@ -231,6 +233,14 @@ async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), StartNode
     let listener = TcpListener::bind(listen).await.map_err(unavailable)?;
     let address = listener.local_addr().map_err(unavailable)?;
     Ok((listener, address))
+}
+
+async fn open_database(config: &NodeConfig, folder: &DataFolder) -> Result<Database, StartNodeError> {
+    let database = match &config.database {
+        Some(url) => Database::open_postgres(url, MIGRATIONS).await?,
+        None => Database::open(&folder.path().join("node.db"), MIGRATIONS)?,
+    };
+    Ok(database)
 }
 
 async fn compose(

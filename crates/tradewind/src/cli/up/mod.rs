@@ -89,6 +89,7 @@ async fn configure(
         region,
         path: surroundings.path.clone(),
         sandbox: arguments.node.sandbox.into(),
+        database: arguments.node.database.clone(),
     })
 }
 
