@@ -93,6 +93,11 @@ def dead_letters():
     message = client.receive_message(QueueUrl=dead, MessageSystemAttributeNames=["All"], VisibilityTimeout=0)["Messages"][0]
     assert message["MessageId"] == sent["MessageId"]
     assert message["Attributes"]["DeadLetterQueueSourceArn"].endswith(":work")
+    client.start_message_move_task(SourceArn=arn)
+    back = client.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"][0]
+    assert back["Body"] == "poison"
+    task = client.list_message_move_tasks(SourceArn=arn)["Results"][0]
+    assert task["ApproximateNumberOfMessagesMoved"] == 1, task
 
 
 def long_poll():

@@ -4,6 +4,7 @@ mod attempts;
 mod attributes;
 mod batch;
 mod delete;
+mod move_tasks;
 mod permissions;
 mod queues;
 mod receive;
@@ -149,7 +150,7 @@ impl SqsService {
         };
         match operation {
             Operation::AddPermission => input.done(|r| self.add_permission(call, r)).await,
-            Operation::CancelMessageMoveTask => missing(action),
+            Operation::CancelMessageMoveTask => input.run(|r| self.cancel_message_move_task(call, r)).await,
             Operation::ChangeMessageVisibility => input.done(|r| self.change_message_visibility(call, r)).await,
             Operation::ChangeMessageVisibilityBatch => input.run(|r| self.change_message_visibility_batch(call, r)).await,
             Operation::CreateQueue => input.run(|r| self.create_queue(call, r)).await,
@@ -159,7 +160,7 @@ impl SqsService {
             Operation::GetQueueAttributes => input.run(|r| self.get_queue_attributes(call, r)).await,
             Operation::GetQueueUrl => input.run(|r| self.get_queue_url(call, r)).await,
             Operation::ListDeadLetterSourceQueues => input.run(|r| self.list_dead_letter_source_queues(call, r)).await,
-            Operation::ListMessageMoveTasks => missing(action),
+            Operation::ListMessageMoveTasks => input.run(|r| self.list_message_move_tasks(call, r)).await,
             Operation::ListQueueTags => input.run(|r| self.list_queue_tags(call, r)).await,
             Operation::ListQueues => input.run(|r| self.list_queues(call, r)).await,
             Operation::PurgeQueue => input.done(|r| self.purge_queue(call, r)).await,
@@ -168,15 +169,11 @@ impl SqsService {
             Operation::SendMessage => input.run(|r| self.send_message(call, r)).await,
             Operation::SendMessageBatch => input.run(|r| self.send_message_batch(call, r)).await,
             Operation::SetQueueAttributes => input.done(|r| self.set_queue_attributes(call, r)).await,
-            Operation::StartMessageMoveTask => missing(action),
+            Operation::StartMessageMoveTask => input.run(|r| self.start_message_move_task(call, r)).await,
             Operation::TagQueue => input.done(|r| self.tag_queue(call, r)).await,
             Operation::UntagQueue => input.done(|r| self.untag_queue(call, r)).await,
         }
     }
-}
-
-fn missing(action: &str) -> Result<Answer, SqsError> {
-    Err(SqsError::Operation(WireError::not_implemented("sqs", action)))
 }
 
 impl Input {

@@ -74,4 +74,12 @@ mod tests {
             ));
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[A-Za-z0-9+/=]{0,60}") {
+            let queue: QueueArn = "arn:aws:sqs:us-east-1:000000000000:q".parse().unwrap();
+            proptest::prop_assert!(Handle::decode(&text, &queue).is_err());
+        }
+    }
 }

@@ -197,4 +197,16 @@ mod tests {
             assert!(of_url(url).is_err(), "{url}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic_and_what_it_takes_reads_back(url in "(https?://)?[a-z.:0-9-]{0,20}(/[0-9]{0,13}){0,2}(/.{0,8})?") {
+            let (account, region) = (AccountId::default_account(), Region::default_region());
+            if let Ok(arn) = QueueArn::of_url(&url, &account, &region) {
+                let again = QueueArn::of_url(&arn.url("http://localhost:4566"), &account, &arn.region).unwrap();
+                proptest::prop_assert_eq!(&again, &arn);
+                proptest::prop_assert_eq!(arn.to_string().parse::<QueueArn>().unwrap(), arn);
+            }
+        }
+    }
 }

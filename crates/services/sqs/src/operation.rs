@@ -18,11 +18,11 @@ macro_rules! operations {
     };
 }
 
-use Support::{Missing, Served};
+use Support::Served;
 
 operations! {
     AddPermission => Served("kept in the queue's policy, which is not evaluated yet"),
-    CancelMessageMoveTask => Missing,
+    CancelMessageMoveTask => Served(""),
     ChangeMessageVisibility => Served(""),
     ChangeMessageVisibilityBatch => Served(""),
     CreateQueue => Served("encryption (`KmsMasterKeyId`, `SqsManagedSseEnabled`) is refused; policies are kept and not evaluated yet"),
@@ -32,7 +32,7 @@ operations! {
     GetQueueAttributes => Served("the counts of messages are exact; `SqsManagedSseEnabled` is `false`"),
     GetQueueUrl => Served(""),
     ListDeadLetterSourceQueues => Served(""),
-    ListMessageMoveTasks => Missing,
+    ListMessageMoveTasks => Served(""),
     ListQueueTags => Served(""),
     ListQueues => Served(""),
     PurgeQueue => Served("at once; AWS takes up to 60 seconds"),
@@ -41,7 +41,7 @@ operations! {
     SendMessage => Served("no throughput quota is enforced, nor that of FIFO queues"),
     SendMessageBatch => Served(""),
     SetQueueAttributes => Served("in force at once; refuses what `CreateQueue` refuses"),
-    StartMessageMoveTask => Missing,
+    StartMessageMoveTask => Served("without `MaxNumberOfMessagesPerSecond` as fast as the disk allows"),
     TagQueue => Served(""),
     UntagQueue => Served(""),
 }

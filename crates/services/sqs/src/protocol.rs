@@ -248,4 +248,15 @@ mod tests {
         let expected = "<QueueUrl>u</QueueUrl><QueueUrl>v</QueueUrl><Tag><Key>k</Key><Value>v</Value></Tag>";
         assert_eq!(to_xml("ListQueues", &urls), expected);
     }
+
+    proptest::proptest! {
+        /// Whatever a form says, it is read or refused, and never larger than it was.
+        #[test]
+        fn no_form_makes_it_panic(form in "([A-Za-z.]{0,12}[0-9.]{0,6}(Name|Value|Id|Key)?=[a-z%0-9&]{0,8}&){0,12}") {
+            if let Ok(params) = parse_query("", form.as_bytes()) {
+                let value = from_form(&params).unwrap();
+                proptest::prop_assert!(to_xml("SendMessageBatch", &value).is_ascii());
+            }
+        }
+    }
 }

@@ -146,13 +146,24 @@ impl SqsService {
         let id = id_of(arn);
         // a queue that the store has and no row names is removed at the next start
         match &before {
-            None => self.queues().create(&id, &settings).await?,
+            None => self.create_stored(&id, &settings).await?,
             Some(before) if settings_of(before) == settings => {}
             Some(_) => self.queues().update(&id, &settings).await?,
         }
         self.database().write(tables::put(Batch::new(), &after)?).await?;
         self.registry_mut(|registry| registry.put(after));
         self.queue(arn)
+    }
+
+    /// Makes the queue in the store, anew where a creation failed half-way.
+    async fn create_stored(&self, id: &QueueId, settings: &QueueSettings) -> Result<(), SqsError> {
+        match self.queues().create(id, settings).await {
+            Err(QueueError::Exists { .. }) => {
+                self.queues().delete(id).await?;
+                Ok(self.queues().create(id, settings).await?)
+            }
+            created => Ok(created?),
+        }
     }
 
     /// A dead-letter queue is there, of the same kind, and lets this one name it.

@@ -2,4 +2,5 @@
 
 mod fifo;
 mod messages;
+mod moves;
 mod queues;

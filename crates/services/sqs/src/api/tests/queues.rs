@@ -1,6 +1,7 @@
 //! Queues themselves: making, finding, changing, listing, deleting.
 
 use serde_json::{Value, json};
+use tradewind_store::queue::{NewMessage, QueueId, QueueSettings};
 
 use crate::testing::World;
 
@@ -252,6 +253,30 @@ async fn a_queue_is_purged_once_a_minute() {
     );
     world.pass(60);
     world.ok("PurgeQueue", json!({"QueueUrl": URL})).await;
+}
+
+#[tokio::test]
+async fn what_a_crash_left_between_rows_and_store_is_mended() {
+    let mut world = World::new().await;
+    world.queue("orders", json!({"DelaySeconds": "3"})).await;
+    let id = |name: &str| QueueId::new(&format!("arn:aws:sqs:us-east-1:000000000000:{name}"));
+    let settings = QueueSettings::standard();
+    let store = world.service.queues().clone();
+    store.create(&id("half"), &settings).await.unwrap();
+    let sent = NewMessage {
+        body: b"old".to_vec(),
+        ..NewMessage::default()
+    };
+    store.send(&id("half"), vec![sent]).await.unwrap();
+    let half = world.queue("half", json!({})).await;
+    assert_eq!(world.receive(&half).await, [], "it is a new queue");
+    store.create(&id("leftover"), &settings).await.unwrap();
+    store.update(&id("orders"), &settings).await.unwrap();
+    store.delete(&id("half")).await.unwrap();
+    world.restart().await;
+    assert!(store.settings(&id("leftover")).await.is_err());
+    assert_eq!(store.settings(&id("orders")).await.unwrap().delay.as_secs(), 3);
+    assert_eq!(world.receive(&half).await, []);
 }
 
 #[tokio::test]
