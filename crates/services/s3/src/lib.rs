@@ -1,48 +1,34 @@
-//! S3, its first part: buckets and bucket policies as resources of stacks.
+//! S3: buckets, objects and their versions, over HTTP and as resources of stacks.
 //!
-//! A bucket is *recorded*: its name, its settings, whose it is. It holds no objects, since the S3
-//! service itself is not there yet; what would need it (notifications, websites, …) is refused by
-//! name. The deployment bucket of the Serverless Framework needs no more than this.
+//! `front` makes a request of the wire one that s3s takes; s3s parses it and calls the function that
+//! `operation.rs` names; that is in `api`, and works on `objects` and `multipart`, which own the rows.
 //!
 //! # Invariants
 //! - A bucket's name is its own on the whole node, as it is in S3.
 //! - A row says whose it is (`owner`): a stack never overwrites or deletes another's bucket or policy.
 //! - A policy belongs to a bucket that is recorded, and goes with it.
+//! - An object that was acknowledged is there, whole; one that was not leaves nothing (see `objects`).
+//! - What a request asks for and nobody does is refused by name.
 
+mod api;
 mod bucket;
+#[expect(dead_code, reason = "uploads in parts follow")]
+mod digest;
 mod error;
+mod front;
+mod instant;
 mod model;
+mod multipart;
+mod objects;
+mod operation;
 mod policy;
+mod refusal;
+mod service;
+mod state;
 mod tables;
-
-use std::sync::Arc;
-
-use tradewind_model::resource::ResourceType;
-use tradewind_store::Database;
 
 pub use error::BucketError;
 pub use model::{Bucket, BucketName, InvalidBucketName};
+pub use operation::operations;
+pub use service::{S3Config, S3Service};
 pub use tables::MIGRATIONS;
-
-/// The buckets of a node. A clone is the same service.
-#[derive(Clone, Debug)]
-pub struct S3Service {
-    database: Database,
-}
-
-impl S3Service {
-    /// The service over its tables.
-    #[must_use]
-    pub fn open(database: Database) -> Self {
-        Self { database }
-    }
-
-    /// `AWS::S3::Bucket` and `AWS::S3::BucketPolicy`.
-    #[must_use]
-    pub fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
-        vec![
-            Arc::new(bucket::BucketType::new(self.database.clone())),
-            Arc::new(policy::BucketPolicyType::new(self.database.clone())),
-        ]
-    }
-}

@@ -1,17 +1,20 @@
 //! The tables of buckets and their policies. No other crate reads them.
 
 use serde_json::Value;
+use tradewind_model::Timestamp;
 use tradewind_model::resource::ResourceContext;
-use tradewind_store::{Batch, Database, DatabaseError, Migration};
+use tradewind_store::{Batch, Database, DatabaseError, Migration, Row};
 
 use crate::error::BucketError;
 use crate::model::Bucket;
+use crate::objects::Versioning;
 
 /// The schema.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    service: "s3",
-    version: 1,
-    sql: "CREATE TABLE s3_buckets (
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        service: "s3",
+        version: 1,
+        sql: "CREATE TABLE s3_buckets (
             name TEXT NOT NULL PRIMARY KEY,
             account TEXT NOT NULL,
             region TEXT NOT NULL,
@@ -21,7 +24,157 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
             bucket TEXT NOT NULL PRIMARY KEY,
             owner TEXT NOT NULL,
             document TEXT NOT NULL)",
-}];
+    },
+    Migration {
+        service: "s3",
+        version: 2,
+        sql: OBJECTS,
+    },
+];
+
+/// Versions of objects, uploads and their parts. Keys are bytes, so that every database sorts them alike.
+const OBJECTS: &str = "
+    ALTER TABLE s3_buckets ADD COLUMN created BIGINT NOT NULL DEFAULT 0;
+    ALTER TABLE s3_buckets ADD COLUMN versioning BIGINT NOT NULL DEFAULT 0;
+    CREATE TABLE s3_objects (
+        bucket TEXT NOT NULL,
+        key BLOB NOT NULL,
+        sequence BIGINT NOT NULL,
+        version_id TEXT NOT NULL,
+        latest BIGINT NOT NULL,
+        marker BIGINT NOT NULL,
+        size BIGINT NOT NULL,
+        etag TEXT NOT NULL,
+        modified BIGINT NOT NULL,
+        head TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        lock_mode TEXT,
+        lock_until BIGINT,
+        legal_hold BIGINT NOT NULL,
+        upload TEXT,
+        content BLOB NOT NULL,
+        PRIMARY KEY (bucket, key, sequence));
+    CREATE UNIQUE INDEX s3_objects_latest ON s3_objects (bucket, key) WHERE latest = 1;
+    CREATE TABLE s3_uploads (
+        id TEXT NOT NULL PRIMARY KEY,
+        bucket TEXT NOT NULL,
+        key BLOB NOT NULL,
+        account TEXT NOT NULL,
+        started BIGINT NOT NULL,
+        algorithm TEXT,
+        composite BIGINT NOT NULL,
+        head TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        lock_mode TEXT,
+        lock_until BIGINT,
+        legal_hold BIGINT NOT NULL);
+    CREATE INDEX s3_uploads_by_key ON s3_uploads (bucket, key, id);
+    CREATE TABLE s3_parts (
+        upload TEXT NOT NULL,
+        number BIGINT NOT NULL,
+        size BIGINT NOT NULL,
+        etag TEXT NOT NULL,
+        checksum TEXT,
+        modified BIGINT NOT NULL,
+        start BIGINT,
+        content BLOB NOT NULL,
+        PRIMARY KEY (upload, number))";
+
+/// A bucket as its row says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BucketRow {
+    pub(crate) name: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) created: Timestamp,
+    pub(crate) versioning: Versioning,
+}
+
+/// Makes a bucket that belongs to no stack. False when there is one of this name.
+pub(crate) async fn create_bucket(database: &Database, bucket: &BucketRow) -> Result<bool, DatabaseError> {
+    let batch = Batch::new().run(
+        "INSERT INTO s3_buckets (name, account, region, owner, bucket, created, versioning)
+         VALUES ($1, $2, $3, '', '{\"tags\":{},\"settings\":{}}', $4, $5) ON CONFLICT (name) DO NOTHING",
+        vec![
+            bucket.name.as_str().into(),
+            bucket.account.as_str().into(),
+            bucket.region.as_str().into(),
+            bucket.created.as_millis().into(),
+            bucket.versioning.to_column().into(),
+        ],
+    );
+    Ok(database.write(batch).await? == [1])
+}
+
+/// The bucket of this name.
+pub(crate) async fn find_bucket(database: &Database, name: &str) -> Result<Option<BucketRow>, DatabaseError> {
+    let rows = database.read(
+        "SELECT name, account, region, created, versioning FROM s3_buckets WHERE name = $1",
+        vec![name.into()],
+    );
+    rows.await?.first().map(bucket_row).transpose()
+}
+
+/// Buckets of an account in order of their names, after `after`.
+pub(crate) async fn list_buckets(
+    database: &Database,
+    account: &str,
+    prefix: &str,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<BucketRow>, DatabaseError> {
+    let rows = database.read(
+        "SELECT name, account, region, created, versioning FROM s3_buckets
+         WHERE account = $1 AND name > $2 AND SUBSTR(name, 1, $4) = $3 ORDER BY name LIMIT $5",
+        vec![
+            account.into(),
+            after.into(),
+            prefix.into(),
+            i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX).into(),
+            limit.into(),
+        ],
+    );
+    rows.await?.iter().map(bucket_row).collect()
+}
+
+fn bucket_row(row: &Row) -> Result<BucketRow, DatabaseError> {
+    Ok(BucketRow {
+        name: row.text(0)?.to_owned(),
+        account: row.text(1)?.to_owned(),
+        region: row.text(2)?.to_owned(),
+        created: Timestamp::from_millis(row.integer(3)?),
+        versioning: Versioning::of_column(row.integer(4)?),
+    })
+}
+
+/// What became of a bucket that was to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removed {
+    Done,
+    NotEmpty,
+    Absent,
+}
+
+/// Removes an empty bucket with all that belongs to it; uploads to it that nobody completed go, too.
+pub(crate) async fn remove_bucket(database: &Database, name: &str) -> Result<Removed, DatabaseError> {
+    let key = || vec![name.into()];
+    let batch = Batch::new()
+        .require(
+            "DELETE FROM s3_buckets WHERE name = $1 AND NOT EXISTS
+             (SELECT 1 FROM s3_objects WHERE s3_objects.bucket = s3_buckets.name)",
+            key(),
+            1,
+        )
+        .run("DELETE FROM s3_bucket_policies WHERE bucket = $1", key());
+    match database.write(batch).await {
+        Ok(_) => Ok(Removed::Done),
+        Err(DatabaseError::Unexpected { .. }) => match find_bucket(database, name).await? {
+            Some(_) => Ok(Removed::NotEmpty),
+            None => Ok(Removed::Absent),
+        },
+        Err(error) => Err(error),
+    }
+}
 
 /// Makes the bucket, or changes it where the context's resource has it already.
 pub(crate) async fn put_bucket(

@@ -102,9 +102,13 @@ pub(crate) fn ask(question: &str) -> Option<bool> {
 }
 
 /// Sends the program's own trace to standard error: warnings, with `--verbose` more; `filter`
-/// (`TRADEWIND_LOG`, in the syntax of `RUST_LOG`) says exactly what.
+/// (`TRADEWIND_LOG`, in the syntax of `RUST_LOG`) says exactly what. s3s calls every refusal an error.
 pub(crate) fn start_tracing(verbose: bool, filter: Option<&str>) {
-    let default = if verbose { "warn,tradewind=debug" } else { "warn" };
+    let default = if verbose {
+        "warn,s3s=off,tradewind=debug"
+    } else {
+        "warn,s3s=off"
+    };
     let filter = EnvFilter::new(filter.filter(|text| !text.is_empty()).unwrap_or(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

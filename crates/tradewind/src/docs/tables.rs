@@ -25,6 +25,21 @@ functions run.
     );
 }
 
+#[test]
+fn s3() {
+    let page = "\
+# S3's API
+
+Every operation of the S3 API and whether a node serves it. An operation that is not served is answered
+with status 501, code `NotImplemented` and its name. [Objects](../objects.md) says how objects are kept.
+
+";
+    check(
+        "compatibility/s3.md",
+        &format!("{page}{}", operations(tradewind_s3::operations())),
+    );
+}
+
 /// The operations of a service, a line each.
 fn operations(all: impl IntoIterator<Item = OperationSupport>) -> String {
     let rows = all.into_iter().map(|(name, support)| {
@@ -75,6 +90,7 @@ fn answer(service: &Service) -> String {
     match present(service) {
         Some(Present::Lambda) => "yes: [operations](lambda.md)".to_owned(),
         Some(Present::Sqs) => "yes: [operations](sqs.md)".to_owned(),
+        Some(Present::S3) => "yes: [operations](s3.md)".to_owned(),
         Some(Present::Sts) => {
             let operations = |served| {
                 let all = tradewind_iam::sts_operations();

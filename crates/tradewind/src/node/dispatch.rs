@@ -3,7 +3,7 @@
 //! 1. an API's host or `/_api/{api}/…` → gateway
 //! 2. `/_tradewind/…` → health and management
 //! 3. the service that the request is signed for or whose path it is → that service
-//! 4. anything else → S3, which is refused by name until it exists
+//! 4. anything else → S3; an unsigned request for no bucket is told what is deployed here
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -79,13 +79,15 @@ async fn serve(
         Some(Present::Sqs) => state.sqs.handle(request, caller, gone).await,
         Some(Present::Sts) => state.iam.handle_sts(request, &caller, &RequestId::random()).await,
         Some(Present::Iam) => state.iam.handle_iam(request, &RequestId::random()).await,
-        None => {
-            let (parts, _body) = request.into_parts();
-            if service == Service::S3 && caller.access_key.is_none() {
+        Some(Present::S3) => {
+            let (parts, body) = request.into_parts();
+            let browsing = caller.access_key.is_none() && parts.method == http::Method::GET;
+            if browsing && !state.s3.has_bucket_of(&parts).await {
                 return nothing_here(state, &parts);
             }
-            missing(&service, &parts)
+            state.s3.handle(Request::from_parts(parts, body), caller).await
         }
+        None => missing(&service, &request.into_parts().0),
     }
 }
 
@@ -97,6 +99,7 @@ pub(crate) enum Present {
     Sts,
     /// Names the operation it is asked for, and has none.
     Iam,
+    S3,
 }
 
 /// Which service of this node answers for `service`, if any.
@@ -106,6 +109,7 @@ pub(crate) fn present(service: &Service) -> Option<Present> {
         Service::Sqs => Some(Present::Sqs),
         Service::Sts => Some(Present::Sts),
         Service::Iam => Some(Present::Iam),
+        Service::S3 => Some(Present::S3),
         _ => None,
     }
 }

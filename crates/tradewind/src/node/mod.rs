@@ -30,7 +30,7 @@ use tradewind_model::resource::ResourceType;
 use tradewind_model::{AccountId, Clock, Region};
 use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
-use tradewind_s3::S3Service;
+use tradewind_s3::{S3Config, S3Service};
 use tradewind_sqs::{SqsConfig, SqsService};
 use tradewind_store::blobs::{Blobs, BlobsConfig, KeyFile};
 use tradewind_store::queue::Queues;
@@ -87,6 +87,7 @@ pub(crate) struct State {
     pub(crate) api_gateway: ApiGatewayService,
     pub(crate) stacks: StackEngine,
     pub(crate) blobs: Blobs,
+    pub(crate) s3: S3Service,
     pub(crate) base_url: String,
     /// Work that must outlive the client that asked for it.
     pub(crate) detached: TaskTracker,
@@ -301,8 +302,15 @@ async fn compose(
         base_url: base_url.clone(),
     });
     let sqs = sqs.await.map_err(StartNodeError::service)?;
-    let types = resource_types(&database, &logs, &lambda, &api_gateway, &iam, &sqs).await?;
     let (account, region) = (config.account.clone(), config.region.clone());
+    let s3 = S3Service::open(S3Config {
+        database: database.clone(),
+        blobs: blobs.clone(),
+        clock: clock.clone(),
+        account: account.clone(),
+        region: region.clone(),
+    });
+    let types = resource_types(&database, &logs, &lambda, &api_gateway, &iam, (&sqs, &s3)).await?;
     let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock);
     stacks.recover().await?;
     collect_packages(&engine, &lambda, &stacks).await;
@@ -321,6 +329,7 @@ async fn compose(
         api_gateway,
         stacks,
         blobs,
+        s3,
         base_url,
         detached,
         stopping,
@@ -375,7 +384,7 @@ async fn resource_types(
     lambda: &LambdaService,
     api_gateway: &ApiGatewayService,
     iam: &IamService,
-    sqs: &SqsService,
+    (sqs, s3): (&SqsService, &S3Service),
 ) -> Result<Vec<Arc<dyn ResourceType>>, StartNodeError> {
     let log_groups = LogsService::open(database.clone(), logs.clone());
     let log_groups = log_groups.await.map_err(StartNodeError::service)?;
@@ -384,7 +393,7 @@ async fn resource_types(
     types.extend(iam.resource_types());
     types.extend(log_groups.resource_types());
     types.extend(sqs.resource_types());
-    types.extend(S3Service::open(database.clone()).resource_types());
+    types.extend(s3.resource_types());
     Ok(types)
 }
 

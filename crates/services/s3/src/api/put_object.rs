@@ -1,0 +1,74 @@
+//! `PutObject`.
+
+use s3s::dto::{PutObjectInput, PutObjectOutput};
+use s3s::{S3Request, S3Response, S3Result};
+
+use super::conditions::check_write;
+use super::describe::{self, set_checksum};
+use super::receive::{self, Claims};
+use super::{buckets, heads, refused_input};
+use crate::digest::Algorithm;
+use crate::front::Trailers;
+use crate::objects::{self, Checksum, NewVersion};
+use crate::state::State;
+
+pub(crate) async fn put_object(
+    state: &State,
+    request: S3Request<PutObjectInput>,
+) -> S3Result<S3Response<PutObjectOutput>> {
+    let claims = Claims::of(
+        &request.headers,
+        request.extensions.get::<Trailers>(),
+        request.input.content_length,
+        request
+            .input
+            .checksum_algorithm
+            .as_ref()
+            .map(|algorithm| algorithm.as_str()),
+    )?;
+    let mut input = request.input;
+    refused_input::customer_key(input.sse_customer_algorithm.is_some())?;
+    refused_input::encryption(input.server_side_encryption.as_ref().map(|asked| asked.as_str()))?;
+    if input.write_offset_bytes.is_some() {
+        return Err(crate::refusal::not_implemented("x-amz-write-offset-bytes"));
+    }
+    heads::check_key(&input.key)?;
+    let mut head = heads::head_of!(input)?;
+    let tags = heads::tags(input.tagging.as_deref())?;
+    let lock = heads::lock_of!(input)?;
+    let (if_match, if_none_match) = (input.if_match.take(), input.if_none_match.take());
+    let found = objects::find(state, &input.bucket, &input.key, None).await?;
+    check_write(if_match.as_ref(), if_none_match.as_ref(), found.version.as_ref())?;
+    if input.expected_bucket_owner.is_some() {
+        buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    }
+    let algorithm = claims.algorithm.unwrap_or(Algorithm::Crc64Nvme);
+    let received = receive::receive(state, input.body.take(), &claims, algorithm).await?;
+    head.checksum = Some(Checksum {
+        algorithm,
+        value: received.digests.value.clone(),
+        composite: false,
+    });
+    let new = NewVersion {
+        marker: false,
+        size: received.stored.size(),
+        etag: received.etag(),
+        head,
+        tags,
+        lock,
+        upload: None,
+        content: received.content(),
+    };
+    let check =
+        |latest: Option<&objects::Version>| check_write(if_match.as_ref(), if_none_match.as_ref(), latest);
+    let keep = |batch| state.blobs.keep(batch, &received.stored);
+    let added = objects::put(state, &input.bucket, &input.key, &new, check, keep).await?;
+    let mut output = PutObjectOutput {
+        e_tag: Some(describe::etag(&new.etag)),
+        version_id: added.id,
+        ..PutObjectOutput::default()
+    };
+    set_checksum!(output, new.head.checksum.as_ref());
+    output.checksum_type = new.head.checksum.as_ref().map(describe::checksum_type);
+    Ok(S3Response::new(output))
+}

@@ -1,0 +1,96 @@
+//! HTTP on its way to s3s and back: what s3s 0.14 lacks, or judges where this node does not.
+//!
+//! ```text
+//! request ─▶ presigned URL still valid? ─▶ signature taken off ─▶ host style → path style
+//!         ─▶ body: aws-chunked decoded, announced hash checked ─▶ s3s ─▶ operation
+//! answer  ◀─ request ids ◀─ errors in full ◀──────────────────────────────┘
+//! ```
+//!
+//! # Invariants
+//! - A node on loopback reads signatures and does not verify them (as elsewhere on it), so s3s, which
+//!   would, never sees one. What a signature says besides is held: expiry, hash of the body.
+//! - An operation reads the body's own bytes: no framing, and no end before the announced one.
+
+mod address;
+mod answer;
+mod payload;
+mod signature;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use hyper::body::Incoming;
+use s3s::S3Error;
+use tradewind_wire::{Body, Caller};
+
+use crate::refusal::internal;
+use crate::state::State;
+
+pub(crate) use address::bucket_of;
+pub(crate) use payload::PayloadError;
+
+/// The headers that follow an aws-chunked body; there when the body was read to its end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trailers(Arc<Mutex<HeaderMap>>);
+
+impl Trailers {
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        let headers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        headers.get(name)?.to_str().ok().map(str::to_owned)
+    }
+
+    fn put(&self, headers: HeaderMap) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = headers;
+    }
+}
+
+/// Answers a request.
+pub(crate) async fn handle(
+    state: &State,
+    wire: &s3s::service::S3Service,
+    request: Request<Incoming>,
+    caller: Caller,
+) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    let asked = answer::Asked::of(&parts);
+    match prepare(state, &mut parts, caller) {
+        Ok(trailers) => {
+            let result = match payload::wrap(&mut parts, body, trailers) {
+                Ok(body) => wire.call(Request::from_parts(parts, body)).await,
+                Err(error) => error
+                    .to_http_response()
+                    .map_err(|error| s3s::HttpError::new(Box::new(error))),
+            };
+            match result {
+                Ok(response) => answer::finish(response, &asked),
+                Err(_unserialisable) => answer::failed(&asked),
+            }
+        }
+        Err(error) => answer::refusal(error, &asked),
+    }
+}
+
+/// Makes a request of the wire one that s3s takes: unsigned, in path style.
+fn prepare(state: &State, parts: &mut Parts, caller: Caller) -> Result<Trailers, S3Error> {
+    signature::take_off(parts, state.clock.now())?;
+    address::to_path_style(parts).map_err(|error| internal(&error))?;
+    drop_strange_range(parts);
+    let trailers = Trailers::default();
+    parts.extensions.insert(caller);
+    parts.extensions.insert(trailers.clone());
+    Ok(trailers)
+}
+
+/// A range that is none, or several, is as good as no range: the whole is answered.
+fn drop_strange_range(parts: &mut Parts) {
+    let Some(range) = parts.headers.get(header::RANGE) else {
+        return;
+    };
+    if parts.method == Method::GET || parts.method == Method::HEAD {
+        let text = HeaderValue::to_str(range).unwrap_or_default();
+        if s3s::dto::Range::parse(text).is_err() {
+            parts.headers.remove(header::RANGE);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The service as the node sees it.
+
+use std::sync::Arc;
+
+use http::Request;
+use http::request::Parts;
+use hyper::body::Incoming;
+use tradewind_model::resource::ResourceType;
+use tradewind_model::{AccountId, Clock, Region};
+use tradewind_store::Database;
+use tradewind_store::blobs::Blobs;
+use tradewind_wire::{Body, Caller};
+
+use crate::objects::KeyLocks;
+use crate::operation::Operations;
+use crate::state::State;
+use crate::{bucket, front, policy, tables};
+
+/// What the service is made of.
+#[derive(Debug)]
+pub struct S3Config {
+    /// Migrated with [`crate::MIGRATIONS`].
+    pub database: Database,
+    /// Where content is.
+    pub blobs: Blobs,
+    /// Dates versions and judges expiries.
+    pub clock: Clock,
+    /// The account of unsigned requests.
+    pub account: AccountId,
+    /// The region of unsigned requests.
+    pub region: Region,
+}
+
+/// The buckets and objects of a node. A clone is the same service.
+#[derive(Clone)]
+pub struct S3Service {
+    state: State,
+    wire: s3s::service::S3Service,
+}
+
+impl S3Service {
+    /// The service over its tables.
+    #[must_use]
+    pub fn open(config: S3Config) -> Self {
+        let state = State {
+            database: config.database,
+            blobs: config.blobs,
+            clock: config.clock,
+            account: config.account,
+            region: config.region,
+            locks: Arc::new(KeyLocks::default()),
+        };
+        let builder = s3s::service::S3ServiceBuilder::new(Operations(state.clone()));
+        Self {
+            state,
+            wire: builder.build(),
+        }
+    }
+
+    /// Answers a request of `caller`.
+    pub async fn handle(&self, request: Request<Incoming>, caller: Caller) -> http::Response<Body> {
+        front::handle(&self.state, &self.wire, request, caller).await
+    }
+
+    /// Whether an unsigned request is for a bucket that exists: others come from people who look for an
+    /// API of theirs.
+    pub async fn has_bucket_of(&self, parts: &Parts) -> bool {
+        let Some(bucket) = front::bucket_of(parts) else {
+            return false;
+        };
+        tables::find_bucket(&self.state.database, &bucket)
+            .await
+            .is_ok_and(|found| found.is_some())
+    }
+
+    /// `AWS::S3::Bucket` and `AWS::S3::BucketPolicy`.
+    #[must_use]
+    pub fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+        let database = &self.state.database;
+        vec![
+            Arc::new(bucket::BucketType::new(database.clone())),
+            Arc::new(policy::BucketPolicyType::new(database.clone())),
+        ]
+    }
+}
+
+impl std::fmt::Debug for S3Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3Service")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
