@@ -12,7 +12,9 @@ use std::sync::Arc;
 pub use self::batch::Batch;
 pub use self::error::DatabaseError;
 use self::postgres::Postgres;
+pub(crate) use self::postgres::{Parameter, Session};
 use self::sqlite::Sqlite;
+pub(crate) use self::sqlite::query_positional as query;
 use crate::migrate::Migration;
 use crate::value::{Row, SqlValue};
 

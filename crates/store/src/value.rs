@@ -5,9 +5,10 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use crate::DatabaseError;
 
 /// A parameter or a column's value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum SqlValue {
     /// NULL
+    #[default]
     Null,
     /// BIGINT
     Integer(i64),
@@ -113,6 +114,27 @@ impl Row {
             Some(SqlValue::Blob(bytes)) => Ok(Some(bytes)),
             Some(SqlValue::Null) => Ok(None),
             Some(SqlValue::Integer(_) | SqlValue::Text(_)) | None => Err(wrong(column, "BLOB")),
+        }
+    }
+}
+
+impl Row {
+    /// A TEXT column that may be NULL, taken out of the row.
+    pub(crate) fn take_text(&mut self, column: usize) -> Result<Option<String>, DatabaseError> {
+        match self.0.get_mut(column).map(std::mem::take) {
+            Some(SqlValue::Text(text)) => Ok(Some(text)),
+            Some(SqlValue::Null) => Ok(None),
+            Some(SqlValue::Integer(_) | SqlValue::Blob(_)) | None => Err(wrong(column, "TEXT")),
+        }
+    }
+
+    /// A BLOB column, taken out of the row.
+    pub(crate) fn take_blob(&mut self, column: usize) -> Result<Vec<u8>, DatabaseError> {
+        match self.0.get_mut(column).map(std::mem::take) {
+            Some(SqlValue::Blob(bytes)) => Ok(bytes),
+            Some(SqlValue::Null | SqlValue::Integer(_) | SqlValue::Text(_)) | None => {
+                Err(wrong(column, "BLOB"))
+            }
         }
     }
 }

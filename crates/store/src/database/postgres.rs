@@ -11,6 +11,7 @@
 mod connect;
 mod lease;
 mod schema;
+mod session;
 mod value;
 mod writer;
 
@@ -21,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use self::connect::Server;
 use self::lease::Lease;
+pub(crate) use self::session::{Parameter, Session};
 use self::value::row_of;
 use self::writer::{Job, Writer};
 use super::DatabaseError;

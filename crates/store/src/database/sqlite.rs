@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use self::checker::Checker;
 use self::open::{open_reader, open_writer};
 use self::statement::query;
+pub(crate) use self::statement::query_positional;
 use self::writer::{Job, job, run_batch, write_loop};
 use super::DatabaseError;
 use super::batch::{Batch, Hook};

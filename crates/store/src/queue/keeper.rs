@@ -1,13 +1,12 @@
 //! The queues' own background work: sweeping, retention, and moves.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::DatabaseError;
 use crate::queue::queues::Queues;
-use crate::queue::sqlite::{keep, moves};
+use crate::queue::rows::{keep, moves};
 
 /// How often retention and deduplication windows are looked at.
 const ROUND: Duration = Duration::from_secs(30);
@@ -41,13 +40,10 @@ impl Queues {
     /// Does a piece of all there is to do; how long nothing will be.
     pub(super) async fn keep(&self) -> Result<Duration, DatabaseError> {
         let now = self.clock.now();
-        let swept = self.transact(keep::sweep).await?;
-        let expired = self
-            .transact(move |connection| keep::expire(connection, now))
-            .await?;
-        let room = Arc::clone(&self.room);
+        let swept = self.transact(|tx, _| keep::sweep(tx)).await?;
+        let expired = self.transact(move |tx, _| keep::expire(tx, now)).await?;
         let next_move = self
-            .transact(move |connection| moves::step(connection, &room, now))
+            .transact(move |tx, wakes| moves::step(tx, wakes, now))
             .await?;
         if swept || expired {
             return Ok(Duration::ZERO);

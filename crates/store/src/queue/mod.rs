@@ -26,8 +26,9 @@ mod model;
 mod moves;
 mod outbox;
 mod queues;
-mod sqlite;
+mod rows;
 mod tables;
+mod transaction;
 mod waiting;
 
 #[cfg(test)]

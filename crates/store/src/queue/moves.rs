@@ -9,7 +9,9 @@ use uuid::Uuid;
 use crate::queue::QueueError;
 use crate::queue::model::QueueId;
 use crate::queue::queues::Queues;
-use crate::queue::sqlite::{look_up, moves};
+use crate::queue::rows::{look_up, moves};
+use crate::queue::transaction::Transaction;
+use crate::queue::waiting::Wakes;
 
 /// The id of a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,28 +87,28 @@ impl Queues {
         let now = self.clock.now();
         let id = MoveId(Uuid::new_v4());
         let target = destination.cloned();
-        let start = move |connection: &rusqlite::Connection, queue: look_up::Queue| {
+        let start = move |tx: &Transaction<'_>, queue: look_up::Queue, _: &mut Wakes| {
             if let Some(target) = &target
-                && look_up::find(connection, target)?.is_none()
+                && look_up::find(tx, target)?.is_none()
             {
                 return Ok(Err(QueueError::NotFound {
                     queue: target.clone(),
                 }));
             }
-            if moves::is_running(connection, &queue.id)? {
+            if moves::is_running(tx, &queue.id)? {
                 return Ok(Err(QueueError::MoveRunning { queue: queue.id }));
             }
             let task = MoveTask {
                 id,
-                to_move: moves::ready(connection, &queue, now)?,
+                to_move: moves::ready(tx, &queue, now)?,
                 source: queue.id,
-                destination: target,
+                destination: target.clone(),
                 max_per_second,
                 status: MoveStatus::Running,
                 moved: 0,
                 started_at: now,
             };
-            moves::insert(connection, &task)?;
+            moves::insert(tx, &task)?;
             Ok(Ok(id))
         };
         let started = self.on_queue(source, start).await?;
@@ -119,10 +121,8 @@ impl Queues {
     /// # Errors
     /// When it does not exist, or the database fails.
     pub async fn list_moves(&self, source: &QueueId, limit: u32) -> Result<Vec<MoveTask>, QueueError> {
-        self.on_queue(source, move |connection, queue| {
-            moves::list(connection, &queue.id, limit)
-        })
-        .await
+        self.on_queue(source, move |tx, queue, _| moves::list(tx, &queue.id, limit))
+            .await
     }
 
     /// Stops a move; how it stood then. `None`: there is no such move. One that has ended stays as it is.
@@ -130,8 +130,6 @@ impl Queues {
     /// # Errors
     /// When the database fails.
     pub async fn cancel_move(&self, id: MoveId) -> Result<Option<MoveTask>, QueueError> {
-        Ok(self
-            .transact(move |connection| moves::cancel(connection, id))
-            .await?)
+        Ok(self.transact(move |tx, _| moves::cancel(tx, id)).await?)
     }
 }

@@ -2,38 +2,83 @@
 
 use std::sync::Arc;
 
+use crate::database::Backend;
 use crate::queue::model::{DEDUPLICATION_WINDOW, MessageId, NewMessage, QueueId};
 use crate::queue::queues::Queues;
-use crate::queue::sqlite::look_up::millis;
-use crate::queue::sqlite::send::{content_hash, lowest_sequence};
-use crate::{Batch, SqlValue};
+use crate::queue::rows::look_up::millis;
+use crate::queue::rows::send::{content_hash, lowest_sequence};
+use crate::{Batch, Database, SqlValue};
 
-/// $1 lowest sequence number
-const TAKE_SEQUENCE: &str = "UPDATE queue_sequence SET last = CASE WHEN last < $1 THEN $1 ELSE last END + 1";
 /// $1 queue, $2 now, $3 hash of the content, $4 id, $5 group, $6 deduplication id, $7 delay, $8 attributes,
-/// $9 body
-const INSERT: &str = "INSERT INTO queue_messages (sequence, queue, visible_at, receives, receives_before, \
-        fifo, sent_at, id, message_group, deduplication_id, attributes, body) \
-    SELECT (SELECT last FROM queue_sequence), q.number, \
-        $2 + COALESCE($7, q.delay_ms), 0, 0, q.fifo, $2, $4, $5, \
-        CASE WHEN q.fifo = 1 THEN COALESCE($6, $3) END, $8, $9 \
-    FROM queue_queues q WHERE q.id = $1 AND (q.fifo = 0 OR ($5 IS NOT NULL AND NOT EXISTS ( \
-        SELECT 1 FROM queue_deduplication d WHERE d.queue = q.first_number AND d.expires_at > $2 \
-        AND d.scope = CASE WHEN q.deduplicate_by_group = 1 THEN $5 ELSE '' END \
-        AND d.id = COALESCE($6, $3))))";
+/// $9 body. What may be NULL says its type.
+macro_rules! insert {
+    ($sequence:literal) => {
+        concat!(
+            "INSERT INTO queue_messages (sequence, queue, visible_at, receives, receives_before, fifo, sent_at, id, \
+                message_group, deduplication_id, attributes, body) \
+            SELECT ",
+            $sequence,
+            ", q.number, $2 + COALESCE(CAST($7 AS BIGINT), q.delay_ms), 0, 0, q.fifo, $2, $4, CAST($5 AS TEXT), \
+                CASE WHEN q.fifo = 1 THEN COALESCE(CAST($6 AS TEXT), $3) END, $8, $9 \
+            FROM queue_queues q WHERE q.id = $1 AND (q.fifo = 0 OR (CAST($5 AS TEXT) IS NOT NULL AND NOT EXISTS ( \
+                SELECT 1 FROM queue_deduplication d WHERE d.queue = q.first_number AND d.expires_at > $2 \
+                AND d.scope = CASE WHEN q.deduplicate_by_group = 1 THEN CAST($5 AS TEXT) ELSE '' END \
+                AND d.id = COALESCE(CAST($6 AS TEXT), $3))))"
+        )
+    };
+}
+/// $1 queue, $2 now, $3 group, $4 deduplication id, $5 message id, $6 end of the window
+macro_rules! remember {
+    ($sequence:literal) => {
+        concat!(
+            "INSERT INTO queue_deduplication (queue, scope, id, message_id, sequence, expires_at) \
+            SELECT first_number, CASE WHEN deduplicate_by_group = 1 THEN $3 ELSE '' END, $4, $5, ",
+            $sequence,
+            ", $6 FROM queue_queues WHERE id = $1 AND fifo = 1 \
+            ON CONFLICT (queue, scope, id) DO UPDATE SET message_id = excluded.message_id, \
+                sequence = excluded.sequence, expires_at = excluded.expires_at \
+            WHERE queue_deduplication.expires_at <= $2"
+        )
+    };
+}
+
+/// One form for each database: they differ in where sequence numbers come from, and only PostgreSQL has to
+/// hold a FIFO queue.
+struct Forms {
+    /// $1 queue
+    hold: Option<&'static str>,
+    take_sequence: &'static str,
+    insert: &'static str,
+    remember: &'static str,
+}
+
+const SQLITE: Forms = Forms {
+    hold: None,
+    // As in `rows/send.rs`, for one.
+    take_sequence: "UPDATE queue_sequence SET last = CASE WHEN last < $1 THEN $1 ELSE last END + 1",
+    insert: insert!("(SELECT last FROM queue_sequence)"),
+    remember: remember!("(SELECT last FROM queue_sequence)"),
+};
+const POSTGRES: Forms = Forms {
+    hold: Some("SELECT number FROM queue_queues WHERE id = $1 AND fifo = 1 FOR UPDATE"),
+    take_sequence: "SELECT nextval('queue_sequence') WHERE $1 > 0",
+    insert: insert!("currval('queue_sequence')"),
+    remember: remember!("currval('queue_sequence')"),
+};
+
 /// $1 queue, $2 now, $3 group
 const ARRIVED: &str = "INSERT INTO queue_groups (queue, message_group, ready_at) \
     SELECT number, $3, $2 + delay_ms FROM queue_queues WHERE id = $1 AND fifo = 1 \
     ON CONFLICT (queue, message_group) DO NOTHING";
-/// $1 queue, $2 now, $3 group, $4 deduplication id, $5 message id, $6 end of the window
-const REMEMBER: &str = "INSERT INTO queue_deduplication \
-        (queue, scope, id, message_id, sequence, expires_at) \
-    SELECT first_number, CASE WHEN deduplicate_by_group = 1 THEN $3 ELSE '' END, $4, $5, \
-        (SELECT last FROM queue_sequence), $6 \
-    FROM queue_queues WHERE id = $1 AND fifo = 1 \
-    ON CONFLICT (queue, scope, id) DO UPDATE SET message_id = excluded.message_id, \
-        sequence = excluded.sequence, expires_at = excluded.expires_at \
-    WHERE queue_deduplication.expires_at <= $2";
+
+impl Forms {
+    fn of(database: &Database) -> &'static Self {
+        match database.backend() {
+            Backend::Sqlite(_) => &SQLITE,
+            Backend::Postgres(_) => &POSTGRES,
+        }
+    }
+}
 
 impl Queues {
     /// Adds a message to a batch of the caller's own statements: it is sent if and only if they happen,
@@ -46,6 +91,7 @@ impl Queues {
         let now = self.clock.now();
         let message_id = MessageId::random();
         let hash = content_hash(&message.body);
+        let forms = Forms::of(&self.database);
         let batch = match &message.group {
             Some(group) => {
                 let deduplication_id = message.deduplication_id.clone().unwrap_or_else(|| hash.clone());
@@ -58,9 +104,13 @@ impl Queues {
                     now.plus_millis(millis(DEDUPLICATION_WINDOW)).as_millis().into(),
                 ];
                 let arrived = vec![id.as_str().into(), now.as_millis().into(), group.as_str().into()];
+                let batch = match forms.hold {
+                    Some(hold) => batch.run(hold, vec![id.as_str().into()]),
+                    None => batch,
+                };
                 self.insert_within(batch, id, message_id, message, hash)
                     .run(ARRIVED, arrived)
-                    .run(REMEMBER, remember)
+                    .run(forms.remember, remember)
             }
             None => self.insert_within(batch, id, message_id, message, hash),
         };
@@ -88,8 +138,9 @@ impl Queues {
             message.attributes.into(),
             message.body.into(),
         ];
+        let forms = Forms::of(&self.database);
         batch
-            .run(TAKE_SEQUENCE, vec![lowest_sequence(now).into()])
-            .run(INSERT, params)
+            .run(forms.take_sequence, vec![lowest_sequence(now).into()])
+            .run(forms.insert, params)
     }
 }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rusqlite::Connection;
 use tokio::sync::Notify;
 use tradewind_model::{Clock, Timestamp};
 
-use crate::database::Backend;
+use crate::database::{Backend, Session};
 use crate::queue::QueueError;
 use crate::queue::model::{
     Depth, MessageId, NewMessage, QueueId, QueueSettings, Receipt, Received, Sent, Settled,
 };
-use crate::queue::sqlite::look_up::{self, Queue, millis};
-use crate::queue::sqlite::{receive, send, settle};
-use crate::queue::waiting::{Seat, WaitingRoom};
+use crate::queue::rows::look_up::{self, Queue, millis};
+use crate::queue::rows::{receive, send, settle};
+use crate::queue::transaction::Transaction;
+use crate::queue::waiting::{Seat, WaitingRoom, Wakes};
 use crate::{Database, DatabaseError};
 
 /// The queues of a node. Clones are handles to the same ones.
@@ -29,6 +29,9 @@ pub struct Queues {
     pub(super) chores: Arc<Notify>,
 }
 
+/// On PostgreSQL transactions overlap, and a receiver may look just before a message is there: it looks
+/// again after this time at the latest.
+const POLL_MS: i64 = 2_000;
 const LIST: &str = "SELECT id FROM queue_queues WHERE id >= $1 AND id < $2 AND id > $3 ORDER BY id LIMIT $4";
 const DEPTH: &str = "SELECT \
     COUNT(CASE WHEN m.visible_at <= $2 THEN 1 END), \
@@ -56,7 +59,7 @@ impl Queues {
     /// When there is one of this name, or the database fails.
     pub async fn create(&self, id: &QueueId, settings: &QueueSettings) -> Result<(), QueueError> {
         let (queue, settings, now) = (id.clone(), settings.clone(), self.clock.now());
-        let made = self.transact(move |connection| look_up::create(connection, &queue, &settings, now));
+        let made = self.transact(move |tx, _| look_up::create(tx, &queue, &settings, now));
         match made.await? {
             true => Ok(()),
             false => Err(QueueError::Exists { queue: id.clone() }),
@@ -70,15 +73,15 @@ impl Queues {
     /// When it does not exist, would change between standard and FIFO, or the database fails.
     pub async fn update(&self, id: &QueueId, settings: &QueueSettings) -> Result<(), QueueError> {
         let settings = settings.clone();
-        let change = move |connection: &Connection, mut queue: Queue| {
+        let change = move |tx: &Transaction<'_>, mut queue: Queue, _: &mut Wakes| {
             if queue.settings.fifo != settings.fifo {
                 return Ok(false);
             }
-            queue.settings = settings;
-            look_up::update(connection, &queue)?;
+            queue.settings = settings.clone();
+            look_up::update(tx, &queue)?;
             Ok(true)
         };
-        match self.on_queue(id, change).await? {
+        match self.holding(id, change).await? {
             true => Ok(()),
             false => Err(QueueError::FifoIsFixed { queue: id.clone() }),
         }
@@ -89,7 +92,7 @@ impl Queues {
     /// # Errors
     /// When it does not exist, or the database fails.
     pub async fn delete(&self, id: &QueueId) -> Result<(), QueueError> {
-        self.on_queue(id, |connection, queue| look_up::delete(connection, &queue))
+        self.holding(id, |tx, queue, _| look_up::delete(tx, &queue))
             .await?;
         self.chores.notify_one();
         Ok(())
@@ -100,7 +103,7 @@ impl Queues {
     /// # Errors
     /// When it does not exist, or the database fails.
     pub async fn settings(&self, id: &QueueId) -> Result<QueueSettings, QueueError> {
-        self.on_queue(id, |_connection, queue| Ok(queue.settings)).await
+        self.on_queue(id, |_, queue, _| Ok(queue.settings)).await
     }
 
     /// Queues whose ARNs begin with `prefix` and come after `after`, in order, `limit` at most.
@@ -126,18 +129,18 @@ impl Queues {
     /// # Errors
     /// When the queue does not exist, a message does not fit a FIFO queue, or the database fails.
     pub async fn send(&self, id: &QueueId, messages: Vec<NewMessage>) -> Result<Vec<Sent>, QueueError> {
-        let (room, now) = (Arc::clone(&self.room), self.clock.now());
+        let now = self.clock.now();
         let messages: Vec<_> = messages
             .into_iter()
             .map(|message| (MessageId::random(), message))
             .collect();
-        let send = move |connection: &Connection, queue: Queue| {
+        let send = move |tx: &Transaction<'_>, queue: Queue, wakes: &mut Wakes| {
             if let Err(unfit) = messages.iter().try_for_each(|(_, message)| fits(&queue, message)) {
                 return Ok(Err(unfit));
             }
-            let outcome = send::send(connection, &queue, &messages, now)?;
-            room.ready(&queue.id, outcome.ready);
-            outcome.due.into_iter().for_each(|due| room.due(&queue.id, due));
+            let outcome = send::send(tx, &queue, &messages, now)?;
+            wakes.ready(&queue.id, outcome.ready);
+            outcome.due.into_iter().for_each(|due| wakes.due(&queue.id, due));
             Ok(Ok(outcome.sent))
         };
         self.on_queue(id, send).await?
@@ -181,25 +184,25 @@ impl Queues {
 
     /// Takes what is ready.
     async fn look(&self, id: &QueueId, max: usize, lease: Duration) -> Result<Vec<Received>, QueueError> {
-        let (room, clock) = (Arc::clone(&self.room), self.clock.clone());
+        let clock = self.clock.clone();
         let caller = Caller::default();
         let gone = Arc::clone(&caller.0);
-        let look = move |connection: &Connection, queue: Queue| {
+        let look = move |tx: &Transaction<'_>, queue: Queue, wakes: &mut Wakes| {
             if gone.load(Ordering::Acquire) {
                 return Ok(Ok(Vec::new()));
             }
             let now = clock.now();
-            let max = match room_to_lease(connection, &queue, max, now)? {
+            let max = match room_to_lease(tx, &queue, max, now)? {
                 Ok(max) => max,
                 Err(refused) => return Ok(Err(refused)),
             };
-            let found = receive::receive(connection, &queue, max, lease, now)?;
+            let found = receive::receive(tx, &queue, max, lease, now)?;
             if let Some((dead_letter, count)) = &found.buried {
-                room.ready(dead_letter, *count);
+                wakes.ready(dead_letter, *count);
             }
             match found.messages.is_empty() {
-                true => room.nothing_until(&queue.id, look_up::next_due(connection, &queue, now)?),
-                false => room.due(&queue.id, now.plus_millis(millis(lease))),
+                true => wakes.nothing_until(&queue.id, look_up::next_due(tx, &queue, now)?),
+                false => wakes.due(&queue.id, now.plus_millis(millis(lease))),
             }
             Ok(Ok(found.messages))
         };
@@ -213,11 +216,8 @@ impl Queues {
     pub async fn ack(&self, id: &QueueId, receipts: &[Receipt]) -> Result<Vec<Settled>, QueueError> {
         let now = self.clock.now();
         let receipts = receipts.to_vec();
-        self.settle(id, move |connection, queue| {
-            let ack = |receipt| settle::ack(connection, queue, receipt, now);
-            receipts.into_iter().map(ack).collect()
-        })
-        .await
+        self.settle(id, move |tx, queue| settle::ack(tx, queue, &receipts, now))
+            .await
     }
 
     /// Gives messages back that were received: each is ready after its delay. Until then it counts as
@@ -244,12 +244,12 @@ impl Queues {
     ) -> Result<Vec<Settled>, QueueError> {
         let now = self.clock.now();
         let receipts = receipts.to_vec();
-        self.settle(id, move |connection, queue| {
-            let change = |(receipt, lease)| {
-                let visible_at = now.plus_millis(millis(lease));
-                settle::change(connection, queue, receipt, visible_at, now)
+        self.settle(id, move |tx, queue| {
+            let change = |(receipt, lease): &(Receipt, Duration)| {
+                let visible_at = now.plus_millis(millis(*lease));
+                settle::change(tx, queue, *receipt, visible_at, now)
             };
-            receipts.into_iter().map(change).collect()
+            receipts.iter().map(change).collect()
         })
         .await
     }
@@ -264,16 +264,16 @@ impl Queues {
         receipt: Receipt,
         reason: &str,
     ) -> Result<Settled, QueueError> {
-        let (room, now, reason) = (Arc::clone(&self.room), self.clock.now(), reason.to_owned());
-        let bury = move |connection: &Connection, queue: Queue| {
-            let Some((dead, _)) = receive::dead_letter_of(connection, &queue)? else {
+        let (now, reason) = (self.clock.now(), reason.to_owned());
+        let bury = move |tx: &Transaction<'_>, queue: Queue, wakes: &mut Wakes| {
+            let Some((dead, _)) = receive::dead_letter_of(tx, &queue)? else {
                 return Ok(Err(QueueError::NoDeadLetterQueue { queue: queue.id }));
             };
-            let settled = settle::bury(connection, &queue, &dead, receipt, &reason, now)?;
+            let settled = settle::bury(tx, &queue, &dead, receipt, &reason, now)?;
             if settled == Settled::Done {
-                room.ready(&dead.id, 1);
+                wakes.ready(&dead.id, 1);
                 // Its group may be free now.
-                room.ready(&queue.id, 1);
+                wakes.ready(&queue.id, 1);
             }
             Ok(Ok(settled))
         };
@@ -282,16 +282,19 @@ impl Queues {
 
     async fn settle<F>(&self, id: &QueueId, settle: F) -> Result<Vec<Settled>, QueueError>
     where
-        F: FnOnce(&Connection, &Queue) -> Result<Vec<settle::Outcome>, DatabaseError> + Send + 'static,
+        F: Fn(&Transaction<'_>, &Queue) -> Result<Vec<settle::Outcome>, DatabaseError>
+            + Send
+            + Sync
+            + 'static,
     {
-        let (room, clock) = (Arc::clone(&self.room), self.clock.clone());
-        let settle = move |connection: &Connection, queue: Queue| {
-            let outcomes = settle(connection, &queue)?;
+        let clock = self.clock.clone();
+        let settle = move |tx: &Transaction<'_>, queue: Queue, wakes: &mut Wakes| {
+            let outcomes = settle(tx, &queue)?;
             let now = clock.now();
             for ready_at in outcomes.iter().filter_map(|outcome| outcome.ready_at) {
                 match ready_at <= now {
-                    true => room.ready(&queue.id, 1),
-                    false => room.due(&queue.id, ready_at),
+                    true => wakes.ready(&queue.id, 1),
+                    false => wakes.due(&queue.id, ready_at),
                 }
             }
             Ok(outcomes.into_iter().map(|outcome| outcome.settled).collect())
@@ -305,10 +308,8 @@ impl Queues {
     /// When it does not exist, or the database fails.
     pub async fn purge(&self, id: &QueueId) -> Result<(), QueueError> {
         let now = self.clock.now();
-        self.on_queue(id, move |connection, queue| {
-            look_up::purge(connection, queue, now)
-        })
-        .await
+        self.holding(id, move |tx, queue, _| look_up::purge(tx, queue, now))
+            .await
     }
 
     /// How much is in a queue.
@@ -316,7 +317,7 @@ impl Queues {
     /// # Errors
     /// When it does not exist, or the database fails.
     pub async fn depth(&self, id: &QueueId) -> Result<Depth, QueueError> {
-        let number = self.on_queue(id, |_connection, queue| Ok(queue.number)).await?;
+        let number = self.on_queue(id, |_, queue, _| Ok(queue.number)).await?;
         let params = vec![number.into(), self.clock.now().as_millis().into()];
         let counts = self.database.read(DEPTH, params.clone()).await?;
         let oldest = self.database.read(OLDEST, params).await?;
@@ -338,31 +339,72 @@ impl Queues {
         self.room.clock_moved(self.clock.now());
     }
 
-    pub(super) async fn transact<T, F>(&self, call: F) -> Result<T, DatabaseError>
+    /// Runs `call` on a queue.
+    pub(super) async fn on_queue<T, F>(&self, id: &QueueId, call: F) -> Result<T, QueueError>
     where
-        F: FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
+        F: Fn(&Transaction<'_>, Queue, &mut Wakes) -> Result<T, DatabaseError> + Send + Sync + 'static,
         T: Send + 'static,
     {
-        match self.database.backend() {
-            Backend::Sqlite(sqlite) => sqlite.transact(call).await,
-            Backend::Postgres(_) => Err(DatabaseError::NotOnPostgres { what: "queues" }),
-        }
+        self.on_found(id, look_up::find, call).await
     }
 
-    pub(super) async fn on_queue<T, F>(&self, id: &QueueId, run: F) -> Result<T, QueueError>
+    /// Runs `call` on a queue that nobody else changes meanwhile.
+    async fn holding<T, F>(&self, id: &QueueId, call: F) -> Result<T, QueueError>
     where
-        F: FnOnce(&Connection, Queue) -> Result<T, DatabaseError> + Send + 'static,
+        F: Fn(&Transaction<'_>, Queue, &mut Wakes) -> Result<T, DatabaseError> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.on_found(id, look_up::hold, call).await
+    }
+
+    async fn on_found<T, F>(&self, id: &QueueId, find: Find, call: F) -> Result<T, QueueError>
+    where
+        F: Fn(&Transaction<'_>, Queue, &mut Wakes) -> Result<T, DatabaseError> + Send + Sync + 'static,
         T: Send + 'static,
     {
         let queue = id.clone();
-        let call = move |connection: &Connection| match look_up::find(connection, &queue)? {
-            Some(found) => run(connection, found).map(Some),
+        let call = move |tx: &Transaction<'_>, wakes: &mut Wakes| match find(tx, &queue)? {
+            Some(found) => call(tx, found, wakes).map(Some),
             None => Ok(None),
         };
         let done = self.transact(call).await?;
         done.ok_or_else(|| QueueError::NotFound { queue: id.clone() })
     }
+
+    /// Runs `call` in a transaction, and wakes whom it concerns. It may run more than once.
+    pub(super) async fn transact<T, F>(&self, call: F) -> Result<T, DatabaseError>
+    where
+        F: Fn(&Transaction<'_>, &mut Wakes) -> Result<T, DatabaseError> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let room = Arc::clone(&self.room);
+        match self.database.backend() {
+            Backend::Sqlite(sqlite) => {
+                let call = move |connection: &rusqlite::Connection| {
+                    let mut wakes = Wakes::default();
+                    let done = call(&Transaction::Sqlite(connection), &mut wakes)?;
+                    // Before the commit, but whoever is woken looks in a later transaction.
+                    room.tell(&wakes);
+                    Ok(done)
+                };
+                sqlite.transact(call).await
+            }
+            Backend::Postgres(postgres) => {
+                let latest = self.clock.now().plus_millis(POLL_MS);
+                let call = move |session: &Session| {
+                    let mut wakes = Wakes::default();
+                    let done = call(&Transaction::Postgres(session), &mut wakes)?;
+                    wakes.at_the_latest(latest);
+                    Ok((done, wakes))
+                };
+                let told = move |(_, wakes): &(T, Wakes)| room.tell(wakes);
+                postgres.transact(call, told).await.map(|(done, _)| done)
+            }
+        }
+    }
 }
+
+type Find = fn(&Transaction<'_>, &QueueId) -> Result<Option<Queue>, DatabaseError>;
 
 /// A wake-up that a receiver has not followed yet. If it leaves before, the next in line gets it.
 struct WakeUp<'s> {
@@ -413,7 +455,7 @@ fn fits(queue: &Queue, message: &NewMessage) -> Result<(), QueueError> {
 
 /// How many of `max` messages may be leased.
 fn room_to_lease(
-    connection: &Connection,
+    tx: &Transaction<'_>,
     queue: &Queue,
     max: usize,
     now: Timestamp,
@@ -421,7 +463,7 @@ fn room_to_lease(
     let Some(max_leased) = queue.settings.max_leased else {
         return Ok(Ok(max));
     };
-    let leased = look_up::leased(connection, queue, now)?;
+    let leased = look_up::leased(tx, queue, now)?;
     let room = u64::from(max_leased).saturating_sub(leased);
     Ok(match usize::try_from(room).unwrap_or(usize::MAX).min(max) {
         0 => Err(QueueError::TooManyLeased {

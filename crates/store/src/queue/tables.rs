@@ -30,11 +30,19 @@ CREATE TABLE queue_queues (
     max_receives BIGINT,
     max_leased BIGINT
 );
+-- only sqlite
 CREATE TABLE queue_sequence (last BIGINT NOT NULL);
 INSERT INTO queue_sequence (last) VALUES (0);
+-- only postgres
+CREATE SEQUENCE queue_sequence;
+-- both
 CREATE TABLE queue_swept (number BIGINT NOT NULL PRIMARY KEY);
 CREATE TABLE queue_messages (
+    -- only sqlite
     sequence INTEGER NOT NULL PRIMARY KEY,
+    -- only postgres
+    sequence BIGINT NOT NULL PRIMARY KEY,
+    -- both
     queue BIGINT NOT NULL,
     visible_at BIGINT NOT NULL,
     receives BIGINT NOT NULL,

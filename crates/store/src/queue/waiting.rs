@@ -29,6 +29,45 @@ struct Seats {
     queues: HashMap<QueueId, (Arc<Bench>, usize)>,
 }
 
+/// What a transaction makes ready, told to those who wait once it is committed.
+#[derive(Debug, Default)]
+pub(super) struct Wakes(Vec<Wake>);
+
+#[derive(Debug)]
+enum Wake {
+    Ready(QueueId, usize),
+    Due(QueueId, Timestamp),
+    NothingUntil(QueueId, Option<Timestamp>),
+}
+
+impl Wakes {
+    /// `count` messages of the queue became ready.
+    pub(super) fn ready(&mut self, queue: &QueueId, count: usize) {
+        if count > 0 {
+            self.0.push(Wake::Ready(queue.clone(), count));
+        }
+    }
+
+    /// A message of the queue becomes ready at this time.
+    pub(super) fn due(&mut self, queue: &QueueId, at: Timestamp) {
+        self.0.push(Wake::Due(queue.clone(), at));
+    }
+
+    /// Nothing is ready; the next message becomes so at this time.
+    pub(super) fn nothing_until(&mut self, queue: &QueueId, next: Option<Timestamp>) {
+        self.0.push(Wake::NothingUntil(queue.clone(), next));
+    }
+
+    /// Nobody is to sleep for longer than until then: who found nothing may have looked too early.
+    pub(super) fn at_the_latest(&mut self, latest: Timestamp) {
+        for wake in &mut self.0 {
+            if let Wake::NothingUntil(_, next) = wake {
+                *next = Some(next.map_or(latest, |next| next.min(latest)));
+            }
+        }
+    }
+}
+
 /// Those who wait for one queue.
 #[derive(Debug, Default)]
 struct Bench {
@@ -46,6 +85,16 @@ pub(super) struct Seat {
 }
 
 impl WaitingRoom {
+    pub(super) fn tell(&self, wakes: &Wakes) {
+        for wake in &wakes.0 {
+            match wake {
+                Wake::Ready(queue, count) => self.ready(queue, *count),
+                Wake::Due(queue, at) => self.due(queue, *at),
+                Wake::NothingUntil(queue, next) => self.nothing_until(queue, *next),
+            }
+        }
+    }
+
     /// `count` messages of the queue became ready.
     pub(super) fn ready(&self, queue: &QueueId, count: usize) {
         if let Some(bench) = self.bench(queue) {
@@ -55,8 +104,7 @@ impl WaitingRoom {
         }
     }
 
-    /// A message of the queue becomes ready at this time.
-    pub(super) fn due(&self, queue: &QueueId, at: Timestamp) {
+    fn due(&self, queue: &QueueId, at: Timestamp) {
         if let Some(bench) = self.bench(queue) {
             bench.due.send_if_modified(|due| {
                 let sooner = due.is_none_or(|due| at < due);
@@ -68,8 +116,7 @@ impl WaitingRoom {
         }
     }
 
-    /// Nothing is ready; the next message becomes so at this time.
-    pub(super) fn nothing_until(&self, queue: &QueueId, next: Option<Timestamp>) {
+    fn nothing_until(&self, queue: &QueueId, next: Option<Timestamp>) {
         if let Some(bench) = self.bench(queue) {
             bench
                 .due

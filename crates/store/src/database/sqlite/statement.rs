@@ -37,7 +37,21 @@ pub(super) fn query(
     let mut statement = connection.prepare_cached(sql)?;
     let columns = statement.column_count();
     bind(&mut statement, params)?;
-    let mut rows = statement.raw_query();
+    collect(statement.raw_query(), columns)
+}
+
+/// The rows of a query whose parameters are `?1`, `?2`, …
+pub(crate) fn query_positional(
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> Result<Vec<Row>, DatabaseError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let columns = statement.column_count();
+    collect(statement.query(params)?, columns)
+}
+
+fn collect(mut rows: rusqlite::Rows<'_>, columns: usize) -> Result<Vec<Row>, DatabaseError> {
     let mut answer = Vec::new();
     while let Some(row) = rows.next()? {
         answer.push(Row((0..columns)

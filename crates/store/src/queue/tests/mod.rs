@@ -11,6 +11,7 @@ mod fifo;
 mod keeping;
 mod model;
 mod standard;
+mod together;
 mod waiting;
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);

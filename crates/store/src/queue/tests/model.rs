@@ -407,7 +407,7 @@ impl OrPurged for Settled {
 
 fn check(fifo: bool, by_group: bool, ops: Vec<Op>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {

@@ -1,15 +1,17 @@
 //! Moves: one step of each that is due, in one transaction.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use tradewind_model::Timestamp;
 use uuid::Uuid;
 
 use super::look_up::{self, Queue};
 use super::send::take_sequences;
-use super::{Result, execute, group};
+use super::{Result, group, small};
+use crate::DatabaseError;
 use crate::queue::model::{MessageId, QueueId};
 use crate::queue::moves::{MoveId, MoveStatus, MoveTask};
-use crate::queue::waiting::WaitingRoom;
+use crate::queue::transaction::{Transaction, values};
+use crate::queue::waiting::Wakes;
+use crate::value::Row;
 
 /// Messages one step moves at most.
 const STEP: u32 = 200;
@@ -37,70 +39,72 @@ const PROGRESS: &str =
     "UPDATE queue_moves SET status = ?2, failure = ?3, moved = ?4, next_at = ?5 WHERE id = ?1";
 const CANCEL: &str = "UPDATE queue_moves SET status = 'cancelled' WHERE id = ?1 AND status = 'running'";
 const READY: &str = "SELECT COUNT(*) FROM queue_messages WHERE queue = ?1 AND visible_at <= ?2";
-const CANDIDATES: &str = "SELECT sequence, death_source, message_group FROM queue_messages \
-    WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, receives, sequence LIMIT ?3";
+macro_rules! candidates {
+    ($rest:literal) => {
+        concat!(
+            "SELECT sequence, death_source, message_group FROM queue_messages \
+    WHERE queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, receives, sequence LIMIT ?3",
+            $rest
+        )
+    };
+}
+const CANDIDATES: &str = candidates!("");
+const FREE_CANDIDATES: &str = candidates!(" FOR UPDATE SKIP LOCKED");
 const MOVE: &str = "UPDATE queue_messages SET sequence = ?2, queue = ?3, id = ?4, visible_at = ?5, sent_at = ?5, \
     receives = 0, receives_before = 0, first_received_at = NULL, death_source = NULL, death_reason = NULL \
     WHERE sequence = ?1";
 
-pub(in crate::queue) fn is_running(connection: &Connection, source: &QueueId) -> Result<bool> {
-    Ok(connection.prepare_cached(RUNNING)?.exists([source.as_str()])?)
+pub(in crate::queue) fn is_running(tx: &Transaction<'_>, source: &QueueId) -> Result<bool> {
+    Ok(!tx.query(RUNNING, &values![source.as_str()])?.is_empty())
 }
 
-pub(in crate::queue) fn ready(connection: &Connection, queue: &Queue, now: Timestamp) -> Result<u64> {
-    let mut statement = connection.prepare_cached(READY)?;
-    let count: i64 = statement.query_row([queue.number, now.as_millis()], |row| row.get(0))?;
-    Ok(count.cast_unsigned())
+pub(in crate::queue) fn ready(tx: &Transaction<'_>, queue: &Queue, now: Timestamp) -> Result<u64> {
+    look_up::count(&tx.query(READY, &values![queue.number, now])?)
 }
 
-pub(in crate::queue) fn insert(connection: &Connection, task: &MoveTask) -> Result<()> {
-    let params = params![
-        task.id.to_string(),
+pub(in crate::queue) fn insert(tx: &Transaction<'_>, task: &MoveTask) -> Result<()> {
+    let id = task.id.to_string();
+    let values = values![
+        &id,
         task.source.as_str(),
         task.destination.as_ref().map(QueueId::as_str),
         task.max_per_second,
         task.to_move.cast_signed(),
-        task.started_at.as_millis(),
+        task.started_at,
     ];
-    execute(connection, INSERT, params)?;
+    tx.execute(INSERT, &values)?;
     Ok(())
 }
 
-pub(in crate::queue) fn list(connection: &Connection, source: &QueueId, limit: u32) -> Result<Vec<MoveTask>> {
-    let mut statement = connection.prepare_cached(OF_QUEUE)?;
-    let tasks = statement.query_map(params![source.as_str(), limit], read)?;
-    Ok(tasks.collect::<rusqlite::Result<_>>()?)
+pub(in crate::queue) fn list(tx: &Transaction<'_>, source: &QueueId, limit: u32) -> Result<Vec<MoveTask>> {
+    tasks(tx.query(OF_QUEUE, &values![source.as_str(), limit])?)
 }
 
 /// The move as it stood before.
-pub(in crate::queue) fn cancel(connection: &Connection, id: MoveId) -> Result<Option<MoveTask>> {
+pub(in crate::queue) fn cancel(tx: &Transaction<'_>, id: MoveId) -> Result<Option<MoveTask>> {
     let id = id.to_string();
-    let task = connection
-        .prepare_cached(BY_ID)?
-        .query_row([&id], read)
-        .optional()?;
-    execute(connection, CANCEL, [&id])?;
-    Ok(task)
+    let before = tasks(tx.query(BY_ID, &values![&id])?)?.pop();
+    tx.execute(CANCEL, &values![&id])?;
+    Ok(before)
 }
 
 /// One step of every move that is due; when the next is.
 pub(in crate::queue) fn step(
-    connection: &Connection,
-    room: &WaitingRoom,
+    tx: &Transaction<'_>,
+    wakes: &mut Wakes,
     now: Timestamp,
 ) -> Result<Option<Timestamp>> {
-    let mut statement = connection.prepare_cached(DUE)?;
-    let tasks = statement.query_map([now.as_millis()], read)?;
-    for task in tasks.collect::<rusqlite::Result<Vec<_>>>()? {
-        let (moved, status) = advance(connection, room, &task, now)?;
-        progress(connection, &task, moved, &status, now)?;
+    for task in tasks(tx.query(DUE, &values![now])?)? {
+        let (moved, status) = advance(tx, wakes, &task, now)?;
+        progress(tx, &task, moved, &status, now)?;
     }
-    let next: Option<i64> = connection.prepare_cached(NEXT)?.query_row([], |row| row.get(0))?;
+    let rows = tx.query(NEXT, &[])?;
+    let next = rows.first().map_or(Ok(None), |row| row.optional_integer(0))?;
     Ok(next.map(Timestamp::from_millis))
 }
 
 fn progress(
-    connection: &Connection,
+    tx: &Transaction<'_>,
     task: &MoveTask,
     moved: u64,
     status: &MoveStatus,
@@ -111,14 +115,10 @@ fn progress(
         MoveStatus::Running | MoveStatus::Completed | MoveStatus::Cancelled => None,
     };
     let pause = task.max_per_second.map_or(0, |_limit| PACE_MS);
-    let params = params![
-        task.id.to_string(),
-        word(status),
-        failure,
-        (task.moved + moved).cast_signed(),
-        now.plus_millis(pause).as_millis(),
-    ];
-    execute(connection, PROGRESS, params)?;
+    let id = task.id.to_string();
+    let next_at = now.plus_millis(pause);
+    let moved = (task.moved + moved).cast_signed();
+    tx.execute(PROGRESS, &values![&id, word(status), failure, moved, next_at])?;
     Ok(())
 }
 
@@ -130,18 +130,18 @@ struct Candidate {
 
 /// Moves a piece; how many, and how the move stands then.
 fn advance(
-    connection: &Connection,
-    room: &WaitingRoom,
+    tx: &Transaction<'_>,
+    wakes: &mut Wakes,
     task: &MoveTask,
     now: Timestamp,
 ) -> Result<(u64, MoveStatus)> {
     let gone = |queue: &QueueId| MoveStatus::Failed {
         reason: format!("queue `{queue}` does not exist"),
     };
-    let Some(source) = look_up::find(connection, &task.source)? else {
+    let Some(source) = look_up::find(tx, &task.source)? else {
         return Ok((0, gone(&task.source)));
     };
-    let candidates = candidates(connection, &source, task.max_per_second.unwrap_or(STEP), now)?;
+    let candidates = candidates(tx, &source, task.max_per_second.unwrap_or(STEP), now)?;
     if candidates.is_empty() {
         return Ok((0, MoveStatus::Completed));
     }
@@ -152,56 +152,60 @@ fn advance(
             let reason = "a message came from no other queue, and the move names no destination".into();
             return Ok((moved, MoveStatus::Failed { reason }));
         };
-        let Some(destination) = look_up::find(connection, &destination)? else {
+        let Some(destination) = look_up::find(tx, &destination)? else {
             return Ok((moved, gone(&destination)));
         };
         if destination.settings.fifo != source.settings.fifo {
             let reason = format!("queue `{}` is of another kind, standard or FIFO", destination.id);
             return Ok((moved, MoveStatus::Failed { reason }));
         }
-        move_one(connection, &source, &destination, &candidate, now)?;
-        room.ready(&destination.id, 1);
+        move_one(tx, &source, &destination, &candidate, now)?;
+        wakes.ready(&destination.id, 1);
         moved += 1;
     }
     Ok((moved, MoveStatus::Running))
 }
 
-fn candidates(connection: &Connection, source: &Queue, limit: u32, now: Timestamp) -> Result<Vec<Candidate>> {
-    let mut statement = connection.prepare_cached(CANDIDATES)?;
-    let candidates = statement.query_map(params![source.number, now.as_millis(), limit], |row| {
+fn candidates(tx: &Transaction<'_>, source: &Queue, limit: u32, now: Timestamp) -> Result<Vec<Candidate>> {
+    let sql = if tx.is_postgres() {
+        FREE_CANDIDATES
+    } else {
+        CANDIDATES
+    };
+    let rows = tx.query(sql, &values![source.number, now, limit])?;
+    let candidate = |mut row: Row| {
         Ok(Candidate {
-            sequence: row.get(0)?,
-            came_from: row.get(1)?,
-            group: row.get(2)?,
+            sequence: row.integer(0)?,
+            came_from: row.take_text(1)?,
+            group: row.take_text(2)?,
         })
-    })?;
-    Ok(candidates.collect::<rusqlite::Result<_>>()?)
+    };
+    rows.into_iter().map(candidate).collect()
 }
 
 fn move_one(
-    connection: &Connection,
+    tx: &Transaction<'_>,
     source: &Queue,
     destination: &Queue,
     candidate: &Candidate,
     now: Timestamp,
 ) -> Result<()> {
     let id = MessageId::random();
-    let params = params![
-        candidate.sequence,
-        take_sequences(connection, 1, now)?,
-        destination.number,
-        id.0.as_bytes(),
-        now.as_millis(),
-    ];
-    execute(connection, MOVE, params)?;
+    let sequences = take_sequences(tx, 1, now)?;
+    let sequence = sequences.first().copied();
+    let number = destination.number;
+    tx.execute(
+        MOVE,
+        &values![candidate.sequence, sequence, number, id.0.as_bytes(), now],
+    )?;
     let Some(group) = &candidate.group else {
         return Ok(());
     };
     if destination.settings.fifo {
-        group::arrived(connection, destination.number, group, now)?;
+        group::arrived(tx, destination.number, group, now)?;
     }
     if source.settings.fifo {
-        group::refresh(connection, source.number, group, now)?;
+        group::refresh(tx, source.number, group, now)?;
     }
     Ok(())
 }
@@ -215,31 +219,32 @@ fn word(status: &MoveStatus) -> &'static str {
     }
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<MoveTask> {
-    let id: String = row.get(0)?;
-    let source: String = row.get(1)?;
-    let destination: Option<String> = row.get(2)?;
-    let status: String = row.get(4)?;
-    let failure: Option<String> = row.get(5)?;
-    let status = match status.as_str() {
+fn tasks(rows: Vec<Row>) -> Result<Vec<MoveTask>> {
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &Row) -> Result<MoveTask> {
+    let id: Uuid = row.text(0)?.parse().map_err(|_text| DatabaseError::Column {
+        column: 0,
+        expected: "move id",
+    })?;
+    let status = match row.text(4)? {
         "running" => MoveStatus::Running,
         "completed" => MoveStatus::Completed,
         "cancelled" => MoveStatus::Cancelled,
         _ => MoveStatus::Failed {
-            reason: failure.unwrap_or_default(),
+            reason: row.optional_text(5)?.unwrap_or_default().to_owned(),
         },
     };
-    let id: Uuid = id.parse().map_err(|error: uuid::Error| {
-        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
-    })?;
+    let max_per_second = row.optional_integer(3)?.map(|_| small(row, 3)).transpose()?;
     Ok(MoveTask {
         id: MoveId(id),
-        source: QueueId::new(&source),
-        destination: destination.as_deref().map(QueueId::new),
-        max_per_second: row.get(3)?,
+        source: QueueId::new(row.text(1)?),
+        destination: row.optional_text(2)?.map(QueueId::new),
+        max_per_second,
         status,
-        moved: row.get::<_, i64>(6)?.cast_unsigned(),
-        to_move: row.get::<_, i64>(7)?.cast_unsigned(),
-        started_at: Timestamp::from_millis(row.get(8)?),
+        moved: row.integer(6)?.cast_unsigned(),
+        to_move: row.integer(7)?.cast_unsigned(),
+        started_at: Timestamp::from_millis(row.integer(8)?),
     })
 }

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, Row, params};
 use tradewind_model::Timestamp;
-use uuid::Uuid;
 
 use super::look_up::{self, Queue, millis};
-use super::{Result, execute, group};
-use crate::queue::model::{Death, MessageId, QueueId, Receipt, Received};
+use super::{Result, group, message_id, small};
+use crate::queue::model::{Death, QueueId, Receipt, Received};
+use crate::queue::transaction::{Transaction, Value, values};
+use crate::value::Row;
 
 /// Messages one receive drops or moves at most, so that it holds up nobody for long.
 const BURIED: usize = 1_000;
@@ -26,6 +26,9 @@ macro_rules! candidates {
 }
 const READY: &str =
     candidates!("queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, receives, sequence LIMIT ?3");
+const READY_AND_FREE: &str = candidates!(
+    "queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, receives, sequence LIMIT ?3 FOR UPDATE SKIP LOCKED"
+);
 const OF_GROUP: &str =
     candidates!("fifo = 1 AND queue = ?1 AND message_group = ?2 ORDER BY sequence LIMIT ?3");
 const LEASE: &str = "UPDATE queue_messages SET visible_at = ?2, receives = ?3, first_received_at = ?4 \
@@ -42,7 +45,7 @@ pub(in crate::queue) struct Found {
 }
 
 struct Look<'q> {
-    connection: &'q Connection,
+    tx: &'q Transaction<'q>,
     queue: &'q Queue,
     now: Timestamp,
     lease: Duration,
@@ -51,6 +54,7 @@ struct Look<'q> {
     gone: usize,
     buried: usize,
     messages: Vec<Received>,
+    leases: Vec<[Value<'static>; 4]>,
 }
 
 struct Candidate {
@@ -61,22 +65,23 @@ struct Candidate {
 }
 
 pub(in crate::queue) fn receive(
-    connection: &Connection,
+    tx: &Transaction<'_>,
     queue: &Queue,
     max: usize,
     lease: Duration,
     now: Timestamp,
 ) -> Result<Found> {
     let mut look = Look {
-        connection,
+        tx,
         queue,
         now,
         lease,
         max,
-        dead_letter: dead_letter_of(connection, queue)?,
+        dead_letter: dead_letter_of(tx, queue)?,
         gone: 0,
         buried: 0,
         messages: Vec::new(),
+        leases: Vec::new(),
     };
     if queue.settings.fifo {
         look.in_turn()?;
@@ -96,14 +101,11 @@ pub(in crate::queue) fn receive(
 }
 
 /// The dead-letter queue, if it exists and is of the same kind, and how often a message may be received.
-pub(in crate::queue) fn dead_letter_of(
-    connection: &Connection,
-    queue: &Queue,
-) -> Result<Option<(Queue, u32)>> {
+pub(in crate::queue) fn dead_letter_of(tx: &Transaction<'_>, queue: &Queue) -> Result<Option<(Queue, u32)>> {
     let Some(dead_letter) = &queue.settings.dead_letter else {
         return Ok(None);
     };
-    let found = look_up::find(connection, &dead_letter.queue)?;
+    let found = look_up::find(tx, &dead_letter.queue)?;
     let found = found.filter(|other| other.settings.fifo == queue.settings.fifo);
     Ok(found.map(|found| (found, dead_letter.max_receives)))
 }
@@ -118,12 +120,18 @@ impl Look<'_> {
     fn ready(&mut self) -> Result<()> {
         loop {
             let gone = self.gone;
-            let params = params![self.queue.number, self.now.as_millis(), limit(self.max)];
-            for candidate in select(self.connection, READY, params)? {
+            let sql = if self.tx.is_postgres() {
+                READY_AND_FREE
+            } else {
+                READY
+            };
+            let values = values![self.queue.number, self.now, limit(self.max)];
+            for candidate in select(self.tx, sql, &values)? {
                 if self.room() > 0 && !self.has(&candidate) {
                     self.take(candidate)?;
                 }
             }
+            self.write_leases()?;
             if self.room() == 0 || self.gone == gone || self.gone >= BURIED {
                 return Ok(());
             }
@@ -139,10 +147,10 @@ impl Look<'_> {
     fn in_turn(&mut self) -> Result<()> {
         loop {
             let gone = self.gone;
-            for group in group::ready(self.connection, self.queue.number, limit(self.max), self.now)? {
+            for group in group::ready(self.tx, self.queue.number, limit(self.max), self.now)? {
                 if self.room() > 0 && !self.has_of(&group) {
                     self.of_group(&group)?;
-                    let left = group::refresh(self.connection, self.queue.number, &group, self.now)?;
+                    let left = group::refresh(self.tx, self.queue.number, &group, self.now)?;
                     // A group that turned out to be empty made room for another.
                     self.gone += usize::from(left.is_none());
                 }
@@ -161,20 +169,21 @@ impl Look<'_> {
 
     fn of_group(&mut self, group: &str) -> Result<()> {
         let limit = limit(self.room().min(group::LEASED_OF_A_GROUP));
-        let params = params![self.queue.number, group, limit];
-        for candidate in select(self.connection, OF_GROUP, params)? {
+        let values = values![self.queue.number, group, limit];
+        for candidate in select(self.tx, OF_GROUP, &values)? {
             if candidate.visible_at > self.now {
                 break;
             }
             self.take(candidate)?;
         }
-        Ok(())
+        self.write_leases()
     }
 
     fn take(&mut self, candidate: Candidate) -> Result<()> {
         if self.is_expired(&candidate) {
             self.gone += 1;
-            execute(self.connection, DROP, [candidate.message.receipt.sequence])?;
+            self.tx
+                .execute(DROP, &values![candidate.message.receipt.sequence])?;
             return Ok(());
         }
         match &self.dead_letter {
@@ -186,9 +195,12 @@ impl Look<'_> {
                     candidate.message.group.as_deref(),
                 );
                 let reason = format!("received {max} times, the most that `{}` allows", self.queue.id);
-                bury(self.connection, self.queue, dead, message, &reason, self.now)
+                bury(self.tx, self.queue, dead, message, &reason, self.now)
             }
-            Some(_) | None => self.lease(candidate),
+            Some(_) | None => {
+                self.lease(candidate);
+                Ok(())
+            }
         }
     }
 
@@ -200,21 +212,24 @@ impl Look<'_> {
             <= self.now
     }
 
-    fn lease(&mut self, candidate: Candidate) -> Result<()> {
+    fn lease(&mut self, candidate: Candidate) {
         let mut message = candidate.message;
         message.receives += 1;
         message.receipt.receives = message.receives;
         message.first_received_at = candidate
             .first_received_at
             .map_or(self.now, Timestamp::from_millis);
-        let params = params![
+        self.leases.push(values![
             message.receipt.sequence,
-            self.now.plus_millis(millis(self.lease)).as_millis(),
+            self.now.plus_millis(millis(self.lease)),
             message.receives,
-            message.first_received_at.as_millis(),
-        ];
-        execute(self.connection, LEASE, params)?;
+            message.first_received_at,
+        ]);
         self.messages.push(message);
+    }
+
+    fn write_leases(&mut self) -> Result<()> {
+        self.tx.execute_many(LEASE, &std::mem::take(&mut self.leases))?;
         Ok(())
     }
 }
@@ -226,53 +241,55 @@ fn limit(count: usize) -> i64 {
 /// Moves a message into the dead-letter queue, where it is ready. It keeps its id, its number and the time
 /// it was sent.
 pub(super) fn bury(
-    connection: &Connection,
+    tx: &Transaction<'_>,
     queue: &Queue,
     dead: &Queue,
     (sequence, group): (i64, Option<&str>),
     reason: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let params = params![sequence, dead.number, now.as_millis(), queue.id.as_str(), reason];
-    execute(connection, BURY, params)?;
+    tx.execute(
+        BURY,
+        &values![sequence, dead.number, now, queue.id.as_str(), reason],
+    )?;
     match group {
-        Some(group) if dead.settings.fifo => group::arrived(connection, dead.number, group, now),
+        Some(group) if dead.settings.fifo => group::arrived(tx, dead.number, group, now),
         Some(_) | None => Ok(()),
     }
 }
 
-fn select(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<Vec<Candidate>> {
-    let mut statement = connection.prepare_cached(sql)?;
-    let rows = statement.query_map(params, read)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+fn select(tx: &Transaction<'_>, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Candidate>> {
+    tx.query(sql, values)?.into_iter().map(read).collect()
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Candidate> {
-    let sequence: i64 = row.get(0)?;
-    let receives = row.get(2)?;
-    let source: Option<String> = row.get(9)?;
-    let reason: Option<String> = row.get(10)?;
-    let sent_at = Timestamp::from_millis(row.get(4)?);
+fn read(mut row: Row) -> Result<Candidate> {
+    let sequence = row.integer(0)?;
+    let receives = small(&row, 2)?;
+    let sent_at = Timestamp::from_millis(row.integer(4)?);
+    let death = row
+        .optional_text(9)?
+        .map(QueueId::new)
+        .zip(row.optional_text(10)?);
     let message = Received {
-        id: MessageId(Uuid::from_bytes(row.get(6)?)),
-        body: row.get(12)?,
-        attributes: row.get(11)?,
-        group: row.get(7)?,
-        deduplication_id: row.get(8)?,
+        id: message_id(&row, 6)?,
+        death: death.map(|(source, reason)| Death {
+            source,
+            reason: reason.to_owned(),
+        }),
+        group: row.take_text(7)?,
+        deduplication_id: row.take_text(8)?,
+        attributes: row.take_blob(11)?,
+        body: row.take_blob(12)?,
         sequence: sequence.cast_unsigned(),
         sent_at,
         first_received_at: sent_at,
         receives,
         receipt: Receipt { sequence, receives },
-        death: source.zip(reason).map(|(source, reason)| Death {
-            source: QueueId::new(&source),
-            reason,
-        }),
     };
     Ok(Candidate {
         message,
-        visible_at: Timestamp::from_millis(row.get(1)?),
-        receives_before: row.get(3)?,
-        first_received_at: row.get(5)?,
+        visible_at: Timestamp::from_millis(row.integer(1)?),
+        receives_before: small(&row, 3)?,
+        first_received_at: row.optional_integer(5)?,
     })
 }
