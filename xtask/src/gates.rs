@@ -6,7 +6,8 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::command::{cache, command, run, succeeds};
+use crate::chaos;
+use crate::command::{cache, command, root, run, succeeds};
 use crate::postgres::Postgres;
 use crate::{fixtures, tools};
 
@@ -106,8 +107,13 @@ fn tests() -> Result<()> {
     for service in ON_POSTGRES {
         services.args(["-p", service]);
     }
-    run(&mut services)
+    run(&mut services)?;
+    let binary = root().join("target/debug/tradewind");
+    chaos::store(&binary, SHORT_CHAOS, &[chaos::Kind::Messages], None)
 }
+
+/// Kills of a node among the tests; `cargo xtask chaos store` has more.
+const SHORT_CHAOS: u32 = 10;
 
 /// The crates whose tests run on both databases.
 const ON_POSTGRES: &[&str] = &[

@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod chaos;
 mod command;
 mod fixtures;
 mod gates;
@@ -48,6 +49,9 @@ enum Task {
     /// Measure us and our peers side by side; prints ratios and writes bench/results/
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Kill the node under load, and account for everything that was acknowledged
+    #[command(subcommand)]
+    Chaos(chaos::Chaos),
     /// Load a node with well-behaved and faulty functions, and account for what is left over
     Soak(soak::Options),
     /// Run the suite of hostile functions, and measure what a neighbour notices of them
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         Task::Setup => fixtures::install(),
         Task::Java => java::build(),
         Task::Bench(bench) => bench::run(&bench),
+        Task::Chaos(chaos) => chaos::run(&chaos),
         Task::Soak(options) => soak::run(&options),
         Task::Hostile(options) => hostile::run(&options),
     };

@@ -70,6 +70,13 @@ impl Server {
         process::resident_mb(self.pid())
     }
 
+    /// Ends it as a power cut would: it notices nothing.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Ends it, unless it has ended.
     pub(crate) fn end(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {

@@ -1,0 +1,213 @@
+//! `cargo xtask chaos`: kills the node again and again while clients write, and accounts for every
+//! acknowledged write afterwards.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::Value;
+
+use crate::command::{command, root};
+use crate::node::build;
+use crate::server::{Server, free_port};
+
+const CLIENTS: &str = "tests/clients/chaos_store.py";
+/// From a kill to the next one, in milliseconds: as long as a start, so that also starts are killed.
+const PAUSE_MS: std::ops::Range<u64> = 50..1500;
+
+/// What is tortured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Chaos {
+    /// Objects and messages: boto3 writes and reads while the node is killed
+    Store(Options),
+}
+
+/// How long, and on what.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// How often the node is killed
+    #[arg(long, default_value_t = 200)]
+    kills: u32,
+    /// The binary [default: the release build of this repository]
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Only one kind of writes
+    #[arg(long)]
+    only: Option<Kind>,
+    /// The rows in this PostgreSQL database instead of the data folder; it must be empty
+    #[arg(long)]
+    database: Option<String>,
+}
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Objects, by S3
+    Objects,
+    /// Messages, by SQS
+    Messages,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Objects => "objects",
+            Self::Messages => "messages",
+        }
+    }
+}
+
+/// Runs it.
+pub(crate) fn run(chaos: &Chaos) -> Result<()> {
+    let Chaos::Store(options) = chaos;
+    let binary = match &options.binary {
+        Some(binary) => std::fs::canonicalize(binary)?,
+        None => build()?,
+    };
+    let kinds = match options.only {
+        Some(kind) => vec![kind],
+        None => vec![Kind::Objects, Kind::Messages],
+    };
+    store(&binary, options.kills, &kinds, options.database.as_deref())
+}
+
+/// Kills a node `kills` times under load, and fails unless everything that was acknowledged is there.
+pub(crate) fn store(binary: &Path, kills: u32, kinds: &[Kind], database: Option<&str>) -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("tradewind-chaos-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let place = Place {
+        binary,
+        folder: &folder,
+        port: free_port()?,
+        kinds,
+        database,
+    };
+    let verdict = place.torture(kills)?;
+    let wrong = verdict["wrong"].as_array().context("no verdict")?;
+    println!("{kills} kills");
+    for kind in kinds {
+        println!("  {}: {} acknowledged", kind.name(), verdict[kind.name()]);
+    }
+    for line in wrong.iter().take(20) {
+        println!("  {}", line.as_str().unwrap_or_default());
+    }
+    if !wrong.is_empty() {
+        bail!("{} of them are wrong; see {}", wrong.len(), folder.display());
+    }
+    Ok(std::fs::remove_dir_all(folder)?)
+}
+
+struct Place<'a> {
+    binary: &'a Path,
+    folder: &'a Path,
+    port: u16,
+    kinds: &'a [Kind],
+    database: Option<&'a str>,
+}
+
+impl Place<'_> {
+    fn torture(&self, kills: u32) -> Result<Value> {
+        let mut chance = Chance::of_now();
+        let mut node = self.node()?;
+        let mut clients = Clients(self.clients("load").spawn()?);
+        self.wait_for_clients()?;
+        let (mut slowest, mut total) = (Duration::ZERO, Duration::ZERO);
+        for _ in 0..kills {
+            std::thread::sleep(Duration::from_millis(chance.within(PAUSE_MS)));
+            node.kill()?;
+            drop(node);
+            node = self.node()?;
+            slowest = slowest.max(node.ready);
+            total += node.ready;
+        }
+        println!(
+            "starts took {:?} on average, the slowest {slowest:?}",
+            total / kills.max(1)
+        );
+        std::fs::write(self.folder.join("stop"), "")?;
+        if !clients.0.wait()?.success() {
+            bail!("the clients failed; see {}", self.folder.display());
+        }
+        // once more: what is there must be on disk
+        node.kill()?;
+        drop(node);
+        let _node = self.node()?;
+        let output = self.clients("verify").stdout(Stdio::piped()).output()?;
+        serde_json::from_slice(&output.stdout).context("the clients could not verify")
+    }
+
+    fn node(&self) -> Result<Server> {
+        let mut serve = command(self.binary);
+        serve
+            .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--data"])
+            .arg(self.folder.join("data"))
+            .stderr(
+                std::fs::File::options()
+                    .create(true)
+                    .append(true)
+                    .open(self.folder.join("node.log"))?,
+            );
+        if let Some(database) = self.database {
+            serve.env("TRADEWIND_DATABASE", database);
+        }
+        Server::start(&mut serve, self.port, "/_tradewind/health")
+    }
+
+    fn clients(&self, action: &str) -> Command {
+        let mut clients = command("python3");
+        clients
+            .arg(root().join(CLIENTS))
+            .args([action, &format!("http://127.0.0.1:{}", self.port)])
+            .arg(self.folder)
+            .args(self.kinds.iter().map(|kind| kind.name()));
+        clients
+    }
+
+    fn wait_for_clients(&self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.folder.join("ready").exists() {
+            if Instant::now() > deadline {
+                bail!("the clients could not begin; see {}", self.folder.display());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+/// The clients end with this process, whatever happens.
+struct Clients(Child);
+
+impl Drop for Clients {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None))
+            && let Err(error) = self.0.kill().and_then(|()| self.0.wait())
+        {
+            println!("the clients could not be ended: {error}");
+        }
+    }
+}
+
+/// Random numbers, good enough to not be in step with anything.
+struct Chance(u64);
+
+impl Chance {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the seed of a run; nothing depends on the time"
+    )]
+    fn of_now() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(now.subsec_nanos().into())
+    }
+
+    fn within(&mut self, range: std::ops::Range<u64>) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        range.start + (self.0 >> 33) % (range.end - range.start)
+    }
+}
