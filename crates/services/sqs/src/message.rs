@@ -272,11 +272,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         })
 }
 
-/// `All`, names, and prefixes `foo.*` of message attributes.
+/// `All`, `*`, names, and prefixes `foo.*` of message attributes.
 pub(crate) fn is_selected(name: &str, selection: &[String]) -> bool {
     selection.iter().any(|wanted| match wanted.strip_suffix(".*") {
         Some(prefix) => name.starts_with(prefix),
-        None => wanted == "All" || wanted == name,
+        None => wanted == "All" || wanted == "*" || wanted == name,
     })
 }
 
@@ -387,6 +387,7 @@ mod tests {
         assert_eq!(wanted(&[]), [false; 3]);
         assert_eq!(wanted(&["All"]), [true; 3]);
         assert_eq!(wanted(&[".*"]), [true; 3]);
+        assert_eq!(wanted(&["*"]), [true; 3]);
         assert_eq!(wanted(&["Hel.*"]), [false, true, true]);
         assert_eq!(wanted(&["Hello", "x"]), [false, true, false]);
     }

@@ -74,7 +74,7 @@ fn services() {
 # Services
 
 Which of AWS's services a node answers for, on its one port. The service of a request is that of its
-signature, of `X-Amz-Target`, of the query version or of the path, in this order; a request without
+signature, of `X-Amz-Target`, of the query version, of the host or of the path, in this order; a request without
 any of them is S3's. A service that is not here answers status 501, code `NotImplemented` and its name,
 in the protocol it speaks. Requests to deployed APIs are recognised before, by host or path.
 

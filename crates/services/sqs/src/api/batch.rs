@@ -24,6 +24,8 @@ pub(super) struct Failed {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Outcome<T> {
     pub(super) successful: Vec<T>,
+    /// Absent, as on AWS, when no entry failed: clients ask whether it is there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) failed: Vec<Failed>,
 }
 
