@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::PIECE;
 use super::cipher::{self, CHUNK, DataKey};
 use super::table::Facts;
 
@@ -59,6 +58,8 @@ impl Encoder {
 pub(super) struct Decoder {
     left: Range<u64>,
     size: u64,
+    /// Bytes of a piece: whole chunks.
+    piece: u64,
     form: Stored,
 }
 
@@ -70,8 +71,8 @@ enum Stored {
 }
 
 impl Decoder {
-    /// Of a range of content, with the key where it is encrypted.
-    pub(super) fn new(facts: &Facts, key: Option<DataKey>, range: Range<u64>) -> Self {
+    /// Of a range of content, with the key where it is encrypted, in pieces of so many bytes.
+    pub(super) fn new(facts: &Facts, key: Option<DataKey>, range: Range<u64>, piece: u64) -> Self {
         let form = match key {
             Some(key) => Stored::Sealed(key),
             None if range == (0..facts.size) => Stored::Verified(digest(), facts.checksum),
@@ -80,6 +81,7 @@ impl Decoder {
         Self {
             left: range,
             size: facts.size,
+            piece,
             form,
         }
     }
@@ -98,8 +100,7 @@ impl Decoder {
 
     /// The content of the next piece: it ends where a piece ends, so that no chunk is opened twice.
     fn next(&self) -> Range<u64> {
-        let piece = PIECE as u64;
-        let end = (self.left.start / piece + 1) * piece;
+        let end = (self.left.start / self.piece + 1) * self.piece;
         self.left.start..end.min(self.left.end)
     }
 

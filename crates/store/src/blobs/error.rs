@@ -61,6 +61,27 @@ pub enum BlobError {
     /// The rows could not be read or written.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The remote store refused or could not be reached.
+    #[error("cannot {what} the blob store: {source}")]
+    Remote {
+        /// The step.
+        what: &'static str,
+        /// Its words.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The place belongs to another database, to which its content would be lost.
+    #[error("{0} holds the content of another tradewind; give this one a place of its own")]
+    Foreign(String),
+    /// The database has content that is not here.
+    #[error(
+        "the content of this database is in {there}, not in {here}; bring it there or start with the former place"
+    )]
+    Elsewhere {
+        /// Where it was looked for.
+        here: String,
+        /// Where it was written.
+        there: String,
+    },
     /// The node is stopping.
     #[error("the blob store is stopping")]
     Stopped,

@@ -4,13 +4,14 @@ mod durable;
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use durable::DurableFolder;
 
 use super::faults::{Faults, Step};
+use super::remote::MARKER;
 use super::{BlobError, BlobId};
 
 /// Folders kept open for the next sync: those of now and of the minutes before.
@@ -153,7 +154,9 @@ impl Folder {
             let sync = || File::open(&folder)?.sync_all();
             sync().map_err(BlobError::io("sync the folder", &folder))?;
         }
-        Ok(())
+        self.faults
+            .reach(Step::RemoveRow)
+            .map_err(BlobError::io("remove blobs below", &self.root))
     }
 
     /// The blobs whose files were made in `[from, until)` milliseconds since the epoch.
@@ -172,6 +175,28 @@ impl Folder {
             }
         }
         Ok(found)
+    }
+
+    /// What says whose blobs these are.
+    pub(super) fn marker(&self) -> Result<Option<String>, BlobError> {
+        let path = self.root.join(MARKER);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text.trim().to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(BlobError::io("read", path)(error)),
+        }
+    }
+
+    pub(super) fn put_marker(&self, owner: &str) -> Result<(), BlobError> {
+        let (new, path) = (self.root.join("tmp").join(MARKER), self.root.join(MARKER));
+        let write = || {
+            let mut file = File::create(&new)?;
+            writeln!(file, "{owner}")?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            File::open(&self.root)?.sync_all()
+        };
+        write().map_err(BlobError::io("write", &path))
     }
 
     fn path(&self, id: BlobId) -> PathBuf {

@@ -1,7 +1,8 @@
-//! Content of any size, kept as files of the data folder; small content stays in its owner's row.
+//! Content of any size, kept as files of the data folder or as objects of an S3-compatible store; small
+//! content stays in its owner's row.
 //!
 //! A [`BlobWriter`] takes bytes and gives [`Stored`]: either the bytes themselves (up to
-//! [`INLINE_MAX`]) or a blob, a file that is on disk whole. Its [`Content`] goes into the owner's row.
+//! [`INLINE_MAX`]) or a blob, a file that is on disk whole, or an object. Its [`Content`] goes into the owner's row.
 //!
 //! ```text
 //! writer ──bytes──▶ temporary file ──finish──▶ fsync ▶ rename ▶ fsync of the folder   (a file, an orphan)
@@ -15,7 +16,9 @@
 //! - Content that was kept is on disk: [`BlobWriter::finish`] returns after file and folder are synced.
 //! - A file never changes once it has its name. Its checksum is verified when it is read whole; every
 //!   chunk of encrypted content is authenticated before its first byte is given.
-//! - Memory is bounded both ways: two pieces of [`PIECE`] bytes a writer, two a reader.
+//! - Memory is bounded both ways: two pieces of [`PIECE`] bytes a writer, two a reader; with a remote
+//!   store two parts of 8 MiB a writer, two pieces of 4 MiB a reader.
+//! - A place belongs to one database and says so (`place.rs`): another's blobs would look like orphans.
 //! - Files are touched on blocking threads only.
 //! - A write that would leave less than the reserve free is refused ([`BlobError::Full`]) and leaves nothing.
 //!
@@ -33,9 +36,12 @@ mod folder;
 mod id;
 mod keyring;
 mod keys;
+mod place;
 mod reader;
+mod remote;
 mod table;
 mod tidy;
+mod upload;
 mod writer;
 
 use std::path::PathBuf;
@@ -48,13 +54,14 @@ pub use error::BlobError;
 pub use id::{BlobId, InvalidBlobId};
 pub use keys::{KeyError, KeyFile};
 pub use reader::BlobReader;
+pub use remote::{InvalidBlobsUrl, RemoteConfig};
 pub use table::MIGRATIONS;
 pub use tidy::Tidied;
 pub use writer::{BlobWriter, Stored};
 
 use crate::{Batch, Database};
-use folder::Folder;
 use keyring::Keyring;
+use place::Backend;
 
 /// Content up to this many bytes is kept in its owner's row.
 pub const INLINE_MAX: usize = 16 * 1024;
@@ -68,12 +75,21 @@ pub struct BlobsConfig {
     pub database: Database,
     /// Gives ids their time and decides when what is dropped may go.
     pub clock: Clock,
-    /// The folder, of this process alone; made when it is missing.
-    pub folder: PathBuf,
+    /// Where the content is.
+    pub place: Place,
     /// Where the keys are that encrypted content's keys are wrapped with.
     pub keys: KeyFile,
-    /// Bytes of the disk that stay free whatever is written.
+    /// Bytes of the disk that stay free whatever is written, where the place is a folder.
     pub reserve: u64,
+}
+
+/// Where content is that is too large for a row.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A folder, of this process alone; made when it is missing.
+    Folder(PathBuf),
+    /// An S3-compatible store.
+    Remote(RemoteConfig),
 }
 
 impl BlobsConfig {
@@ -91,7 +107,7 @@ pub struct Blobs {
 struct Shared {
     database: Database,
     clock: Clock,
-    folder: Arc<Folder>,
+    backend: Backend,
     /// What was made before is of a former process, and finished.
     opened: Timestamp,
     facts: table::FactCache,
@@ -102,17 +118,21 @@ impl Blobs {
     /// Opens the store; what writers of a former process left unfinished is removed.
     ///
     /// # Errors
-    /// When the folder cannot be made or read, or a master key that was used is not there.
+    /// When the place cannot be reached or belongs to another database, or a master key that was used is
+    /// not there.
     pub async fn open(config: BlobsConfig) -> Result<Self, BlobError> {
-        let (root, reserve) = (config.folder, config.reserve);
-        let folder = blocking(move || Folder::open(root, reserve)).await?;
-        let keyring = Keyring::open(config.keys, &config.database).await?;
+        let backend = Backend::open(&config.place, config.reserve).await?;
+        Self::with_backend(config, backend).await
+    }
+
+    async fn with_backend(config: BlobsConfig, backend: Backend) -> Result<Self, BlobError> {
+        backend.claim(&config.database, &config.place).await?;
         let shared = Shared {
-            keyring,
+            keyring: Keyring::open(config.keys, &config.database).await?,
             opened: config.clock.now(),
             database: config.database,
             clock: config.clock,
-            folder: Arc::new(folder),
+            backend,
             facts: table::FactCache::default(),
         };
         Ok(Self {
@@ -143,8 +163,10 @@ impl Blobs {
 
     async fn refuse_without_room(&self, expected: Option<u64>) -> Result<(), BlobError> {
         let expected = expected.unwrap_or(0);
-        if expected > INLINE_MAX as u64 {
-            let folder = Arc::clone(&self.shared.folder);
+        if let Backend::Folder(folder) = &self.shared.backend
+            && expected > INLINE_MAX as u64
+        {
+            let folder = Arc::clone(folder);
             blocking(move || folder.room_for(expected)).await?;
         }
         Ok(())

@@ -6,11 +6,13 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::encoder::Decoder;
 use super::keys::WRAPPED;
-use super::{BlobError, BlobId, Content, Shared, blocking, table};
+use super::place::Backend;
+use super::remote::Remote;
+use super::{BlobError, BlobId, Content, PIECE, Shared, blocking, table};
 
 /// Gives the bytes of a range piece by piece.
 #[derive(Debug)]
@@ -25,18 +27,29 @@ enum Source {
     /// A piece that was read, and what follows.
     Read(Bytes, Box<Plan>),
     /// A piece that is being read before it is asked for.
-    Ahead(JoinHandle<Result<(Bytes, Box<Plan>), BlobError>>),
+    Ahead(JoinSet<Piece>),
     /// Nothing is left.
     End,
 }
 
-/// What is still to be read of a file.
+type Piece = Result<(Bytes, Box<Plan>), BlobError>;
+
+/// What is still to be read of a blob.
 #[derive(Debug)]
 struct Plan {
-    file: File,
     id: BlobId,
+    from: From,
     decoder: Decoder,
 }
+
+#[derive(Debug)]
+enum From {
+    File(File),
+    Remote(Arc<Remote>),
+}
+
+/// Bytes that come from a remote store at a time.
+const REMOTE_PIECE: usize = 4 * 1024 * 1024;
 
 impl BlobReader {
     pub(super) async fn open(
@@ -45,11 +58,10 @@ impl BlobReader {
         range: Range<u64>,
     ) -> Result<Self, BlobError> {
         let source = match content {
-            Content::Inline(bytes) => Source::Inline(slice(bytes, &range)?),
+            Content::Inline(bytes) => inline(bytes, &range)?,
             Content::SealedInline(sealed) => open_inline(shared, sealed, &range)?,
-            Content::Blob(id) => open_file(shared, *id, range.clone()).await?,
+            Content::Blob(id) => open_blob(shared, *id, range.clone()).await?,
         };
-        let source = if range.is_empty() { Source::End } else { source };
         Ok(Self { source })
     }
 
@@ -63,7 +75,8 @@ impl BlobReader {
     /// Cancel-safe.
     pub async fn next(&mut self) -> Option<Result<Bytes, BlobError>> {
         if let Source::Ahead(ahead) = &mut self.source {
-            let read = ahead.await.map_err(|_stopped| BlobError::Stopped).flatten();
+            let read = ahead.join_next().await.unwrap_or(Ok(Err(BlobError::Stopped)));
+            let read = read.map_err(|_stopped| BlobError::Stopped).flatten();
             self.source = match read {
                 Ok((bytes, plan)) => Source::Read(bytes, plan),
                 Err(error) => {
@@ -76,7 +89,7 @@ impl BlobReader {
             Source::Inline(bytes) => Some(Ok(bytes)),
             Source::Read(bytes, plan) => {
                 if !plan.decoder.is_done() {
-                    self.source = Source::Ahead(tokio::task::spawn_blocking(|| plan.piece()));
+                    self.source = Source::ahead(plan);
                 }
                 Some(Ok(bytes))
             }
@@ -97,12 +110,28 @@ impl BlobReader {
     }
 }
 
-fn slice(bytes: &Bytes, range: &Range<u64>) -> Result<Bytes, BlobError> {
+impl Source {
+    fn ahead(plan: Box<Plan>) -> Self {
+        let mut ahead = JoinSet::new();
+        match plan.from {
+            From::File(_) => ahead.spawn_blocking(|| plan.piece_of_file()),
+            From::Remote(_) => ahead.spawn(plan.piece()),
+        };
+        Self::Ahead(ahead)
+    }
+}
+
+fn inline(bytes: &Bytes, range: &Range<u64>) -> Result<Source, BlobError> {
     within(range, bytes.len() as u64)?;
     let out_of_range = |_| BlobError::Stopped;
     let start = usize::try_from(range.start).map_err(out_of_range)?;
     let end = usize::try_from(range.end).map_err(out_of_range)?;
-    Ok(bytes.slice(start..end))
+    let bytes = bytes.slice(start..end);
+    Ok(if bytes.is_empty() {
+        Source::End
+    } else {
+        Source::Inline(bytes)
+    })
 }
 
 fn within(range: &Range<u64>, size: u64) -> Result<(), BlobError> {
@@ -123,14 +152,16 @@ fn open_inline(shared: &Shared, sealed: &Bytes, range: &Range<u64>) -> Result<So
     let mut bytes = sealed.to_vec();
     key.open(&mut bytes, 0, true)
         .map_err(|_tampered| BlobError::DamagedInline)?;
-    Ok(Source::Inline(slice(&bytes.into(), range)?))
+    inline(&bytes.into(), range)
 }
 
-/// Opens the file and reads its first piece in one go, so that a file that is missing is known before
-/// an answer begins.
-async fn open_file(shared: &Arc<Shared>, id: BlobId, range: Range<u64>) -> Result<Source, BlobError> {
+/// Reads the first piece, so that content that is missing is known before an answer begins.
+async fn open_blob(shared: &Arc<Shared>, id: BlobId, range: Range<u64>) -> Result<Source, BlobError> {
     let facts = table::facts(shared, id).await?;
     within(&range, facts.size)?;
+    if range.is_empty() {
+        return Ok(Source::End);
+    }
     let key = match &facts.wrapped_key {
         None => None,
         Some(wrapped) => Some(shared.keyring.unwrap(wrapped).ok_or(BlobError::Damaged {
@@ -138,31 +169,55 @@ async fn open_file(shared: &Arc<Shared>, id: BlobId, range: Range<u64>) -> Resul
             detail: "its key cannot be unwrapped",
         })?),
     };
-    let folder = Arc::clone(&shared.folder);
-    let decoder = Decoder::new(&facts, key, range);
-    if decoder.is_done() {
-        return Ok(Source::End);
-    }
-    let read = blocking(move || {
-        let file = folder.read(id)?;
-        Box::new(Plan { file, id, decoder }).piece()
-    });
-    let (bytes, plan) = read.await?;
+    let decoder = |piece: usize| Decoder::new(&facts, key, range, piece as u64);
+    let (bytes, plan) = match &shared.backend {
+        Backend::Folder(folder) => {
+            let (folder, decoder) = (Arc::clone(folder), decoder(PIECE));
+            let first = blocking(move || {
+                let from = From::File(folder.read(id)?);
+                Plan::new(id, from, decoder).piece_of_file()
+            });
+            first.await?
+        }
+        Backend::Remote(remote) => {
+            let from = From::Remote(Arc::clone(remote));
+            Plan::new(id, from, decoder(REMOTE_PIECE)).piece().await?
+        }
+    };
     Ok(Source::Read(bytes, plan))
 }
 
 impl Plan {
-    /// The next piece. Blocks.
-    fn piece(mut self: Box<Self>) -> Result<(Bytes, Box<Self>), BlobError> {
+    fn new(id: BlobId, from: From, decoder: Decoder) -> Box<Self> {
+        Box::new(Self { id, from, decoder })
+    }
+
+    async fn piece(self: Box<Self>) -> Piece {
+        let From::Remote(remote) = &self.from else {
+            return blocking(move || self.piece_of_file()).await;
+        };
+        let stored = remote.get(self.id, self.decoder.wants()).await?;
+        blocking(move || self.decode(stored.into())).await
+    }
+
+    /// Blocks.
+    fn piece_of_file(self: Box<Self>) -> Piece {
+        let From::File(file) = &self.from else {
+            return Err(BlobError::Stopped);
+        };
         let wants = self.decoder.wants();
         let length = usize::try_from(wants.end - wants.start).expect("a piece fits into memory");
         let mut stored = vec![0; length];
-        match self.file.read_exact_at(&mut stored, wants.start) {
+        match file.read_exact_at(&mut stored, wants.start) {
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
                 return Err(self.damaged("its file is too short"));
             }
             result => result.map_err(BlobError::io("read the content", self.id.to_string()))?,
         }
+        self.decode(stored)
+    }
+
+    fn decode(mut self: Box<Self>, stored: Vec<u8>) -> Piece {
         let bytes = self.decoder.decode(stored);
         Ok((bytes.map_err(|detail| self.damaged(detail))?, self))
     }

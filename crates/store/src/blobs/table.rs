@@ -31,6 +31,17 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: "ALTER TABLE blobs ADD COLUMN wrapped_key BLOB;
           CREATE TABLE blobs_keys (fingerprint BLOB NOT NULL PRIMARY KEY)",
     },
+    Migration {
+        service: "blobs",
+        version: 3,
+        sql: "CREATE TABLE blobs_uploads (
+                id TEXT NOT NULL PRIMARY KEY,
+                upload TEXT NOT NULL);
+              CREATE TABLE blobs_owner (
+                one BIGINT NOT NULL PRIMARY KEY,
+                owner TEXT NOT NULL,
+                location TEXT NOT NULL)",
+    },
 ];
 
 /// What a row says of a blob's bytes. It never changes.
@@ -47,6 +58,13 @@ pub(super) struct Facts {
 pub(super) fn keep(batch: Batch, stored: &Stored) -> Batch {
     let Some(facts) = &stored.facts else {
         return batch;
+    };
+    let batch = match stored.uploaded {
+        true => batch.run(
+            "DELETE FROM blobs_uploads WHERE id = $1",
+            vec![facts.id.to_string().into()],
+        ),
+        false => batch,
     };
     batch.require(
         "INSERT INTO blobs (id, size, checksum, wrapped_key, owners) VALUES ($1, $2, $3, $4, 1)",
@@ -178,6 +196,66 @@ pub(super) async fn record_key(database: &Database, fingerprint: Fingerprint) ->
         "INSERT INTO blobs_keys (fingerprint) VALUES ($1) ON CONFLICT (fingerprint) DO NOTHING",
         vec![fingerprint.to_vec().into()],
     );
+    database.write(batch).await?;
+    Ok(())
+}
+
+/// An upload in parts was begun.
+pub(super) async fn record_upload(shared: &Shared, id: BlobId, upload: &str) -> Result<(), BlobError> {
+    let batch = Batch::new().run(
+        "INSERT INTO blobs_uploads (id, upload) VALUES ($1, $2)",
+        vec![id.to_string().into(), upload.into()],
+    );
+    shared.database.write(batch).await?;
+    Ok(())
+}
+
+/// Some of the uploads that were begun before `until` and not finished.
+pub(super) async fn unfinished(
+    database: &Database,
+    until: Timestamp,
+) -> Result<Vec<(BlobId, String)>, BlobError> {
+    let rows = database.read(
+        "SELECT id, upload FROM blobs_uploads WHERE id < $1 ORDER BY id LIMIT 100",
+        vec![BlobId::least_at(until).into()],
+    );
+    let rows = rows.await?;
+    let upload = |row: &Row| Some((row.text(0).ok()?.parse().ok()?, row.text(1).ok()?.to_owned()));
+    Ok(rows.iter().filter_map(upload).collect())
+}
+
+pub(super) async fn forget_upload(database: &Database, id: BlobId) -> Result<(), BlobError> {
+    let batch = Batch::new().run(
+        "DELETE FROM blobs_uploads WHERE id = $1",
+        vec![id.to_string().into()],
+    );
+    database.write(batch).await?;
+    Ok(())
+}
+
+/// The name by which places know this database, made on first use, and where its content is.
+pub(super) async fn owner(database: &Database, here: &str) -> Result<(String, String), BlobError> {
+    let batch = Batch::new().run(
+        "INSERT INTO blobs_owner (one, owner, location) VALUES (1, $1, $2) ON CONFLICT (one) DO NOTHING",
+        vec![uuid::Uuid::new_v4().to_string().into(), here.into()],
+    );
+    database.write(batch).await?;
+    let rows = database
+        .read("SELECT owner, location FROM blobs_owner", Vec::new())
+        .await?;
+    let row = rows.first().ok_or(DatabaseError::Closed)?;
+    Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))
+}
+
+pub(super) async fn has_blobs(database: &Database) -> Result<bool, BlobError> {
+    Ok(!database
+        .read("SELECT 1 FROM blobs LIMIT 1", Vec::new())
+        .await?
+        .is_empty())
+}
+
+pub(super) async fn record_location(database: &Database, here: &str) -> Result<(), BlobError> {
+    let batch = Batch::new().run("UPDATE blobs_owner SET location = $1", vec![here.into()]);
     database.write(batch).await?;
     Ok(())
 }

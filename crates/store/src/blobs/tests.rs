@@ -1,13 +1,45 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use tradewind_model::Timestamp;
+use object_store::memory::InMemory;
 
 use super::faults::{Fault, Step};
+use super::remote::{Remote, RemoteStore};
 use super::*;
 
+/// Tests that hold for every kind of place.
+macro_rules! on_both {
+    ($($test:ident)*) => {
+        mod folder {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(super::world().await).await;
+            })*
+        }
+        mod remote {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(super::remote_world().await).await;
+            })*
+        }
+    };
+}
+
 mod crash;
+mod places;
 mod sealed;
+
+on_both! {
+    content_of_every_size_comes_back
+    ranges_are_those_of_the_bytes
+    a_store_opened_again_has_what_was_kept
+    what_its_last_owner_drops_goes_after_the_grace
+    what_is_never_kept_is_an_orphan_and_goes
+    concurrent_writers_do_not_mix
+}
+
+/// Enough for several parts of an upload.
+const PARTS: usize = 18 * 1024 * 1024 + 5;
 
 /// A store in a folder, with an owner's table as a service would have.
 struct World {
@@ -15,6 +47,15 @@ struct World {
     clock: Clock,
     blobs: Blobs,
     folder: tempfile::TempDir,
+    kind: Kind,
+}
+
+/// Where the content of a test goes.
+#[derive(Clone)]
+enum Kind {
+    Folder,
+    /// A store and a prefix of it.
+    Remote(Arc<dyn RemoteStore>, String),
 }
 
 const OWNERS: &[crate::Migration] = &[crate::Migration {
@@ -23,27 +64,67 @@ const OWNERS: &[crate::Migration] = &[crate::Migration {
     sql: "CREATE TABLE owners (name TEXT NOT NULL PRIMARY KEY, content BLOB NOT NULL)",
 }];
 
-async fn open(folder: &Path, database: &Database, clock: &Clock, reserve: u64) -> Blobs {
-    let config = BlobsConfig {
+fn config(folder: &Path, database: &Database, clock: &Clock, reserve: u64) -> BlobsConfig {
+    BlobsConfig {
         database: database.clone(),
         clock: clock.clone(),
-        folder: folder.join("blobs"),
+        place: Place::Folder(folder.join("blobs")),
         keys: KeyFile::Own(folder.join("node.key")),
         reserve,
-    };
-    Blobs::open(config).await.unwrap()
+    }
+}
+
+async fn open(folder: &Path, database: &Database, clock: &Clock, reserve: u64) -> Blobs {
+    Blobs::open(config(folder, database, clock, reserve))
+        .await
+        .unwrap()
+}
+
+/// When set, for instance to `s3://test?endpoint=http://127.0.0.1:9000`, tests use this store instead of
+/// one in memory; its keys are `minioadmin`.
+const REAL: &str = "TRADEWIND_TEST_BLOBS";
+
+impl Kind {
+    fn remote() -> Self {
+        let Ok(url) = std::env::var(REAL) else {
+            return Self::Remote(Arc::new(InMemory::new()), "prefix".to_owned());
+        };
+        let mut config = RemoteConfig::parse(&url).unwrap();
+        (config.access_key_id, config.secret_access_key) = ("minioadmin".to_owned(), "minioadmin".to_owned());
+        let prefix = uuid::Uuid::new_v4().to_string();
+        Self::Remote(Remote::store(&config).unwrap(), prefix)
+    }
+
+    async fn open(&self, mut config: BlobsConfig) -> Result<Blobs, BlobError> {
+        let Self::Remote(store, prefix) = self else {
+            return Blobs::open(config).await;
+        };
+        config.place = Place::Remote(RemoteConfig::parse("s3://bucket/prefix").unwrap());
+        let remote = Remote::new(Arc::clone(store), prefix);
+        Blobs::with_backend(config, Backend::Remote(Arc::new(remote))).await
+    }
 }
 
 async fn world() -> World {
+    make_world(Kind::Folder).await
+}
+
+async fn remote_world() -> World {
+    make_world(Kind::remote()).await
+}
+
+async fn make_world(kind: Kind) -> World {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::in_memory_for_tests(&[MIGRATIONS, OWNERS]);
     let clock = Clock::manual(Timestamp::from_millis(1_700_000_000_000));
-    let blobs = open(folder.path(), &database, &clock, 0).await;
+    let config = config(folder.path(), &database, &clock, 0);
+    let blobs = kind.open(config).await.unwrap();
     World {
         database,
         clock,
         blobs,
         folder,
+        kind,
     }
 }
 
@@ -95,7 +176,33 @@ impl World {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        files(&self.folder.path().join("blobs"))
+        let mut files = files(&self.folder.path().join("blobs"));
+        files.retain(|path| !path.ends_with("tradewind-store"));
+        files
+    }
+
+    /// Files or objects of blobs.
+    async fn stored(&self) -> usize {
+        use futures_util::StreamExt as _;
+        match &self.kind {
+            Kind::Folder => self.files().len(),
+            Kind::Remote(store, prefix) => {
+                let prefix = object_store::path::Path::from(prefix.as_str());
+                store.list(Some(&prefix)).count().await - 1
+            }
+        }
+    }
+
+    async fn open_again(&self) -> Result<Blobs, BlobError> {
+        let config = config(self.folder.path(), &self.database, &self.clock, 0);
+        self.kind.open(config).await
+    }
+
+    fn faults(&self) -> &faults::Faults {
+        match &self.blobs.shared.backend {
+            Backend::Folder(folder) => &folder.faults,
+            Backend::Remote(_) => panic!("only folders have faults"),
+        }
     }
 
     fn hours_pass(&self, hours: i64) {
@@ -108,9 +215,7 @@ impl World {
     }
 }
 
-#[tokio::test]
-async fn content_of_every_size_comes_back() {
-    let world = world().await;
+async fn content_of_every_size_comes_back(world: World) {
     let sizes = [
         0,
         1,
@@ -135,9 +240,7 @@ async fn content_of_every_size_comes_back() {
     }
 }
 
-#[tokio::test]
-async fn ranges_are_those_of_the_bytes() {
-    let world = world().await;
+async fn ranges_are_those_of_the_bytes(world: World) {
     for size in [1_000, 3 * PIECE + 5] {
         let whole = bytes(size);
         let content = world.put(&size.to_string(), &whole).await;
@@ -164,11 +267,9 @@ async fn ranges_are_those_of_the_bytes() {
     }
 }
 
-#[tokio::test]
-async fn a_store_opened_again_has_what_was_kept() {
-    let world = world().await;
+async fn a_store_opened_again_has_what_was_kept(world: World) {
     let content = world.put("a", &bytes(100_000)).await;
-    let again = open(world.folder.path(), &world.database, &world.clock, 0).await;
+    let again = world.open_again().await.unwrap();
     assert!(read(&again, &content, 100_000).await.unwrap() == bytes(100_000));
 }
 
@@ -204,22 +305,20 @@ async fn a_changed_file_is_noticed_when_read_whole() {
     assert!(error.to_string().contains("missing"), "{error}");
 }
 
-#[tokio::test]
-async fn what_its_last_owner_drops_goes_after_the_grace() {
-    let world = world().await;
+async fn what_its_last_owner_drops_goes_after_the_grace(world: World) {
     let content = world.put("a", &bytes(50_000)).await;
     let batch = world.blobs.share(Batch::new(), &content);
     world.database.write(batch).await.unwrap();
     world.drop(&content).await;
-    world.hours_pass(1);
+    world.hours_pass(2);
     assert_eq!(world.blobs.tidy().await.unwrap(), Tidied::default());
 
     world.drop(&content).await;
     assert_eq!(world.blobs.tidy().await.unwrap().removed, 0);
     let mut reader = world.blobs.read(&content, 0..50_000).await.unwrap();
-    world.hours_pass(1);
+    world.hours_pass(2);
     assert_eq!(world.blobs.tidy().await.unwrap().removed, 1);
-    assert_eq!(world.files(), Vec::<PathBuf>::new());
+    assert_eq!(world.stored().await, 0);
     assert!(reader.next().await.unwrap().unwrap() == bytes(50_000));
     let error = read(&world.blobs, &content, 1).await.unwrap_err();
     assert!(matches!(error, BlobError::Gone(_)), "{error}");
@@ -230,13 +329,11 @@ async fn what_its_last_owner_drops_goes_after_the_grace() {
     again.unwrap_err();
 }
 
-#[tokio::test]
-async fn what_is_never_kept_is_an_orphan_and_goes() {
-    let world = world().await;
+async fn what_is_never_kept_is_an_orphan_and_goes(world: World) {
     let kept = world.put("a", &bytes(50_000)).await;
     let stored = store(&world.blobs, &bytes(60_000)).await.unwrap();
     assert_eq!(world.blobs.tidy().await.unwrap(), Tidied::default());
-    world.hours_pass(2);
+    world.hours_pass(25);
     assert_eq!(
         world.blobs.tidy().await.unwrap(),
         Tidied {
@@ -258,7 +355,7 @@ async fn what_is_never_kept_is_an_orphan_and_goes() {
             orphans: 0
         }
     );
-    assert_eq!(world.files().len(), 1);
+    assert_eq!(world.stored().await, 1);
     assert!(read(&world.blobs, &kept, 50_000).await.unwrap() == bytes(50_000));
 }
 
@@ -286,7 +383,7 @@ async fn a_step_that_fails_fails_the_write_and_nothing_else() {
         Step::SyncFolder,
     ];
     for (number, step) in steps.into_iter().enumerate() {
-        let faults = &world.blobs.shared.folder.faults;
+        let faults = world.faults();
         for kind in [ErrorKind::StorageFull, ErrorKind::Other] {
             faults.plan(Some((step, Fault::Fail(kind))));
             let error = store(&world.blobs, &bytes(PIECE + 9)).await.unwrap_err();
@@ -307,9 +404,7 @@ async fn a_step_that_fails_fails_the_write_and_nothing_else() {
     assert!(read(&world.blobs, &before, 30_000).await.unwrap() == bytes(30_000));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn concurrent_writers_do_not_mix() {
-    let world = world().await;
+async fn concurrent_writers_do_not_mix(world: World) {
     let mut writers = tokio::task::JoinSet::new();
     for number in 0..16_usize {
         let (blobs, database) = (world.blobs.clone(), world.database.clone());
@@ -324,5 +419,5 @@ async fn concurrent_writers_do_not_mix() {
     for (content, size) in writers.join_all().await {
         assert!(read(&world.blobs, &content, size).await.unwrap() == bytes(size));
     }
-    assert_eq!(world.files().len(), 16);
+    assert_eq!(world.stored().await, 16);
 }

@@ -1,20 +1,14 @@
 //! What is nobody's goes: dropped blobs after a grace, orphans when they are found.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tradewind_model::Timestamp;
 
-use super::faults::Step;
-use super::{BlobError, BlobId, Blobs, blocking, table};
+use super::place::Backend;
+use super::{BlobError, BlobId, Blobs, table};
 
-/// How long a dropped blob's file stays, for those who read its owner's row just before. A reader that
-/// has opened the file keeps it.
-const GRACE_MILLIS: i64 = 60_000;
-/// How long after its file was made a blob may still be kept; later it is an orphan.
-const ORPHAN_MILLIS: i64 = 3_600_000;
 /// Blobs removed with one commit.
 const REMOVED_AT_ONCE: u32 = 500;
 /// The pause between two rounds.
@@ -52,41 +46,47 @@ impl Blobs {
     /// # Errors
     /// When rows or files cannot be read or removed; what was not done is done the next time.
     pub async fn tidy(&self) -> Result<Tidied, BlobError> {
+        self.abort_uploads().await?;
         let orphans = self.adopt_orphans().await?;
         let removed = self.remove_dropped().await?;
         Ok(Tidied { removed, orphans })
     }
 
     async fn remove_dropped(&self) -> Result<usize, BlobError> {
-        let until = self.shared.clock.now().plus_millis(-GRACE_MILLIS);
+        let until = self.shared.clock.now().plus_millis(-self.shared.backend.grace());
         let mut removed = 0;
         loop {
             let gone = table::dropped(&self.shared.database, until, REMOVED_AT_ONCE).await?;
             if gone.is_empty() {
                 return Ok(removed);
             }
-            let (folder, files) = (Arc::clone(&self.shared.folder), gone.clone());
             // the row goes last: after a crash in between, this is done again
-            blocking(move || {
-                folder.remove(&files)?;
-                folder
-                    .faults
-                    .reach(Step::RemoveRow)
-                    .map_err(BlobError::io("remove the row of", ""))
-            })
-            .await?;
+            self.shared.backend.remove(gone.clone()).await?;
             table::forget(&self.shared, &gone).await?;
             removed += gone.len();
         }
     }
 
-    /// Looks at what was made since the last look, up to an hour ago; files of a former process can be
-    /// looked at at once.
+    /// Aborts uploads in parts that nobody finishes any more.
+    async fn abort_uploads(&self) -> Result<(), BlobError> {
+        let Backend::Remote(remote) = &self.shared.backend else {
+            return Ok(());
+        };
+        let (database, now) = (&self.shared.database, self.shared.clock.now());
+        let until = self.shared.backend.orphaned_before(now, self.shared.opened);
+        for (id, upload) in table::unfinished(database, until).await? {
+            remote.abort(id, &upload).await?;
+            table::forget_upload(database, id).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks at what was made since the last look, up to where it would be an orphan.
     async fn adopt_orphans(&self) -> Result<usize, BlobError> {
         let database = &self.shared.database;
         let now = self.shared.clock.now();
         let from = table::swept(database).await?;
-        let until = now.plus_millis(-ORPHAN_MILLIS).max(self.shared.opened);
+        let until = self.shared.backend.orphaned_before(now, self.shared.opened);
         if until <= from {
             return Ok(0);
         }
@@ -96,8 +96,7 @@ impl Blobs {
     }
 
     async fn orphans_within(&self, from: Timestamp, until: Timestamp) -> Result<Vec<BlobId>, BlobError> {
-        let folder = Arc::clone(&self.shared.folder);
-        let mut files = blocking(move || folder.made_within(from.as_millis(), until.as_millis())).await?;
+        let mut files = self.shared.backend.made_within(from, until).await?;
         if files.is_empty() {
             return Ok(files);
         }

@@ -11,24 +11,43 @@ use super::encoder::Encoder;
 use super::faults::Step;
 use super::folder::{Folder, Temporary};
 use super::keys::WrappedKey;
+use super::place::Backend;
 use super::table::Facts;
+use super::upload::Upload;
 use super::{BlobError, BlobId, Content, INLINE_MAX, PIECE, Shared, blocking};
 
 /// Bytes between two looks at the free space, and between two syncs of a long file: so the sync at
 /// its end has little left to do.
 const SYNC_EVERY: u64 = 16 * 1024 * 1024;
 
-/// Takes content piece by piece. Dropped before [`BlobWriter::finish`], it leaves nothing.
+/// Takes content piece by piece. Dropped before [`BlobWriter::finish`], it leaves nothing, or an
+/// unfinished upload that [`super::Blobs::tidy`] aborts.
 #[derive(Debug)]
 pub struct BlobWriter {
     shared: Arc<Shared>,
     buffer: BytesMut,
     size: u64,
-    /// Taken by the sink with the first piece.
-    encoder: Option<Encoder>,
     wrapped_key: Option<WrappedKey>,
-    /// The piece that is on its way to the disk: one, while the next is gathered.
-    busy: Option<JoinHandle<Result<Box<Sink>, BlobError>>>,
+    progress: Progress,
+}
+
+/// How far a writer is.
+#[derive(Debug)]
+enum Progress {
+    Idle(Target),
+    /// A piece is on its way to the disk: one, while the next is gathered.
+    Busy(JoinHandle<Result<Box<Sink>, BlobError>>),
+    /// A piece could not be written.
+    Failed,
+}
+
+/// Where content goes that is too large for a row.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// A file that is made with its first piece.
+    New(Arc<Folder>, Encoder),
+    File(Box<Sink>),
+    Remote(Box<Upload>),
 }
 
 /// The file and what is known of its bytes. Moves to a blocking thread with each piece.
@@ -41,13 +60,6 @@ pub(super) struct Sink {
     spare: BytesMut,
 }
 
-/// How far a writer is.
-#[derive(Debug)]
-pub(super) enum Progress {
-    New(Encoder),
-    Open(Box<Sink>),
-}
-
 /// Content that is stored, and exists once its owner's batch has [kept](super::Blobs::keep) it.
 #[derive(Debug)]
 #[must_use = "what is not kept is removed as an orphan"]
@@ -55,6 +67,8 @@ pub struct Stored {
     pub(super) size: u64,
     pub(super) content: Content,
     pub(super) facts: Option<Facts>,
+    /// In parts, of which the database knows.
+    pub(super) uploaded: bool,
 }
 
 impl Stored {
@@ -74,13 +88,20 @@ impl Stored {
 impl BlobWriter {
     pub(super) fn new(shared: Arc<Shared>, key: Option<(DataKey, WrappedKey)>) -> Self {
         let (key, wrapped_key) = key.unzip();
+        let encoder = Encoder::new(key);
+        let target = match &shared.backend {
+            Backend::Folder(folder) => Target::New(Arc::clone(folder), encoder),
+            Backend::Remote(remote) => {
+                let upload = Upload::new(Arc::clone(&shared), Arc::clone(remote), encoder);
+                Target::Remote(Box::new(upload))
+            }
+        };
         Self {
             shared,
             buffer: BytesMut::new(),
             size: 0,
-            encoder: Some(Encoder::new(key)),
             wrapped_key,
-            busy: None,
+            progress: Progress::Idle(target),
         }
     }
 
@@ -111,23 +132,23 @@ impl BlobWriter {
     /// # Errors
     /// When the disk is full or fails: then nothing is stored.
     pub async fn finish(mut self) -> Result<Stored, BlobError> {
+        let target = self.idle().await?;
         if self.size <= INLINE_MAX as u64 {
-            return Ok(self.inline());
+            return Ok(self.inline(target.encoder()));
         }
-        let id = BlobId::new(self.shared.clock.now());
-        let progress = self.idle().await?;
-        let folder = Arc::clone(&self.shared.folder);
         let last = self.buffer;
-        let checksum = blocking(move || {
-            let mut sink = progress.sink(folder)?;
-            sink.append(&last, true)?;
-            sink.folder.publish(sink.temporary, id)?;
-            Ok(sink.encoder.checksum())
-        });
+        let (id, checksum, uploaded) = match target {
+            Target::Remote(upload) => upload.finish(&last).await?,
+            file => {
+                let id = BlobId::new(self.shared.clock.now());
+                let checksum = blocking(move || file.sink()?.finish(&last, id)).await?;
+                (id, checksum, false)
+            }
+        };
         let facts = Facts {
             id,
             size: self.size,
-            checksum: checksum.await?,
+            checksum,
             wrapped_key: self.wrapped_key.map(|key| key.as_slice().into()),
         };
         self.shared.facts.put(facts.clone());
@@ -135,34 +156,37 @@ impl BlobWriter {
             size: self.size,
             content: Content::Blob(id),
             facts: Some(facts),
+            uploaded,
         })
     }
 
-    fn inline(self) -> Stored {
-        let content = match (self.encoder, self.wrapped_key) {
+    fn inline(self, encoder: Option<Encoder>) -> Stored {
+        let content = match (encoder, self.wrapped_key) {
             (Some(mut encoder), Some(key)) => {
                 let sealed = encoder.encode(&self.buffer, true);
                 Content::SealedInline([key.as_slice(), sealed].concat().into())
             }
-            _ => Content::Inline(self.buffer.freeze()),
+            (_, _) => Content::Inline(self.buffer.freeze()),
         };
         Stored {
             size: self.size,
             content,
             facts: None,
+            uploaded: false,
         }
     }
 
     async fn send_piece(&mut self) -> Result<(), BlobError> {
-        let mut progress = self.idle().await?;
-        let spare = match &mut progress {
-            Progress::Open(sink) => std::mem::take(&mut sink.spare),
-            Progress::New(_) => BytesMut::new(),
-        };
-        let piece = std::mem::replace(&mut self.buffer, spare);
-        let folder = Arc::clone(&self.shared.folder);
-        self.busy = Some(tokio::task::spawn_blocking(move || {
-            let mut sink = progress.sink(folder)?;
+        let mut target = self.idle().await?;
+        if let Target::Remote(upload) = &mut target {
+            upload.append(&self.buffer).await?;
+            self.buffer.clear();
+            self.progress = Progress::Idle(target);
+            return Ok(());
+        }
+        let piece = std::mem::replace(&mut self.buffer, target.spare());
+        self.progress = Progress::Busy(tokio::task::spawn_blocking(move || {
+            let mut sink = target.sink()?;
             sink.append(&piece, false)?;
             sink.spare = piece;
             sink.spare.clear();
@@ -171,24 +195,40 @@ impl BlobWriter {
         Ok(())
     }
 
-    /// How far the writer is, when the piece before is written.
-    pub(super) async fn idle(&mut self) -> Result<Progress, BlobError> {
-        if let Some(encoder) = self.encoder.take() {
-            return Ok(Progress::New(encoder));
+    /// The target, when the piece before is written.
+    pub(super) async fn idle(&mut self) -> Result<Target, BlobError> {
+        match std::mem::replace(&mut self.progress, Progress::Failed) {
+            Progress::Idle(target) => Ok(target),
+            Progress::Busy(busy) => Ok(Target::File(busy.await.map_err(|_stopped| BlobError::Stopped)??)),
+            Progress::Failed => Err(BlobError::Stopped),
         }
-        let busy = self.busy.take().ok_or(BlobError::Stopped)?;
-        Ok(Progress::Open(
-            busy.await.map_err(|_stopped| BlobError::Stopped)??,
-        ))
     }
 }
 
-impl Progress {
-    /// The file, made with the first piece. Blocks.
-    fn sink(self, folder: Arc<Folder>) -> Result<Box<Sink>, BlobError> {
-        let encoder = match self {
-            Self::Open(sink) => return Ok(sink),
-            Self::New(encoder) => encoder,
+impl Target {
+    /// The encoder, where nothing was encoded yet.
+    fn encoder(self) -> Option<Encoder> {
+        match self {
+            Self::New(_, encoder) => Some(encoder),
+            Self::Remote(upload) => Some(upload.into_encoder()),
+            Self::File(_) => None,
+        }
+    }
+
+    /// The memory of the piece before.
+    fn spare(&mut self) -> BytesMut {
+        match self {
+            Self::File(sink) => std::mem::take(&mut sink.spare),
+            Self::New(..) | Self::Remote(_) => BytesMut::new(),
+        }
+    }
+
+    /// The file, made when it is the first piece. Blocks.
+    fn sink(self) -> Result<Box<Sink>, BlobError> {
+        let (folder, encoder) = match self {
+            Self::File(sink) => return Ok(sink),
+            Self::New(folder, encoder) => (folder, encoder),
+            Self::Remote(_) => return Err(BlobError::Stopped),
         };
         folder.room_for(PIECE as u64)?;
         Ok(Box::new(Sink {
@@ -202,6 +242,13 @@ impl Progress {
 }
 
 impl Sink {
+    /// Writes the last piece and gives the file its name; gives its checksum.
+    fn finish(mut self, last: &[u8], id: BlobId) -> Result<u64, BlobError> {
+        self.append(last, true)?;
+        self.folder.publish(self.temporary, id)?;
+        Ok(self.encoder.checksum())
+    }
+
     fn append(&mut self, piece: &[u8], last: bool) -> Result<(), BlobError> {
         let stored = self.encoder.encode(piece, last);
         self.unsynced += stored.len() as u64;

@@ -11,6 +11,8 @@ use http::uri::Authority;
 use tradewind_compute::SandboxChoice;
 use tradewind_store::PostgresUrl;
 
+use super::content::ContentArguments;
+
 const STYLES: Styles = Styles::styled()
     .header(super::output::STRONG)
     .usage(super::output::STRONG)
@@ -106,6 +108,8 @@ pub(crate) struct NodeArguments {
     #[arg(long, value_name = "URL", env = "TRADEWIND_DATABASE", hide_env_values = true,
           value_hint = ValueHint::Url, value_parser = database_url)]
     pub(crate) database: Option<PostgresUrl>,
+    #[command(flatten)]
+    pub(crate) content: ContentArguments,
     /// What functions run in; jail refuses to start where it cannot be made
     #[arg(long, value_name = "KIND", default_value = "auto")]
     pub(crate) sandbox: Sandbox,

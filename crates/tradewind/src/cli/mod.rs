@@ -10,6 +10,7 @@
 mod arguments;
 mod client;
 mod completions;
+mod content;
 mod deploy;
 mod doctor;
 mod failure;

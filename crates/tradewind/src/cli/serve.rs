@@ -33,6 +33,7 @@ pub(crate) async fn run(arguments: &Serve, surroundings: &Surroundings) -> Resul
         path: surroundings.path.clone(),
         sandbox: arguments.node.sandbox.into(),
         database: arguments.node.database.clone(),
+        content: arguments.node.content.config(surroundings)?,
     };
     let node = start(config).await?;
     output::note(&format!("{GOOD}ready{GOOD:#} at http://{}", node.address()));

@@ -114,6 +114,7 @@ async fn cloudformation() {
         path: std::ffi::OsString::new(),
         sandbox: tradewind_compute::SandboxChoice::Process,
         database: None,
+        content: crate::node::ContentConfig::default(),
     })
     .await
     .unwrap();

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use tradewind_compute::StartEngineError;
 use tradewind_observe::OpenLogsError;
+use tradewind_store::blobs::BlobError;
 use tradewind_store::{DatabaseError, MigrateError, OpenDataFolderError};
 
 /// Why a node does not start.
@@ -26,6 +27,9 @@ pub(crate) enum StartNodeError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The content of objects cannot be used.
+    #[error(transparent)]
+    Content(#[from] BlobError),
     /// The logs cannot be used.
     #[error(transparent)]
     Logs(#[from] OpenLogsError),
@@ -91,7 +95,10 @@ impl StartNodeError {
                     .into(),
             ),
             Self::Database(DatabaseError::DiskFull) => Some("free some space and start again".into()),
-            Self::Database(_) | Self::Logs(_) | Self::Engine(_) | Self::Service(_) => None,
+            Self::Content(BlobError::Remote { .. }) => {
+                Some("check the URL of `--blobs`, that its bucket exists and its keys are right".into())
+            }
+            Self::Database(_) | Self::Content(_) | Self::Logs(_) | Self::Engine(_) | Self::Service(_) => None,
         }
     }
 }

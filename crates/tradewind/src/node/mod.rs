@@ -3,6 +3,7 @@
 //! Start: listener → data folder → database → logs → function engine → services → accept loop.
 //! Stop: the other way round, each step with what is left of the deadline.
 
+mod content;
 mod dispatch;
 mod error;
 mod manage;
@@ -32,10 +33,11 @@ use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_s3::{S3Config, S3Service};
 use tradewind_sqs::{SqsConfig, SqsService};
-use tradewind_store::blobs::{Blobs, BlobsConfig, KeyFile};
+use tradewind_store::blobs::Blobs;
 use tradewind_store::queue::Queues;
 use tradewind_store::{DataFolder, Database, Migration, PostgresUrl};
 
+pub(crate) use content::ContentConfig;
 #[cfg(test)]
 pub(crate) use dispatch::{Present, present};
 pub(crate) use error::StartNodeError;
@@ -57,6 +59,8 @@ pub(crate) struct NodeConfig {
     pub(crate) sandbox: SandboxChoice,
     /// Where its rows are, if not in the data folder.
     pub(crate) database: Option<PostgresUrl>,
+    /// Where the content of objects is.
+    pub(crate) content: ContentConfig,
 }
 
 /// A running node.
@@ -253,14 +257,7 @@ async fn compose(
 ) -> Result<State, StartNodeError> {
     let clock = Clock::system();
     let base_url = format!("http://{address}");
-    let blobs = Blobs::open(BlobsConfig {
-        database: database.clone(),
-        clock: clock.clone(),
-        folder: folder.path().join("blobs"),
-        keys: KeyFile::Own(folder.path().join("node.key")),
-        reserve: BlobsConfig::RESERVE,
-    });
-    let blobs = blobs.await.map_err(StartNodeError::service)?;
+    let blobs = content::open(&config.content, folder, &database, &clock).await?;
     let logs = LogStore::open(folder.path().join("logs"), clock.clone(), LogOptions::default())?;
     let usage = UsageSink::default();
     let interpreters = Interpreters::discover(&config.path);

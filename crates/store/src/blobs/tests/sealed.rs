@@ -26,12 +26,14 @@ const SIZES: [usize; 8] = [
     3 * PIECE + 77,
 ];
 
-#[tokio::test]
-async fn encrypted_content_comes_back_also_after_a_restart() {
-    let world = world().await;
+on_both! {
+    encrypted_content_comes_back_also_after_a_restart
+}
+
+async fn encrypted_content_comes_back_also_after_a_restart(world: World) {
     for size in SIZES {
         let content = put_sealed(&world, &bytes(size)).await.unwrap();
-        let again = open(world.folder.path(), &world.database, &world.clock, 0).await;
+        let again = world.open_again().await.unwrap();
         for blobs in [&world.blobs, &again] {
             assert!(
                 read(blobs, &content, size).await.unwrap() == bytes(size),
@@ -109,17 +111,10 @@ async fn a_node_without_a_key_that_was_used_does_not_start() {
     let key = world.folder.path().join("node.key");
     let old = std::fs::read_to_string(&key).unwrap();
     std::fs::remove_file(&key).unwrap();
-    let config = || BlobsConfig {
-        database: world.database.clone(),
-        clock: world.clock.clone(),
-        folder: world.folder.path().join("blobs"),
-        keys: KeyFile::Own(key.clone()),
-        reserve: 0,
-    };
-    let error = Blobs::open(config()).await.unwrap_err();
+    let error = world.open_again().await.unwrap_err();
     assert!(error.to_string().contains("bring the key back"), "{error}");
     assert!(!key.exists(), "no new key in its place");
     std::fs::write(&key, format!("{}\n{old}", "00".repeat(32))).unwrap();
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    Blobs::open(config()).await.unwrap();
+    world.open_again().await.unwrap();
 }

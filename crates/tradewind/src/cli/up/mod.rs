@@ -90,6 +90,7 @@ async fn configure(
         path: surroundings.path.clone(),
         sandbox: arguments.node.sandbox.into(),
         database: arguments.node.database.clone(),
+        content: arguments.node.content.config(surroundings)?,
     })
 }
 
