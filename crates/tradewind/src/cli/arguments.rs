@@ -589,12 +589,12 @@ mod tests {
     }
 
     /// Every command's help as it was last agreed on. When it changes on purpose, write it anew
-    /// with `TRADEWIND_BLESS=1 cargo test -p tradewind help` and read the diff.
+    /// with `UPDATE_DOCS=1 cargo test -p tradewind help` and read the diff.
     #[test]
     fn the_help_is_as_agreed() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/help.txt");
         let help = all_help();
-        if std::env::var_os("TRADEWIND_BLESS").is_some() {
+        if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(file, &help).unwrap();
         }
         let agreed = std::fs::read_to_string(file).unwrap();
