@@ -222,7 +222,7 @@ impl PackageStore {
         write_durably(&kept, archive).map_err(PackageError::io("write", &kept))?;
         let zip = self.zip_path(&id);
         fs::rename(&kept, &zip).map_err(PackageError::io("write", zip))?;
-        self.publish(&staging, &id)?;
+        self.publish_durably(&staging, &id)?;
         Ok(id)
     }
 
@@ -245,7 +245,7 @@ impl PackageStore {
             merge::lay_over(&self.path_of(package), &staging.code(), &mut entries)?;
         }
         merge::check_links(&staging.code(), &staging.code())?;
-        self.publish(&staging, &id)?;
+        self.publish_durably(&staging, &id)?;
         Ok(id)
     }
 
@@ -306,6 +306,17 @@ impl PackageStore {
             Err(error) if !path.is_dir() => Err(PackageError::io("write", path)(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Gives a package its name after its content is on disk, and waits until the name is, too: a function
+    /// that is acknowledged must find its code after a power cut. Staged folders are made anew instead.
+    fn publish_durably(&self, staging: &Staging, id: &PackageId) -> Result<(), PackageError> {
+        let code = staging.code();
+        sync_all_of(&code).map_err(PackageError::io("write", code))?;
+        self.publish(staging, id)?;
+        let dir = &self.0.dir;
+        let named = fs::File::open(dir).and_then(|dir| dir.sync_all());
+        named.map_err(PackageError::io("write", dir))
     }
 
     fn zip_of_now(&self, id: &PackageId) -> Result<PathBuf, PackageError> {
@@ -458,6 +469,28 @@ fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = fs::File::create_new(path)?;
     file.write_all(content)?;
     file.sync_all()
+}
+
+/// Writes everything in `folder` to disk: by one call for the whole file system, because a package may have
+/// tens of thousands of files.
+#[cfg(target_os = "linux")]
+fn sync_all_of(folder: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(fs::File::open(folder)?)?)
+}
+
+/// Writes everything in `folder` to disk, file by file.
+#[cfg(not(target_os = "linux"))]
+fn sync_all_of(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            sync_all_of(&entry.path())?;
+        } else if kind.is_file() {
+            fs::File::open(entry.path())?.sync_all()?;
+        }
+    }
+    fs::File::open(folder)?.sync_all()
 }
 
 fn not_found(id: &PackageId) -> PackageError {
