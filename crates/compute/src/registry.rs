@@ -58,6 +58,12 @@ impl Function {
         self.region == arn.region && self.account == arn.account
     }
 
+    /// Tells the gate what is provisioned of all versions.
+    fn provision(&self) {
+        let each = self.versions.iter().map(|pool| pool.spec.provisioned_concurrency);
+        self.gate.provision(each.fold(0, u32::saturating_add));
+    }
+
     fn position(&self, arn: &FunctionArn) -> Option<usize> {
         self.versions
             .iter()
@@ -166,16 +172,18 @@ impl Registry {
         };
         let function = of_name.get_mut(index)?;
         function.gate.reserve(pool.spec.reserved_concurrency);
-        match function
+        let place = function
             .position(arn)
-            .and_then(|at| function.versions.get_mut(at))
-        {
+            .and_then(|at| function.versions.get_mut(at));
+        let replaced = match place {
             Some(place) => Some(std::mem::replace(place, pool)),
             None => {
                 function.versions.push(pool);
                 None
             }
-        }
+        };
+        function.provision();
+        replaced
     }
 
     /// Takes a version out.
@@ -184,6 +192,7 @@ impl Registry {
         let of_name = functions.get_mut(&arn.name)?;
         let function = of_name.iter_mut().find(|function| function.is(arn))?;
         let removed = function.versions.remove(function.position(arn)?);
+        function.provision();
         of_name.retain(|function| !function.versions.is_empty());
         if of_name.is_empty() {
             functions.remove(&arn.name);

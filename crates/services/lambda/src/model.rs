@@ -261,6 +261,12 @@ impl Function {
         sum(self.provisioned.values())
     }
 
+    /// What no other function may use: its reservation, else what is provisioned of it.
+    pub(crate) fn kept_concurrency(&self) -> u32 {
+        self.reserved_concurrency
+            .unwrap_or_else(|| self.provisioned_total())
+    }
+
     /// The newest published version, unless `$LATEST` differs from what it was published from.
     pub(crate) fn unchanged_since_published(&self) -> Option<u64> {
         let newest = self.next_version.checked_sub(1)?;

@@ -124,7 +124,7 @@ pub(super) fn account_settings(service: &LambdaService, call: &Call) -> Answer {
             functions += 1;
             let versions = function.versions.values().chain([&function.latest]);
             code_bytes += versions.map(|version| version.code.size_bytes).sum::<u64>();
-            reserved = reserved.saturating_add(function.reserved_concurrency.unwrap_or(0));
+            reserved = reserved.saturating_add(function.kept_concurrency());
         }
     });
     let shape = json!({
@@ -146,10 +146,7 @@ impl LambdaService {
         let others = self.registry(|registry| {
             let others = registry.all().filter(|function| function.arn != *besides);
             others.fold(0_u32, |sum, function| {
-                let taken = function
-                    .reserved_concurrency
-                    .unwrap_or_else(|| function.provisioned_total());
-                sum.saturating_add(taken)
+                sum.saturating_add(function.kept_concurrency())
             })
         });
         self.engine().account_concurrency().saturating_sub(others)
