@@ -63,6 +63,8 @@ pub(crate) struct Queue {
     clock: Clock,
     worker: String,
     agenda: Mutex<BTreeMap<FunctionArn, Waiting>>,
+    /// How many events of a function run at the same time, where that is less than usual.
+    bounds: Mutex<BTreeMap<FunctionArn, usize>>,
     changed: Notify,
 }
 
@@ -111,6 +113,7 @@ impl Queue {
             clock,
             worker: uuid::Uuid::new_v4().to_string(),
             agenda: Mutex::new(agenda),
+            bounds: Mutex::default(),
             changed: Notify::new(),
         })
     }
@@ -171,10 +174,30 @@ impl Queue {
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         let agenda = self.agenda();
         agenda
-            .values()
-            .filter(|w| w.running < RUNNING_PER_FUNCTION)
-            .filter_map(|w| w.due)
+            .iter()
+            .filter(|(arn, waiting)| waiting.running < self.bound_of(arn))
+            .filter_map(|(_, waiting)| waiting.due)
             .min()
+    }
+
+    /// A function's events keep to its reserved concurrency: those beyond it would only be throttled, and
+    /// wait longer and longer. With none at all they are not held back, but given up.
+    pub(crate) fn bound(&self, arn: &FunctionArn, reserved: Option<u32>) {
+        let bound = reserved.filter(|reserved| *reserved > 0);
+        let bound = bound.and_then(|reserved| usize::try_from(reserved).ok());
+        let mut bounds = self.bounds.lock().unwrap_or_else(PoisonError::into_inner);
+        match bound {
+            Some(bound) => drop(bounds.insert(arn.clone(), bound)),
+            None => drop(bounds.remove(arn)),
+        }
+        drop(bounds);
+        self.changed.notify_one();
+    }
+
+    fn bound_of(&self, arn: &FunctionArn) -> usize {
+        let bounds = self.bounds.lock().unwrap_or_else(PoisonError::into_inner);
+        let bound = bounds.get(arn).copied().unwrap_or(RUNNING_PER_FUNCTION);
+        bound.min(RUNNING_PER_FUNCTION)
     }
 
     /// Completes when rows were added, or when running ones made room.
@@ -296,7 +319,8 @@ impl Queue {
         let agenda = self.agenda();
         let due = |(arn, waiting): (&FunctionArn, &Waiting)| {
             let since = waiting.due.filter(|due| *due <= now)?;
-            let free = RUNNING_PER_FUNCTION
+            let free = self
+                .bound_of(arn)
                 .checked_sub(waiting.running)
                 .filter(|free| *free > 0)?;
             Some((since, arn.clone(), free))

@@ -140,6 +140,9 @@ impl LambdaService {
         }
         let shelf = Shelf::new(tables::layers::load(&config.database).await?);
         let queue = Queue::open(config.database.clone(), config.clock.clone()).await?;
+        for function in registry.all() {
+            queue.bound(&function.arn, function.reserved_concurrency);
+        }
         Ok(Self(Arc::new(Shared {
             config,
             registry: RwLock::new(registry),
@@ -283,6 +286,10 @@ impl LambdaService {
         self.remember(&arn, after.clone());
         tell_engine(self.engine(), before.as_deref(), after.as_deref());
         tell_gateway(&self.0.config.gateway, before.as_deref(), after.as_deref());
+        let reserved = |function: &Option<Arc<Function>>| function.as_ref()?.reserved_concurrency;
+        if reserved(&before) != reserved(&after) {
+            self.queue().bound(&arn, reserved(&after));
+        }
         if after.is_none() {
             self.queue().forget(&arn);
         }

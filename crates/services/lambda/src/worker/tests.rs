@@ -46,6 +46,23 @@ async fn an_event_runs_once() {
 }
 
 #[tokio::test]
+async fn the_events_of_a_function_keep_to_its_reserved_concurrency() {
+    let world = World::new().await;
+    world.create("f", "exports.handler = async () => {};").await;
+    let reserve = serde_json::json!({"ReservedConcurrentExecutions": 1});
+    let path = "/2017-10-31/functions/f/concurrency";
+    assert_eq!(world.call("PUT", path, &reserve).await.status, 200);
+    for _ in 0..6 {
+        accept(&world, "f").await;
+    }
+    // the clock stands still: an event that was throttled would wait for ever
+    for left in (0..6).rev() {
+        run_due(&world.service).await;
+        assert_eq!(rows(&world).await, left);
+    }
+}
+
+#[tokio::test]
 async fn a_failing_function_runs_three_times() {
     let world = World::new().await;
     world
