@@ -133,7 +133,7 @@ impl<'e> Apply<'e> {
             None => Ok(true),
             Some(name) => self
                 .scope()
-                .condition(name, 0)
+                .condition(name)
                 .map_err(|e| failed(&declaration.logical_id, e.0)),
         }
     }
@@ -346,7 +346,7 @@ impl<'e> Apply<'e> {
         let mut outputs = Outputs::default();
         for (name, output) in &self.template.outputs {
             if let Some(condition) = output.get("Condition").and_then(Value::as_str)
-                && !scope.condition(condition, 0)?
+                && !scope.condition(condition)?
             {
                 continue;
             }

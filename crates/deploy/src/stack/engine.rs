@@ -12,6 +12,7 @@ use tradewind_store::{Batch, Database, DatabaseError};
 use super::apply::Apply;
 use super::artifacts;
 use super::graph::{creation_order, dependencies};
+use super::intrinsics::PSEUDO_PARAMETERS;
 use super::model::{ResourceDescription, StackDescription, StackEvent, StackName, StackOutcome, StackStatus};
 use super::tables::{self, ResourceRow, StackRow};
 use super::template::{ParsedTemplate, ResourceDeclaration, TemplateProblem};
@@ -396,7 +397,7 @@ impl Shared {
 fn unresolved(template: &ParsedTemplate) -> Vec<TemplateProblem> {
     let ids: BTreeSet<&str> = template.resources.iter().map(|d| d.logical_id.as_str()).collect();
     let known = |name: &str| {
-        ids.contains(name) || template.parameters.contains_key(name) || name.starts_with("AWS::")
+        ids.contains(name) || template.parameters.contains_key(name) || PSEUDO_PARAMETERS.contains(&name)
     };
     let mut problems = Vec::new();
     for declaration in &template.resources {

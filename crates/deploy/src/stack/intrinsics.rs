@@ -29,6 +29,26 @@ pub(crate) struct Scope<'a> {
     pub(crate) resources: &'a BTreeMap<String, ResourceState>,
 }
 
+/// What `Ref` and `Fn::Sub` name without the template declaring it (User Guide, "Pseudo parameters reference").
+pub(crate) const PSEUDO_PARAMETERS: [&str; 8] = [
+    "AWS::AccountId",
+    "AWS::NotificationARNs",
+    "AWS::NoValue",
+    "AWS::Partition",
+    "AWS::Region",
+    "AWS::StackId",
+    "AWS::StackName",
+    "AWS::URLSuffix",
+];
+
+/// Conditions that were looked at while one question was answered: each once, however often it is named.
+#[derive(Debug, Default)]
+struct Conditions {
+    known: BTreeMap<String, bool>,
+    /// Those that wait for their answer.
+    open: Vec<String>,
+}
+
 type Resolved = Result<Option<Value>, ResolveError>;
 
 fn error<T>(message: impl Into<String>) -> Result<T, ResolveError> {
@@ -68,7 +88,7 @@ impl Scope<'_> {
         match single {
             Some((name, argument)) if name == "Ref" || name.starts_with("Fn::") => self.call(name, argument),
             Some((name, Value::String(condition))) if name == "Condition" => {
-                Ok(Some(Value::Bool(self.condition(condition, 0)?)))
+                Ok(Some(Value::Bool(self.condition(condition)?)))
             }
             _ => Ok(Some(Value::Object(self.resolve_map(map)?))),
         }
@@ -98,7 +118,8 @@ impl Scope<'_> {
             "Fn::Length" => Ok(Some(Value::from(self.list(name, argument)?.len()))),
             "Fn::If" => self.choose(argument),
             "Fn::Equals" | "Fn::And" | "Fn::Or" | "Fn::Not" => {
-                Ok(Some(Value::Bool(self.test(&one(name, argument), 0)?)))
+                let test = one(name, argument);
+                Ok(Some(Value::Bool(self.test(&test, &mut Conditions::default())?)))
             }
             other => error(format!("function `{other}` is not supported")),
         }
@@ -267,20 +288,33 @@ impl Scope<'_> {
         else {
             return error("`Fn::If` takes a condition and two values");
         };
-        let holds = self.condition(text_of("Fn::If", condition)?, 0)?;
+        let holds = self.condition(text_of("Fn::If", condition)?)?;
         self.resolve(if holds { yes } else { no })
     }
 
     /// Whether the named condition holds.
-    pub(crate) fn condition(&self, name: &str, depth: usize) -> Result<bool, ResolveError> {
-        match self.template.conditions.get(name) {
-            Some(_) if depth > 32 => error(format!("condition `{name}` refers to itself")),
-            Some(condition) => self.test(condition, depth + 1),
-            None => error(format!("condition `{name}` is not in the template")),
-        }
+    pub(crate) fn condition(&self, name: &str) -> Result<bool, ResolveError> {
+        self.named(name, &mut Conditions::default())
     }
 
-    fn test(&self, condition: &Value, depth: usize) -> Result<bool, ResolveError> {
+    fn named(&self, name: &str, conditions: &mut Conditions) -> Result<bool, ResolveError> {
+        if let Some(holds) = conditions.known.get(name) {
+            return Ok(*holds);
+        }
+        let Some(condition) = self.template.conditions.get(name) else {
+            return error(format!("condition `{name}` is not in the template"));
+        };
+        if conditions.open.iter().any(|open| open == name) {
+            return error(format!("condition `{name}` refers to itself"));
+        }
+        conditions.open.push(name.to_owned());
+        let holds = self.test(condition, conditions)?;
+        conditions.open.pop();
+        conditions.known.insert(name.to_owned(), holds);
+        Ok(holds)
+    }
+
+    fn test(&self, condition: &Value, conditions: &mut Conditions) -> Result<bool, ResolveError> {
         let not_a_condition = || ResolveError(format!("`{condition}` is not a condition"));
         let map = condition
             .as_object()
@@ -288,10 +322,10 @@ impl Scope<'_> {
             .ok_or_else(not_a_condition)?;
         let (name, argument) = map.iter().next().ok_or_else(not_a_condition)?;
         if name == "Condition" {
-            return self.condition(text_of(name, argument)?, depth);
+            return self.named(text_of(name, argument)?, conditions);
         }
         let arguments = argument.as_array().ok_or_else(not_a_condition)?;
-        let mut tests = arguments.iter().map(|argument| self.test(argument, depth));
+        let mut tests = arguments.iter().map(|argument| self.test(argument, conditions));
         match (name.as_str(), arguments.as_slice()) {
             ("Fn::Equals", [left, right]) => Ok(self.comparable(left)? == self.comparable(right)?),
             ("Fn::Not", [_]) => Ok(!tests.next().unwrap_or(Ok(true))?),
@@ -418,6 +452,28 @@ mod tests {
             resources: &BTreeMap::from([("Fn".to_owned(), function)]),
         };
         scope.resolve(value)
+    }
+
+    /// Each condition names the one before twice, so that looking at each mention would take years.
+    #[test]
+    fn a_condition_is_looked_at_once() {
+        let mut conditions = json!({"C0": {"Fn::Equals": ["a", "a"]}});
+        for number in 1..60 {
+            let before = json!({"Condition": format!("C{}", number - 1)});
+            conditions[format!("C{number}")] = json!({"Fn::And": [before, before]});
+        }
+        let template =
+            json!({"Conditions": conditions, "Resources": {"Fn": {"Type": "AWS::Lambda::Function"}}});
+        let parsed = ParsedTemplate::parse(&template, &BTreeMap::new()).unwrap();
+        let scope = Scope {
+            stack: &"shop-dev".parse().unwrap(),
+            account: &AccountId::default_account(),
+            region: &Region::default_region(),
+            template: &parsed,
+            exports: &BTreeMap::new(),
+            resources: &BTreeMap::new(),
+        };
+        assert_eq!(scope.condition("C59"), Ok(true));
     }
 
     #[test]
