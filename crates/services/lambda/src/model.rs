@@ -117,6 +117,19 @@ pub(crate) struct Owner {
     pub(crate) resource: String,
 }
 
+impl Owner {
+    /// Whether both are the same resource of the same stack, though perhaps one replaces the other.
+    pub(crate) fn is_resource_of(&self, other: &Self) -> bool {
+        let resource = |owner: &Self| {
+            owner
+                .resource
+                .rsplit_once('/')
+                .map(|(resource, _)| resource.to_owned())
+        };
+        self.stack == other.stack && resource(self) == resource(other)
+    }
+}
+
 /// A share of an alias's invocations, 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Weight(f64);
@@ -190,6 +203,8 @@ pub(crate) struct FunctionUrl {
     pub(crate) cors: Option<Cors>,
     pub(crate) created: Timestamp,
     pub(crate) modified: Timestamp,
+    /// The resource of a stack that made it.
+    pub(crate) owner: Option<Owner>,
 }
 
 impl FunctionUrl {

@@ -104,6 +104,7 @@ impl WrittenUrl {
             cors: self.cors.as_ref().map(WrittenCors::cors).or(old_cors),
             created: current.map_or(now, |url| url.created),
             modified: now,
+            owner: current.and_then(|url| url.owner.clone()),
         })
     }
 }

@@ -354,6 +354,29 @@ async fn templates_provision_versions_and_aliases() {
 }
 
 #[tokio::test]
+async fn a_url_of_others_is_neither_taken_nor_removed() {
+    let world = World::new().await;
+    world.create("f", "exports.handler = async () => {};").await;
+    let api = "/2021-10-31/functions/f/url";
+    let auth = json!({"AuthType": "NONE"});
+    assert_eq!(world.call("POST", api, &auth).await.status, 201);
+    let kind = world.resource_type("AWS::Lambda::Url");
+    let properties = json!({"AuthType": "NONE", "TargetFunctionArn": "f"});
+    let properties = properties.as_object().unwrap();
+    let refused = kind.create(&context("Url"), properties).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("FunctionUrlConfig exists"),
+        "{refused}"
+    );
+    world.call("DELETE", api, &Value::Null).await;
+    let made = kind.create(&context("Url"), properties).await.unwrap();
+    world.call("DELETE", api, &Value::Null).await;
+    assert_eq!(world.call("POST", api, &auth).await.status, 201);
+    kind.delete(&context("Url"), &made).await.unwrap();
+    assert_eq!(world.call("GET", api, &Value::Null).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_url_keeps_its_address() {
     let world = World::new().await;
     world

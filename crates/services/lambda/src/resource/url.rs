@@ -6,7 +6,7 @@ use tradewind_model::resource::{
     optional_text, required_text,
 };
 
-use super::{of_lambda, scope, typed};
+use super::{of_lambda, owner, scope, typed};
 use crate::api::urls::{WrittenUrl, alias_of, arn_of, with_url};
 use crate::error::LambdaError;
 use crate::model::Function;
@@ -45,8 +45,13 @@ impl ResourceHandler for UrlType {
         let target = target(context, &current.physical_id, None)?;
         let alias = alias_of(&target).map_err(of_lambda)?;
         let arn = target.function_arn().map_err(of_lambda)?;
+        let owner = owner(context);
         let decide = move |function: Option<&Function>, _now| {
-            let Some(function) = function.filter(|function| function.urls.contains_key(&alias)) else {
+            let is_ours = |function: &&Function| {
+                let url = function.urls.get(&alias);
+                url.is_some_and(|url| url.owner.as_ref() == Some(&owner))
+            };
+            let Some(function) = function.filter(is_ours) else {
                 return Ok(Decision::keep(()));
             };
             let mut after = function.clone();
@@ -75,9 +80,20 @@ impl UrlType {
         let written = WrittenUrl::read(&members(properties)).map_err(of_lambda)?;
         let arn = target.function_arn().map_err(of_lambda)?;
         let base_url = self.0.base_url().to_owned();
+        let owner = owner(context);
         let decide = move |current: Option<&Function>, now| -> Result<_, LambdaError> {
             let function = current.ok_or_else(|| target.not_found())?;
-            let mut url = written.apply(function.urls.get(&alias), now)?;
+            let current = function.urls.get(&alias);
+            if current.is_some_and(|url| {
+                !url.owner
+                    .as_ref()
+                    .is_some_and(|other| other.is_resource_of(&owner))
+            }) {
+                let arn = arn_of(function, alias.as_ref()).to_string();
+                return Err(LambdaError::UrlExists { arn });
+            }
+            let mut url = written.apply(current, now)?;
+            url.owner = Some(owner);
             // a template says all: without `Cors` there is none
             if !written.has_cors() {
                 url.cors = None;

@@ -12,7 +12,9 @@ use tradewind_store::SqlValue;
 use super::display;
 use crate::event_invoke::EventInvoke;
 use crate::layer::{UsedLayer, UsedLayers};
-use crate::model::{Alias, Architecture, Code, Configuration, FunctionUrl, Provisioned, Version, Weight};
+use crate::model::{
+    Alias, Architecture, Code, Configuration, FunctionUrl, Owner, Provisioned, Version, Weight,
+};
 use crate::policy::{Policy, Statement};
 use crate::settings::stored_logging;
 
@@ -279,6 +281,9 @@ struct StoredUrl {
     cors: Option<Cors>,
     created_ms: i64,
     modified_ms: i64,
+    /// Absent in rows from before URLs had owners.
+    stack: Option<String>,
+    owner: Option<String>,
 }
 
 pub(super) fn url_document(url: &FunctionUrl) -> SqlValue {
@@ -290,6 +295,8 @@ pub(super) fn url_document(url: &FunctionUrl) -> SqlValue {
         cors: url.cors.clone(),
         created_ms: url.created.as_millis(),
         modified_ms: url.modified.as_millis(),
+        stack: url.owner.as_ref().map(|owner| owner.stack.clone()),
+        owner: url.owner.as_ref().map(|owner| owner.resource.clone()),
     };
     serde_json::to_string(&stored)
         .expect("text, numbers and truth values are JSON")
@@ -320,6 +327,10 @@ pub(super) fn url_of(text: &str) -> Result<FunctionUrl, String> {
         cors: stored.cors,
         created: Timestamp::from_millis(stored.created_ms),
         modified: Timestamp::from_millis(stored.modified_ms),
+        owner: stored
+            .stack
+            .zip(stored.owner)
+            .map(|(stack, resource)| Owner { stack, resource }),
     })
 }
 
