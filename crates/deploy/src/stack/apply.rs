@@ -20,6 +20,7 @@ use super::intrinsics::{ResolveError, Scope};
 use super::model::{StackEvent, StackOutcome, StackStatus};
 use super::rollback;
 use super::tables::{self, ResourceRow, StackRow};
+use super::tags;
 use super::template::{DeletionPolicy, ParsedTemplate, ResourceDeclaration};
 
 /// An apply under way.
@@ -146,6 +147,7 @@ impl<'e> Apply<'e> {
             .map_err(|e| failed(id, e.0))?;
         artifacts::substitute(&mut properties, &self.request.artifacts);
         let resource_type = Arc::clone(&self.engine.types[declaration.resource_type.as_str()]);
+        tags::add(&mut properties, &*resource_type, &self.request.tags);
         match self.existing.get(id).cloned() {
             None => self.create(declaration, &resource_type, properties, place).await,
             Some(row) if row.status == StackStatus::CreateInProgress => {

@@ -44,6 +44,8 @@ pub struct ApplyRequest {
     pub parameters: BTreeMap<String, String>,
     /// Uploaded code: S3 key in the template → id of the package in the node.
     pub artifacts: BTreeMap<String, String>,
+    /// Tags of the stack, which its resources get as far as they have tags and do not set the same.
+    pub tags: BTreeMap<String, String>,
     /// See [`ResourceContext::prove_updates`].
     pub prove_updates: bool,
 }

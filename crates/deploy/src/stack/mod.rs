@@ -18,6 +18,7 @@ mod intrinsics;
 mod model;
 mod rollback;
 mod tables;
+mod tags;
 mod template;
 
 pub use engine::{ApplyError, ApplyRequest, RemoveError, StackEngine};

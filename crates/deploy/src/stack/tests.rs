@@ -138,6 +138,7 @@ impl Bench {
             template,
             parameters: BTreeMap::new(),
             artifacts: BTreeMap::new(),
+            tags: BTreeMap::new(),
             prove_updates: false,
         };
         let (events, _reader) = mpsc::channel(64);
@@ -285,6 +286,7 @@ async fn problems_are_found_before_anything_is_changed() {
         "D": needing("d", "E"),
         "E": needing("e", "D"),
         "F": thing("f"),
+        "G": needing("g", "AWS::Foo"),
     });
     let ApplyError::Problems(problems) = bench.apply(template).await.unwrap_err() else {
         panic!("no problems")
@@ -296,6 +298,7 @@ async fn problems_are_found_before_anything_is_changed() {
             "resource type `AWS::Nothing::Here` is not supported yet",
             "unknown `Colour`",
             "Unresolved resource dependencies [Nobody]",
+            "Unresolved resource dependencies [AWS::Foo]",
             "Circular dependency between resources: [D, E]",
         ]
     );
@@ -317,6 +320,7 @@ async fn outputs_are_exported_and_an_imported_stack_stays() {
             "Label": {"Fn::ImportValue": "the-label"}}}}}),
         parameters: BTreeMap::new(),
         artifacts: BTreeMap::new(),
+        tags: BTreeMap::new(),
         prove_updates: false,
     };
     let (events, _reader) = mpsc::channel(64);

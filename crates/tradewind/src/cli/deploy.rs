@@ -54,8 +54,10 @@ pub(crate) async fn run(arguments: &Deploy, surroundings: &Surroundings) -> Resu
     };
     let artifacts = upload(&client, zipped).await?;
     output::progress(&format!("applying {}", project.stack_name));
-    let request =
-        json!({"template": template.body, "parameters": project.stack_parameters, "artifacts": artifacts});
+    let request = json!({
+        "template": template.body, "parameters": project.stack_parameters, "artifacts": artifacts,
+        "tags": project.stack_tags,
+    });
     let path = format!("/_tradewind/stacks/{}", encode(&project.stack_name));
     let lines = client.apply(&path, request.to_string().into(), origin).await?;
     let history = stack_events::follow(lines, Some(origin), arguments.json).await?;
@@ -134,7 +136,10 @@ fn is_generated(output: &str) -> bool {
         "ServiceEndpoint",
         "ServerlessDeploymentBucketName",
     ];
-    names.contains(&output) || output.ends_with("LambdaFunctionQualifiedArn")
+    let of_layers = ["LambdaLayerQualifiedArn", "LambdaLayerHash", "LambdaLayerS3Key"];
+    names.contains(&output)
+        || output.ends_with("LambdaFunctionQualifiedArn")
+        || of_layers.iter().any(|end| output.ends_with(end))
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ pub(crate) async fn apply(node: &Node, workspace: &Workspace) -> Result<Applied,
         template: template.body.clone(),
         parameters: project.stack_parameters.clone(),
         artifacts: artifacts.packages,
+        tags: project.stack_tags.clone(),
         prove_updates: true,
     };
     let origin = Origin {

@@ -27,6 +27,8 @@ struct Apply {
     parameters: BTreeMap<String, String>,
     #[serde(default)]
     artifacts: BTreeMap<String, String>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -99,6 +101,7 @@ async fn read_request(name: &str, body: Incoming) -> Result<ApplyRequest, Box<Re
         template: apply.template,
         parameters: apply.parameters,
         artifacts: apply.artifacts,
+        tags: apply.tags,
         prove_updates: false,
     })
 }
