@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use tradewind_tests::{Node, cache, request, root, stderr, stdout};
+use tradewind_tests::{Node, Project, cache, request, root, stderr, stdout};
 
 fn client(program: &str, arguments: &[&str], node: &Node) -> Output {
     Command::new(cache().join("venv/bin").join(program))
@@ -128,4 +128,61 @@ fn the_query_protocol_is_answered() {
         gone.contains("<Code>AWS.SimpleQueueService.NonExistentQueue</Code>"),
         "{gone}"
     );
+}
+
+const SHOP: &str = "
+service: orders
+provider:
+  name: aws
+  runtime: nodejs20.x
+  environment:
+    QUEUE_URL: !Ref Orders
+functions:
+  order:
+    handler: index.order
+    events:
+      - httpApi: POST /orders
+resources:
+  Resources:
+    Dead:
+      Type: AWS::SQS::Queue
+    Orders:
+      Type: AWS::SQS::Queue
+      Properties:
+        QueueName: ${self:service}-${sls:stage}
+        RedrivePolicy:
+          deadLetterTargetArn: !GetAtt Dead.Arn
+          maxReceiveCount: 3
+    Policy:
+      Type: AWS::SQS::QueuePolicy
+      Properties:
+        Queues: [!Ref Orders]
+        PolicyDocument:
+          Statement:
+            - {Effect: Allow, Principal: '*', Action: 'sqs:SendMessage', Resource: !GetAtt Orders.Arn}
+";
+
+const ORDER: &str = r"
+exports.order = async (event) => {
+  const answer = await fetch(process.env.AWS_ENDPOINT_URL, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.SendMessage' },
+    body: JSON.stringify({ QueueUrl: process.env.QUEUE_URL, MessageBody: event.body }),
+  });
+  return { statusCode: answer.status, body: await answer.text() };
+};
+";
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn a_function_sends_to_the_queue_of_its_stack() {
+    let project = Project::new(&[("serverless.yml", SHOP), ("index.js", ORDER)]);
+    let node = Node::up(project.path());
+    let json = [("content-type", "application/json")];
+    let route = node.route("POST", "/orders");
+    let ordered = request("POST", &route, &json, b"{\"books\": 1}").unwrap();
+    assert_eq!(ordered.status, 200, "{}", ordered.text());
+    let target = [("x-amz-target", "AmazonSQS.ReceiveMessage")];
+    let receive = request("POST", &node.url("/"), &target, b"{\"QueueUrl\": \"orders-dev\"}").unwrap();
+    assert_eq!(receive.json()["Messages"][0]["Body"], "{\"books\": 1}");
 }
