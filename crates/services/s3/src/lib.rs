@@ -12,7 +12,6 @@
 
 mod api;
 mod bucket;
-#[expect(dead_code, reason = "uploads in parts follow")]
 mod digest;
 mod error;
 mod front;

@@ -34,16 +34,33 @@ macro_rules! served {
 }
 
 served! {
+    AbortMultipartUpload "" abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput = api::multipart::abort;
+    CompleteMultipartUpload "" complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput = api::multipart::complete;
+    CopyObject "" copy_object(CopyObjectInput) -> CopyObjectOutput = api::copy_object::copy_object;
     CreateBucket "" create_bucket(CreateBucketInput) -> CreateBucketOutput = api::buckets::create;
+    CreateMultipartUpload "" create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput = api::multipart::create;
     DeleteBucket "" delete_bucket(DeleteBucketInput) -> DeleteBucketOutput = api::buckets::delete;
     DeleteObject "" delete_object(DeleteObjectInput) -> DeleteObjectOutput = api::delete_object::delete_object;
+    DeleteObjectTagging "" delete_object_tagging(DeleteObjectTaggingInput) -> DeleteObjectTaggingOutput = api::object_tagging::delete;
+    DeleteObjects "" delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput = api::delete_objects::delete_objects;
     GetBucketLocation "" get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput = api::buckets::get_location;
+    GetBucketVersioning "" get_bucket_versioning(GetBucketVersioningInput) -> GetBucketVersioningOutput = api::versioning::get;
     GetObject "" get_object(GetObjectInput) -> GetObjectOutput = api::get_object::get_object;
+    GetObjectAttributes "" get_object_attributes(GetObjectAttributesInput) -> GetObjectAttributesOutput = api::object_attributes::get;
+    GetObjectTagging "" get_object_tagging(GetObjectTaggingInput) -> GetObjectTaggingOutput = api::object_tagging::get;
     HeadBucket "" head_bucket(HeadBucketInput) -> HeadBucketOutput = api::buckets::head;
     HeadObject "" head_object(HeadObjectInput) -> HeadObjectOutput = api::head_object::head_object;
     ListBuckets "" list_buckets(ListBucketsInput) -> ListBucketsOutput = api::buckets::list;
+    ListMultipartUploads "" list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput = api::list_uploads::list_multipart_uploads;
+    ListObjectVersions "" list_object_versions(ListObjectVersionsInput) -> ListObjectVersionsOutput = api::list_versions::list_object_versions;
+    ListObjects "" list_objects(ListObjectsInput) -> ListObjectsOutput = api::list_objects::list_objects;
     ListObjectsV2 "" list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output = api::list_objects::list_objects_v2;
+    ListParts "" list_parts(ListPartsInput) -> ListPartsOutput = api::list_uploads::list_parts;
+    PutBucketVersioning "MFA delete is refused" put_bucket_versioning(PutBucketVersioningInput) -> PutBucketVersioningOutput = api::versioning::put;
     PutObject "" put_object(PutObjectInput) -> PutObjectOutput = api::put_object::put_object;
+    PutObjectTagging "" put_object_tagging(PutObjectTaggingInput) -> PutObjectTaggingOutput = api::object_tagging::put;
+    UploadPart "" upload_part(UploadPartInput) -> UploadPartOutput = api::multipart::upload_part;
+    UploadPartCopy "" upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput = api::copy_object::upload_part_copy;
 }
 
 /// All operations, by name.

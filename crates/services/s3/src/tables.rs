@@ -119,20 +119,13 @@ pub(crate) async fn find_bucket(database: &Database, name: &str) -> Result<Optio
 pub(crate) async fn list_buckets(
     database: &Database,
     account: &str,
-    prefix: &str,
     after: &str,
     limit: u32,
 ) -> Result<Vec<BucketRow>, DatabaseError> {
     let rows = database.read(
         "SELECT name, account, region, created, versioning FROM s3_buckets
-         WHERE account = $1 AND name > $2 AND SUBSTR(name, 1, $4) = $3 ORDER BY name LIMIT $5",
-        vec![
-            account.into(),
-            after.into(),
-            prefix.into(),
-            i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX).into(),
-            limit.into(),
-        ],
+         WHERE account = $1 AND name > $2 ORDER BY name LIMIT $3",
+        vec![account.into(), after.into(), limit.into()],
     );
     rows.await?.iter().map(bucket_row).collect()
 }
@@ -147,6 +140,19 @@ fn bucket_row(row: &Row) -> Result<BucketRow, DatabaseError> {
     })
 }
 
+/// Sets whether a bucket keeps versions. False when there is no such bucket.
+pub(crate) async fn set_versioning(
+    database: &Database,
+    name: &str,
+    versioning: Versioning,
+) -> Result<bool, DatabaseError> {
+    let batch = Batch::new().run(
+        "UPDATE s3_buckets SET versioning = $2 WHERE name = $1",
+        vec![name.into(), versioning.to_column().into()],
+    );
+    Ok(database.write(batch).await? == [1])
+}
+
 /// What became of a bucket that was to be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removed {
@@ -155,17 +161,22 @@ pub(crate) enum Removed {
     Absent,
 }
 
-/// Removes an empty bucket with all that belongs to it; uploads to it that nobody completed go, too.
-pub(crate) async fn remove_bucket(database: &Database, name: &str) -> Result<Removed, DatabaseError> {
+/// Removes an empty bucket with all that belongs to it; `batch` gives up the uploads to it.
+pub(crate) async fn remove_bucket(
+    database: &Database,
+    batch: Batch,
+    name: &str,
+) -> Result<Removed, DatabaseError> {
     let key = || vec![name.into()];
-    let batch = Batch::new()
+    let batch = batch
+        .run("DELETE FROM s3_bucket_policies WHERE bucket = $1", key())
         .require(
-            "DELETE FROM s3_buckets WHERE name = $1 AND NOT EXISTS
-             (SELECT 1 FROM s3_objects WHERE s3_objects.bucket = s3_buckets.name)",
+            "DELETE FROM s3_buckets WHERE name = $1
+             AND NOT EXISTS (SELECT 1 FROM s3_objects WHERE s3_objects.bucket = s3_buckets.name)
+             AND NOT EXISTS (SELECT 1 FROM s3_uploads WHERE s3_uploads.bucket = s3_buckets.name)",
             key(),
             1,
-        )
-        .run("DELETE FROM s3_bucket_policies WHERE bucket = $1", key());
+        );
     match database.write(batch).await {
         Ok(_) => Ok(Removed::Done),
         Err(DatabaseError::Unexpected { .. }) => match find_bucket(database, name).await? {

@@ -10,6 +10,7 @@ use tradewind_wire::Caller;
 
 use crate::instant;
 use crate::model::BucketName;
+use crate::multipart;
 use crate::objects::Versioning;
 use crate::refusal::{invalid_argument, no_such_bucket, not_implemented, of_database, refused};
 use crate::state::State;
@@ -127,7 +128,8 @@ pub(crate) async fn delete(
 ) -> S3Result<S3Response<DeleteBucketOutput>> {
     let input = request.input;
     find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    match tables::remove_bucket(&state.database, &input.bucket)
+    let batch = multipart::drop_all(state, tradewind_store::Batch::new(), &input.bucket).await?;
+    match tables::remove_bucket(&state.database, batch, &input.bucket)
         .await
         .map_err(of_database)?
     {
@@ -186,9 +188,10 @@ pub(crate) async fn list(
     let most = usize::try_from(most).unwrap_or(1);
     let after = input.continuation_token.as_deref().unwrap_or_default();
     let prefix = input.prefix.as_deref().unwrap_or_default();
-    let mut rows = tables::list_buckets(&state.database, &account, prefix, after, 10_001)
+    let mut rows = tables::list_buckets(&state.database, &account, after, 10_001)
         .await
         .map_err(of_database)?;
+    rows.retain(|row| row.name.starts_with(prefix));
     rows.retain(|row| {
         input
             .bucket_region

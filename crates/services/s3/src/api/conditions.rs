@@ -37,7 +37,6 @@ impl Conditions<'_> {
         }
     }
 
-    #[expect(dead_code, reason = "copies follow")]
     /// The same for the source of a copy, which is never answered with "not modified".
     ///
     /// # Errors

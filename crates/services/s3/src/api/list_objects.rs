@@ -1,8 +1,8 @@
 //! `ListObjects` and `ListObjectsV2`.
 
 use s3s::dto::{
-    ChecksumAlgorithm, CommonPrefix, EncodingType, ListObjectsV2Input, ListObjectsV2Output, Object,
-    ObjectStorageClass, Owner,
+    ChecksumAlgorithm, CommonPrefix, EncodingType, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
+    ListObjectsV2Output, Object, ObjectStorageClass, Owner,
 };
 use s3s::{S3Request, S3Response, S3Result};
 
@@ -98,6 +98,52 @@ pub(crate) async fn list_objects_v2(
         delimiter: input.delimiter.map(|delimiter| encoding.write(&delimiter)),
         prefix: Some(encoding.write(input.prefix.as_deref().unwrap_or_default())),
         start_after: input.start_after.map(|after| encoding.write(&after)),
+        encoding_type: input.encoding_type,
+        name: Some(input.bucket),
+        request_charged: None,
+    };
+    Ok(S3Response::new(output))
+}
+
+pub(crate) async fn list_objects(
+    state: &State,
+    request: S3Request<ListObjectsInput>,
+) -> S3Result<S3Response<ListObjectsOutput>> {
+    let input = request.input;
+    let bucket = buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    let encoding = Encoding::of(input.encoding_type.as_ref())?;
+    let limit = list::limit_of(input.max_keys, "maxKeys")?;
+    let listing = Listing {
+        bucket: &input.bucket,
+        prefix: input.prefix.as_deref().unwrap_or_default(),
+        delimiter: input
+            .delimiter
+            .as_deref()
+            .filter(|delimiter| !delimiter.is_empty()),
+        after: input.marker.as_deref().unwrap_or_default(),
+        limit,
+    };
+    let page = list::page(state, &listing).await?;
+    let owner = Some(buckets::owner(&bucket.account));
+    let output = ListObjectsOutput {
+        max_keys: i32::try_from(limit).ok(),
+        is_truncated: Some(page.next.is_some()),
+        // S3 gives it only with a delimiter: without, the last key is the marker
+        next_marker: page
+            .next
+            .as_deref()
+            .filter(|_| listing.delimiter.is_some())
+            .map(|next| encoding.write(next)),
+        contents: Some(
+            page.keys
+                .into_iter()
+                .map(|listed| object(listed, encoding, owner.clone()))
+                .collect(),
+        ),
+        common_prefixes: Some(common_prefixes(&page.prefixes, encoding)),
+        delimiter: input.delimiter.map(|delimiter| encoding.write(&delimiter)),
+        prefix: Some(encoding.write(input.prefix.as_deref().unwrap_or_default())),
+        marker: Some(encoding.write(input.marker.as_deref().unwrap_or_default())),
         encoding_type: input.encoding_type,
         name: Some(input.bucket),
         request_charged: None,

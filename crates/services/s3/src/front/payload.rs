@@ -7,8 +7,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
+use http_body::{Frame, SizeHint};
 use s3s::{S3Error, S3ErrorCode};
 use sha2::{Digest as _, Sha256};
 
@@ -57,7 +56,11 @@ impl PayloadError {
 }
 
 /// Wraps the body as its headers say, and makes the headers say what is left.
-pub(super) fn wrap(parts: &mut Parts, body: Incoming, trailers: Trailers) -> Result<s3s::Body, S3Error> {
+pub(super) fn wrap<B>(parts: &mut Parts, body: B, trailers: Trailers) -> Result<s3s::Body, S3Error>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: std::fmt::Display,
+{
     let hash = parts.headers.remove("x-amz-content-sha256");
     let hash = hash.as_ref().and_then(|value| value.to_str().ok()).unwrap_or("");
     let framed = take_framing(&mut parts.headers) || hash.starts_with("STREAMING-");
@@ -138,8 +141,8 @@ enum Framing {
     End,
 }
 
-struct Payload {
-    body: Incoming,
+struct Payload<B> {
+    body: B,
     framing: Option<Framing>,
     /// Bytes that came and were not taken; only a framed body has any.
     buffer: BytesMut,
@@ -151,7 +154,11 @@ struct Payload {
     done: bool,
 }
 
-impl http_body::Body for Payload {
+impl<B> http_body::Body for Payload<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
     type Data = Bytes;
     type Error = PayloadError;
 
@@ -177,7 +184,11 @@ impl http_body::Body for Payload {
     }
 }
 
-impl Payload {
+impl<B> Payload<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
     /// The next bytes of content; none at the end.
     fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, PayloadError>> {
         if self.framing.is_none() {
@@ -337,4 +348,104 @@ fn take_trailer(headers: &mut HeaderMap, line: &[u8]) -> Result<(), PayloadError
     let value = HeaderValue::from_bytes(value[1..].trim_ascii()).map_err(|_invalid| malformed())?;
     headers.insert(name, value);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body::Body as _;
+    use tradewind_wire::Body;
+
+    const SHA_OF_HELLO: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+    async fn read(
+        headers: &[(&str, &str)],
+        pieces: &[&'static str],
+    ) -> Result<(String, Option<String>), PayloadError> {
+        let mut request = http::Request::put("/b/k");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        let (sender, body) = Body::channel(pieces.len().max(1));
+        for piece in pieces {
+            sender.send(*piece).await.unwrap();
+        }
+        drop(sender);
+        let trailers = Trailers::default();
+        let mut body = wrap(&mut parts, body, trailers.clone()).unwrap();
+        let mut content = Vec::new();
+        while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            match frame {
+                Ok(frame) => content.extend_from_slice(&frame.into_data().unwrap()),
+                Err(error) => return Err(*error.downcast::<PayloadError>().unwrap()),
+            }
+        }
+        Ok((
+            String::from_utf8(content).unwrap(),
+            trailers.get("x-amz-checksum-crc32"),
+        ))
+    }
+
+    const FRAMED: &[(&str, &str)] = &[
+        ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
+        ("x-amz-decoded-content-length", "5"),
+    ];
+
+    #[tokio::test]
+    async fn framing_is_taken_off_wherever_it_is_cut() {
+        let whole = "3;chunk-signature=00\r\nhel\r\n2\r\nlo\r\n0\r\nx-amz-checksum-crc32: NhCmhg==\r\n\r\n";
+        for cut in 1..whole.len() {
+            let (first, second) = whole.split_at(cut);
+            let read = read(FRAMED, &[first, second]).await.unwrap();
+            assert_eq!(read, ("hello".to_owned(), Some("NhCmhg==".to_owned())), "{cut}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_that_stop_or_lie_are_errors() {
+        for body in ["5\r\nhel", "5\r\nhello", "5\r\nhello\r\n", "5\r\nhello\r\n0\r\n"] {
+            let read = read(FRAMED, &[body]).await;
+            assert!(
+                matches!(read, Err(PayloadError::Interrupted(_))),
+                "{body:?} {read:?}"
+            );
+        }
+        for body in ["4\r\nhell\r\n0\r\n\r\n", "6\r\nhello!\r\n0\r\n\r\n"] {
+            assert!(
+                matches!(read(FRAMED, &[body]).await, Err(PayloadError::Length)),
+                "{body:?}"
+            );
+        }
+        for body in ["x\r\n", "-1\r\n", "\r\n", "5\r\nhello!\r\n", "0\r\nno colon\r\n"] {
+            assert!(
+                matches!(read(FRAMED, &[body]).await, Err(PayloadError::Framing(_))),
+                "{body:?}"
+            );
+        }
+        let plain = read(&[("content-length", "6")], &["hello"]).await;
+        assert!(matches!(plain, Err(PayloadError::Length)), "{plain:?}");
+    }
+
+    #[tokio::test]
+    async fn the_hash_is_compared() {
+        let headers = [("x-amz-content-sha256", SHA_OF_HELLO), ("content-length", "5")];
+        assert_eq!(read(&headers, &["hel", "lo"]).await.unwrap().0, "hello");
+        assert!(matches!(
+            read(&headers, &["help!"]).await,
+            Err(PayloadError::Hash)
+        ));
+    }
+
+    #[test]
+    fn other_encodings_stay() {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::CONTENT_ENCODING,
+            HeaderValue::from_static("aws-chunked, gzip"),
+        );
+        assert!(take_framing(&mut headers));
+        assert_eq!(headers[header::CONTENT_ENCODING], "gzip");
+        assert!(!take_framing(&mut headers));
+    }
 }

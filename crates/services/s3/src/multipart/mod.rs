@@ -4,6 +4,10 @@
 //! the object's content *is* its parts. Their rows stay under the id of the upload, each with the byte
 //! of the object that it starts at.
 
+mod complete;
 mod parts;
+mod uploads;
 
-pub(crate) use parts::{drop_parts, pieces, range_of_nth};
+pub(crate) use complete::{Listed, assemble};
+pub(crate) use parts::{Part, after as parts_after, drop_parts, pieces, put as put_part, range_of_nth};
+pub(crate) use uploads::{Upload, abort, after as uploads_after, create, drop_all, find, no_such_upload};

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use s3s::S3Result;
-use tradewind_store::Batch;
+use tradewind_model::Timestamp;
 use tradewind_store::blobs::Content;
+use tradewind_store::{Batch, DatabaseError, Row};
 
 use crate::refusal::{internal, of_database};
 use crate::state::State;
@@ -68,4 +69,96 @@ pub(crate) async fn range_of_nth(state: &State, upload: &str, nth: i32) -> S3Res
     let start = row.integer(0).map_err(|error| internal(&error))?.cast_unsigned();
     let size = row.integer(1).map_err(|error| internal(&error))?.cast_unsigned();
     Ok(Some(start..start + size))
+}
+
+/// A part of an upload.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) number: i32,
+    pub(crate) size: u64,
+    pub(crate) etag: String,
+    /// In base64, of the algorithm that the upload keeps.
+    pub(crate) checksum: String,
+    pub(crate) modified: Timestamp,
+    pub(crate) content: Content,
+}
+
+impl Part {
+    fn of_row(row: &Row) -> Result<Self, Box<dyn std::error::Error>> {
+        Ok(Self {
+            number: i32::try_from(row.integer(0)?)?,
+            size: row.integer(1)?.cast_unsigned(),
+            etag: row.text(2)?.to_owned(),
+            checksum: row.optional_text(3)?.unwrap_or_default().to_owned(),
+            modified: Timestamp::from_millis(row.integer(4)?),
+            content: Content::from_column(row.blob(5)?)?,
+        })
+    }
+}
+
+/// Parts after a number, in order.
+pub(crate) async fn after(state: &State, upload: &str, number: i32, limit: u32) -> S3Result<Vec<Part>> {
+    let rows = state.database.read(
+        "SELECT number, size, etag, checksum, modified, content FROM s3_parts
+         WHERE upload = $1 AND number > $2 ORDER BY number LIMIT $3",
+        vec![upload.into(), i64::from(number).into(), limit.into()],
+    );
+    let rows = rows.await.map_err(of_database)?;
+    let parts: Result<Vec<_>, _> = rows.iter().map(Part::of_row).collect();
+    parts.map_err(|error| internal(error.as_ref()))
+}
+
+/// Stores a part; one of the same number gives way. `keep` makes its content exist.
+///
+/// # Errors
+/// `NoSuchUpload` where it was aborted or completed meanwhile.
+pub(crate) async fn put(
+    state: &State,
+    upload: &str,
+    part: &Part,
+    keep: impl Fn(Batch) -> Batch + Send + Sync,
+) -> S3Result {
+    let _turn = state.locks.turn(upload, &part.number.to_string()).await;
+    for _ in 0..20 {
+        let old = after(state, upload, part.number - 1, 1).await?;
+        let mut batch = keep(Batch::new());
+        if let Some(old) = old.first().filter(|old| old.number == part.number) {
+            batch = state.blobs.drop_in(batch, &old.content).require(
+                "DELETE FROM s3_parts WHERE upload = $1 AND number = $2 AND content = $3",
+                vec![
+                    upload.into(),
+                    i64::from(old.number).into(),
+                    old.content.to_column().into(),
+                ],
+                1,
+            );
+        }
+        match state.database.write(insert(batch, upload, part)).await {
+            Ok(_) => return Ok(()),
+            Err(DatabaseError::Sqlite(_) | DatabaseError::Postgres { .. }) => {
+                return Err(super::no_such_upload());
+            }
+            Err(DatabaseError::Unexpected { .. } | DatabaseError::Contended) => {}
+            Err(error) => return Err(of_database(error)),
+        }
+    }
+    Err(crate::refusal::conflict())
+}
+
+fn insert(batch: Batch, upload: &str, part: &Part) -> Batch {
+    // The upload is NULL, which no row may have, when there is none any more.
+    batch.require(
+        "INSERT INTO s3_parts (upload, number, size, etag, checksum, modified, content)
+         VALUES ((SELECT id FROM s3_uploads WHERE id = $1), $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        vec![
+            upload.into(),
+            i64::from(part.number).into(),
+            part.size.cast_signed().into(),
+            part.etag.as_str().into(),
+            part.checksum.as_str().into(),
+            part.modified.as_millis().into(),
+            part.content.to_column().into(),
+        ],
+        1,
+    )
 }

@@ -48,7 +48,6 @@ impl NewVersion {
 pub(crate) struct Added {
     /// Its id, in a bucket that has versions.
     pub(crate) id: Option<String>,
-    #[expect(dead_code, reason = "copies follow")]
     pub(crate) modified: Timestamp,
 }
 
@@ -70,8 +69,10 @@ pub(crate) async fn put(
         let found = row::find(state, bucket, key, None).await?;
         check(found.version.as_ref())?;
         let now = state.clock.now();
-        let (batch, id) = decide(state, bucket, key, new, &found, now).await?;
-        match state.database.write(more(batch)).await {
+        // what is added comes first: content that is shared is not yet given up by what it replaces
+        let batch = more(Batch::new());
+        let (batch, id) = decide(state, batch, (bucket, key), new, &found, now).await?;
+        match state.database.write(batch).await {
             Ok(_) => {
                 let versioned = found.versioning != Versioning::Never;
                 return Ok(Added {
@@ -95,8 +96,8 @@ pub(crate) async fn put(
 /// The batch for what was found, and the id of the new version.
 async fn decide(
     state: &State,
-    bucket: &str,
-    key: &str,
+    mut batch: Batch,
+    (bucket, key): (&str, &str),
     new: &NewVersion,
     found: &Found,
     now: Timestamp,
@@ -107,7 +108,6 @@ async fn decide(
         (Versioning::Never, Some(_)) => None,
         (Versioning::Suspended, Some(_)) => row::find_any(state, bucket, key, Some(NULL)).await?.version,
     };
-    let mut batch = Batch::new();
     if let Some(replaced) = &replaced {
         batch = remove(state, batch, bucket, key, replaced).await?;
     }

@@ -53,7 +53,6 @@ impl ObjectStream {
     }
 
     /// The next bytes; none at the end.
-    #[expect(dead_code, reason = "copies follow")]
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes, BlobError>> {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }

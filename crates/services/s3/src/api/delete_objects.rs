@@ -1,0 +1,66 @@
+//! `DeleteObjects`.
+
+use s3s::dto::{
+    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETagCondition, Error as WireError,
+    ObjectIdentifier,
+};
+use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
+
+use super::buckets;
+use super::conditions::Expected;
+use crate::objects;
+use crate::refusal::refused;
+use crate::state::State;
+
+/// Keys of one request.
+const MOST: usize = 1000;
+
+pub(crate) async fn delete_objects(
+    state: &State,
+    request: S3Request<DeleteObjectsInput>,
+) -> S3Result<S3Response<DeleteObjectsOutput>> {
+    let input = request.input;
+    buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
+    if input.delete.objects.is_empty() || input.delete.objects.len() > MOST {
+        return Err(refused(
+            S3ErrorCode::MalformedXML,
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        ));
+    }
+    let quiet = input.delete.quiet == Some(true);
+    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    for object in input.delete.objects {
+        match delete(state, &input.bucket, &object).await {
+            Ok(_) if quiet => {}
+            Ok(done) => deleted.push(done),
+            Err(error) => errors.push(WireError {
+                code: Some(error.code().as_str().to_owned()),
+                message: error.message().map(str::to_owned),
+                key: Some(object.key),
+                version_id: object.version_id,
+            }),
+        }
+    }
+    Ok(S3Response::new(DeleteObjectsOutput {
+        deleted: Some(deleted),
+        errors: Some(errors),
+        request_charged: None,
+    }))
+}
+
+async fn delete(state: &State, bucket: &str, object: &ObjectIdentifier) -> S3Result<DeletedObject> {
+    let etag = object.e_tag.clone().map(ETagCondition::ETag);
+    let expected = Expected {
+        etag: etag.as_ref(),
+        modified: object.last_modified_time.as_ref(),
+        size: object.size,
+    };
+    let id = object.version_id.as_deref();
+    let done = objects::delete(state, bucket, &object.key, id, |version| expected.check(version)).await?;
+    Ok(DeletedObject {
+        key: Some(object.key.clone()),
+        version_id: object.version_id.clone(),
+        delete_marker: done.marker.then_some(true),
+        delete_marker_version_id: done.id.filter(|_| done.marker),
+    })
+}
