@@ -21,6 +21,9 @@ const { loadHandler } = require('./loader.cjs');
 const log = require('./log.cjs');
 const { HttpResponseStream, streamifyResponse } = require('./streaming.cjs');
 
+/** What of the compiled code goes into one frame. */
+const PART_BYTES = 1024 * 1024;
+
 let channel;
 let initialised = false;
 
@@ -73,10 +76,11 @@ async function main() {
   log.setUp();
   watchProcess();
   offerStreaming();
-  const [folder, prepares] = [takeVariable('_TRADEWIND_CACHE'), takeVariable('_TRADEWIND_PREPARE')];
+  const [cache, prepares] = [takeVariable('_TRADEWIND_CACHE'), takeVariable('_TRADEWIND_PREPARE')];
   let loaded = () => {};
   try {
-    if (folder) loaded = require('./code-cache.cjs')[prepares ? 'record' : 'use'](folder);
+    if (prepares) loaded = require('./code-cache.cjs').record();
+    else if (cache) loaded = require('./code-cache.cjs').use(cache);
     await prepareHandler();
   } catch (error) {
     die('Uncaught Exception', error, 1);
@@ -96,13 +100,20 @@ async function prepareHandler() {
   }
 }
 
-/** The handler is there: a process that only prepares its code cache has done its work. */
+/** The handler is there: a process that only prepares the package's code cache has done its work. */
 function start(loaded, prepares) {
-  loaded();
+  const compiled = loaded();
   initialised = true;
+  if (prepares) sendCompiled(compiled);
   channel.send(FRAME.READY, '');
   if (prepares) process.exit(0);
   invocation.serveNext();
+}
+
+function sendCompiled(compiled) {
+  for (let at = 0; at < compiled.length; at += PART_BYTES) {
+    channel.sendBytes(FRAME.PREPARED, compiled.subarray(at, at + PART_BYTES));
+  }
 }
 
 main();

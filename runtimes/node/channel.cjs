@@ -20,6 +20,7 @@ const FRAME = {
   STREAM_CHUNK: 21,
   STREAM_END: 22,
   STEM_READY: 23,
+  PREPARED: 24,
 };
 const FRAME_HEADER = 5;
 const BUFFER_BYTES = 64 * 1024;
@@ -131,6 +132,13 @@ class Channel {
   /** Sends a frame whose body is text. */
   send(kind, text) {
     this.sendText(kind, FRAME_HEADER, text);
+  }
+
+  /** Sends a frame whose body is bytes. */
+  sendBytes(kind, bytes) {
+    const frame = Buffer.allocUnsafe(FRAME_HEADER + bytes.length);
+    frame.set(bytes, FRAME_HEADER);
+    this.finish(kind, frame, frame.length);
   }
 
   /** Sends the answer to an invocation: its id with a length before it, then text or bytes. */

@@ -3,7 +3,7 @@
  * instance: of a bundle with an SDK, compiling is most of the time to load it. (Node 22 keeps such a
  * cache itself, but only of what is compiled when a file begins to run: measured, that gains nothing.)
  *
- * The folder belongs to one package, one interpreter and its flags, so nothing in it can be out of
+ * It belongs to one package, one interpreter and its flags, so nothing in it can be out of
  * date; what V8 does not accept, also for another `--max-old-space-size`, is compiled as usual. Stacks
  * show the paths that files had when they were compiled: a package is prepared where it runs.
  */
@@ -14,7 +14,6 @@ const Module = require('module');
 const path = require('path');
 const vm = require('vm');
 
-const BLOB = 'commonjs.cache';
 const PARAMETERS = 'exports, require, module, __filename, __dirname';
 /**
  * Code from a cache has lost the way to the loader that `import()` needs. SDKs import built-in modules
@@ -44,7 +43,7 @@ function readBlob(file) {
   }
 }
 
-function writeBlob(file, scripts) {
+function blobOf(scripts) {
   const index = {};
   const parts = [];
   let offset = 0;
@@ -57,8 +56,7 @@ function writeBlob(file, scripts) {
   const head = Buffer.from(JSON.stringify(index));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(head.length);
-  fs.writeFileSync(`${file}.new`, Buffer.concat([length, head, ...parts]));
-  fs.renameSync(`${file}.new`, file);
+  return Buffer.concat([length, head, ...parts]);
 }
 
 /** `require` as Node gives it to a module. */
@@ -94,16 +92,16 @@ function compileWith(find, note) {
   };
 }
 
-/** Uses the cache in `folder` while the handler loads. Returns what ends that. */
-function use(folder) {
-  return compileWith(readBlob(path.join(folder, BLOB)), () => {});
+/** Uses the cache in `file` while the handler loads. Returns what ends that. */
+function use(file) {
+  return compileWith(readBlob(file), () => {});
 }
 
-/** Watches the handler load. Returns what then writes the cache. */
-function record(folder) {
+/** Watches the handler load. Returns what then makes the cache. */
+function record() {
   const scripts = new Map();
   compileWith(() => undefined, (name, script) => scripts.set(name, script));
-  return () => writeBlob(path.join(folder, BLOB), scripts);
+  return () => blobOf(scripts);
 }
 
 module.exports = { record, use };

@@ -21,7 +21,9 @@ import time
 from struct import Struct
 
 INVOKE, SPECIALISE = 1, 2
-READY, INIT_ERROR, RESPONSE, ERROR, STEM_READY = 16, 17, 18, 19, 23
+READY, INIT_ERROR, RESPONSE, ERROR, STEM_READY, PREPARED = 16, 17, 18, 19, 23, 24
+# What of the compiled code goes into one frame.
+PART_BYTES = 1024 * 1024
 # What Lambda lets a synchronous invocation return: 6 MiB and 100 bytes.
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
 TOO_LARGE = (
@@ -550,13 +552,11 @@ def take_variables():
     return os.environ.pop("_TRADEWIND_CACHE", None), os.environ.pop("_TRADEWIND_PREPARE", None)
 
 
-def use_compiled_code(channel, folder, prepares):
-    """Reads the package's compiled code from ``folder``, or writes it there and ends."""
-    cache = load_own("_tradewind_cache")
-    if not prepares:
-        cache.use(folder)
-        return
-    cache.write(folder)
+def prepare_package(channel):
+    """Sends the package's compiled code to the host, and ends."""
+    code = memoryview(load_own("_tradewind_cache").compiled())
+    for at in range(0, len(code), PART_BYTES):
+        channel.send(PREPARED, code[at : at + PART_BYTES].tobytes())
     channel.send(READY, b"")
     os._exit(0)
 
@@ -565,9 +565,11 @@ def main():
     channel = Channel(int(os.environ.pop("_TRADEWIND_FD")), int(os.environ.pop("_TRADEWIND_OUT_FD")))
     if os.environ.pop("_TRADEWIND_STEM", None):
         become_a_function(channel)
-    folder, prepares = take_variables()
-    if folder:
-        use_compiled_code(channel, folder, prepares)
+    cache, prepares = take_variables()
+    if prepares:
+        prepare_package(channel)
+    if cache:
+        load_own("_tradewind_cache").use(cache)
     read_environment()
     use_task_root()
     prepare_output()

@@ -46,6 +46,8 @@ pub struct EngineConfig {
     /// Processes of each managed runtime that are booted in advance; 0 turns that off. They take an eighth of
     /// the instances' memory at most.
     pub stems: usize,
+    /// Whether packages are compiled in advance, once each, where functions run in jails with networks of their own.
+    pub prepare: bool,
 }
 
 impl EngineConfig {

@@ -27,6 +27,7 @@ use crate::package::PackageStore;
 use crate::pool::{
     Account, Backlogs, Closed, Job, MemoryBudget, Named, Permit, Pool, Starting, UNKNOWN_BYTES,
 };
+use crate::prepared::{self, Preparations};
 use crate::registry::{Found, Registry};
 use crate::sandbox::{Sandbox, SandboxConfig, raise_open_files};
 use crate::spec::{FunctionSpec, FunctionStatus, InvokeRequest, InvokeResponse, ProvisionedStatus};
@@ -101,6 +102,7 @@ impl Engine {
             interpreters: config.interpreters,
             packages,
             bootstraps,
+            preparations: Preparations::new(config.prepare && sandbox.prepares()),
             sandbox,
             stems: Stems::new(stems, memory.limit_bytes(), UNKNOWN_BYTES),
             memory,
@@ -120,6 +122,7 @@ impl Engine {
         host.tasks
             .spawn(supervisor::run(Arc::clone(&host), Arc::clone(&registry)));
         host.tasks.spawn(stems::keep(Arc::clone(&host)));
+        host.tasks.spawn(prepared::keep(Arc::clone(&host)));
         host.tasks.spawn(count_usage(Arc::clone(&host)));
         Ok(Self(Arc::new(Inner {
             host,
@@ -166,6 +169,7 @@ impl Engine {
         if let Some(kind) = &pool.stem_kind {
             self.0.host.stems.expect(&self.0.host, kind);
         }
+        self.0.host.preparations.expect(&pool);
         pool.provision(provisioned);
         if let Some(old) = self.0.registry.put(Arc::clone(&pool)) {
             pool.inherit(&old);
@@ -304,6 +308,13 @@ impl Engine {
             None => Named::Function,
         };
         Ok(Admitted { pool, permit, named })
+    }
+
+    /// Whether the package of a function version was prepared.
+    #[cfg(test)]
+    pub(crate) fn is_prepared(&self, arn: &FunctionArn) -> bool {
+        let found = self.0.registry.find(arn);
+        found.is_some_and(|found| prepared::folder(&found.pool).is_some())
     }
 
     /// Stems that wait.

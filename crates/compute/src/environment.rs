@@ -10,6 +10,7 @@ use std::path::Path;
 use tradewind_model::{AccountId, Language, Region, Runtime};
 
 use crate::dialect;
+use crate::package::PREPARED_FILE;
 use crate::sandbox::Folders;
 use crate::spec::{FunctionSpec, LogFormat};
 
@@ -45,6 +46,9 @@ pub(crate) fn environment(spec: &FunctionSpec, places: &Places<'_>) -> Vec<(OsSt
     // Lambda's own runtime looks there whatever the user's variable says
     if let Some(further) = layers_python_path(&spec.runtime, places.folders) {
         set("PYTHONPATH", behind(spec.environment.get("PYTHONPATH"), further));
+    }
+    if let Some(prepared) = &places.folders.prepared {
+        set("_TRADEWIND_CACHE", prepared.join(PREPARED_FILE).into());
     }
     for (name, value) in dialect::variables(spec, places) {
         set(name, value);
@@ -243,6 +247,7 @@ mod tests {
                 task_root: "/p/code".into(),
                 layers: layers.map(Into::into),
                 runtime: "/r/node".into(),
+                prepared: None,
                 tmp: "/t/1".into(),
             },
             interpreter_dir: Some(Path::new("/usr/bin")),

@@ -18,6 +18,7 @@ use crate::cores::CoreVerdict;
 use crate::interpreters::Interpreters;
 use crate::package::PackageStore;
 use crate::pool::{Backlogs, MemoryBudget};
+use crate::prepared::Preparations;
 use crate::sandbox::Sandbox;
 use crate::stems::Stems;
 
@@ -41,6 +42,8 @@ pub(crate) struct Host {
     pub(crate) memory: Arc<MemoryBudget>,
     /// Runtimes that booted in advance.
     pub(crate) stems: Stems,
+    /// Packages to be compiled in advance.
+    pub(crate) preparations: Preparations,
     /// Starts that may keep a core busy at the same time.
     pub(crate) start_slots: Arc<Semaphore>,
     /// Starts that nobody waits for and that may be under way at the same time.

@@ -39,6 +39,7 @@ mod interpreters;
 mod java;
 pub mod package;
 mod pool;
+mod prepared;
 mod registry;
 mod sandbox;
 mod spec;

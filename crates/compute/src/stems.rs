@@ -283,7 +283,7 @@ async fn boot_one(host: &Arc<Host>, kind: &Arc<Kind>) {
 }
 
 /// Until nobody waits for an instance, and the processors have time to spare or never do.
-async fn wait_for_quiet(host: &Arc<Host>) {
+pub(crate) async fn wait_for_quiet(host: &Arc<Host>) {
     let begun = Instant::now();
     loop {
         let mut cores = CoreWatch::default();

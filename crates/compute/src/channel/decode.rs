@@ -22,6 +22,7 @@ const STREAM_CHUNK: u8 = 21;
 const STREAM_END: u8 = 22;
 /// A stem has booted; as good as READY, which it says again when it has become a function.
 const STEM_READY: u8 = 23;
+const PREPARED: u8 = 24;
 
 /// The largest frame a function may send.
 pub(crate) const MAX_FRAME_BYTES: usize = 7 * 1024 * 1024;
@@ -31,6 +32,8 @@ const LENGTH_BYTES: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
     Ready,
+    /// A part of the package's compiled code.
+    Prepared(Bytes),
     InitError(Bytes),
     Response {
         request_id: Bytes,
@@ -71,6 +74,7 @@ pub(crate) fn decode(buffer: &mut BytesMut) -> Result<Option<Frame>, &'static st
     let kind = frame.get_u8();
     match kind {
         READY | STEM_READY => Ok(Some(Frame::Ready)),
+        PREPARED => Ok(Some(Frame::Prepared(frame))),
         INIT_ERROR => Ok(Some(Frame::InitError(frame))),
         RESPONSE => Ok(Some(Frame::Response {
             request_id: take_str(&mut frame)?,

@@ -153,6 +153,7 @@ impl Frames {
     fn event_of(&self, frame: Frame) -> ChannelEvent {
         match frame {
             Frame::Ready => ChannelEvent::Ready,
+            Frame::Prepared(part) => ChannelEvent::Prepared(part),
             Frame::InitError(body) => ChannelEvent::InitError(body),
             Frame::Response { request_id, .. }
             | Frame::Error { request_id, .. }

@@ -46,6 +46,8 @@ pub(crate) struct Delivery<'a> {
 pub(crate) enum ChannelEvent {
     /// The function has initialised or, on the Runtime API, asks for the next event.
     Ready,
+    /// A part of the package's compiled code, from a process that was started to make it.
+    Prepared(Bytes),
     /// It could not initialise, and says why.
     InitError(Bytes),
     /// The answer to the delivered event.

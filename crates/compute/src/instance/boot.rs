@@ -21,6 +21,7 @@ use crate::interpreters::Interpreter;
 use crate::java;
 use crate::package::PackageLease;
 use crate::pool::{Pool, Purpose};
+use crate::prepared;
 use crate::sandbox::network::InstanceNetwork;
 use crate::sandbox::{CHANNEL_FDS, Folders, Limits, NetworkPlan, Process, SpawnError, SpawnPlan};
 use crate::spec::{Egress, FunctionSpec};
@@ -101,6 +102,7 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
         task_root: host.packages.path_of(&spec.package),
         layers: spec.layers.as_ref().map(|layers| host.packages.path_of(layers)),
         runtime: host.bootstraps.runtime_dir(spec.runtime.language()),
+        prepared: prepared::folder(pool),
         tmp: host.run_dir.join(file_name(&log_stream)),
     };
     let inside = host.sandbox.inside(&folders);
@@ -219,7 +221,7 @@ pub(super) fn limits(memory: MemoryMib, storage: EphemeralStorageMib, cpu_millis
     }
 }
 
-async fn program(
+pub(super) async fn program(
     spec: &FunctionSpec,
     host: &Arc<Host>,
     folders: &Folders,
@@ -336,6 +338,16 @@ async fn interpreter(runtime: &Runtime, host: &Arc<Host>) -> Result<Interpreter,
     }
 }
 
+/// What interprets `runtime` here: which program, and which version of it.
+///
+/// # Errors
+/// When nothing does.
+pub(crate) async fn interpreter_version(host: &Arc<Host>, runtime: &Runtime) -> Result<String, String> {
+    let found = interpreter(runtime, host).await;
+    let found = found.map_err(|failure| failure.into_init_failure(Vec::new()).to_string())?;
+    Ok(format!("{} {}", found.program.display(), found.version))
+}
+
 /// What Lambda's own start scripts pass.
 fn flags(spec: &FunctionSpec, interpreter: &Interpreter, inside: &Folders) -> Vec<OsString> {
     match spec.runtime.language() {
@@ -418,6 +430,7 @@ mod tests {
             task_root: dir.path().join("package"),
             layers: Some(dir.path().join("layers")),
             runtime: PathBuf::new(),
+            prepared: None,
             tmp: PathBuf::new(),
         };
         let inside = Folders {

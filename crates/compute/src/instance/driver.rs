@@ -50,6 +50,7 @@ pub(super) use conclude::{begin, conclude, reply, traffic};
 /// of it may be on their way.
 const AFTER_EXIT: Duration = Duration::from_millis(250);
 
+const UNASKED_PREPARATION: &str = "the runtime sent compiled code instead of an answer";
 const STREAM_WITHOUT_BEGIN: &str = "the runtime went on with a stream that it had not begun";
 
 /// One instance.
@@ -164,7 +165,8 @@ impl Instance {
                     ChannelEvent::Answer(_)
                     | ChannelEvent::StreamBegin { .. }
                     | ChannelEvent::StreamChunk(_)
-                    | ChannelEvent::StreamEnd(_),
+                    | ChannelEvent::StreamEnd(_)
+                    | ChannelEvent::Prepared(_),
                 ) => Err(Failure::BrokenChannel("the runtime answered before it was asked")),
                 Wake::Channel(ChannelEvent::Broken(why)) => Err(Failure::BrokenChannel(why)),
                 Wake::Channel(ChannelEvent::Closed { .. }) => Err(self.exit_failure().await),
@@ -332,6 +334,9 @@ impl Instance {
                     Outcome::Ended(self.exit_failure().await)
                 }
                 Wake::Channel(ChannelEvent::Broken(why)) => Outcome::Ended(Failure::BrokenChannel(why)),
+                Wake::Channel(ChannelEvent::Prepared(_)) => {
+                    Outcome::Ended(Failure::BrokenChannel(UNASKED_PREPARATION))
+                }
                 Wake::Channel(ChannelEvent::InitError(body)) => Outcome::Ended(Failure::Reported(body)),
                 Wake::Channel(ChannelEvent::Fault(failure)) => Outcome::Ended(failure),
                 Wake::Exited(status) => self.answer_of_the_dead(job, status, limit).await,

@@ -11,6 +11,7 @@ mod journal;
 mod lines;
 mod output;
 mod platform;
+mod preparation;
 mod report;
 mod stem;
 mod trace;
@@ -31,6 +32,8 @@ use platform::{InitStatus, PlatformEvent, RuntimeVersion};
 use report::Report;
 
 pub(crate) use crate::pool::YOUNG;
+pub(crate) use boot::interpreter_version;
+pub(crate) use preparation::prepare;
 pub(crate) use stem::Stem;
 
 /// Who wants to know whether the function initialises.

@@ -19,6 +19,7 @@ use crate::host::Host;
 use crate::interpreters::Interpreter;
 use crate::package::PackageLease;
 use crate::pool::{MemoryClaim, Pool, Purpose};
+use crate::prepared;
 use crate::sandbox::network::InstanceNetwork;
 use crate::sandbox::{Folders, Process, SpawnPlan};
 use crate::stems::Kind;
@@ -65,6 +66,7 @@ impl Stem {
             task_root: runtime.clone(),
             layers: None,
             runtime,
+            prepared: None,
             tmp: host.run_dir.join(uuid::Uuid::new_v4().simple().to_string()),
         };
         let inside = host.sandbox.inside(&folders);
@@ -171,6 +173,7 @@ pub(super) async fn claim(pool: &Pool, log_stream: &str, purpose: Purpose) -> Op
     let folders = Folders {
         task_root: host.packages.path_of(&spec.package),
         layers: spec.layers.as_ref().map(|layers| host.packages.path_of(layers)),
+        prepared: prepared::folder(pool),
         ..stem.folders.clone()
     };
     let inside = host.sandbox.inside(&folders);
@@ -203,7 +206,7 @@ pub(super) async fn claim(pool: &Pool, log_stream: &str, purpose: Purpose) -> Op
         host.stems.give_back(host, kind, stem);
         return None;
     }
-    if let Err(error) = host.sandbox.specialise(&stem.process, &folders.task_root).await {
+    if let Err(error) = host.sandbox.specialise(&stem.process, &folders).await {
         tracing::warn!(function = %spec.arn, %error, "cannot show a function's code to a stem");
         stem.end(Arc::clone(host)).await;
         return None;

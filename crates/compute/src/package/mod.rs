@@ -8,6 +8,7 @@
 //! <packages>/<sha256>/          the code, as instances see it
 //! <packages>/<sha256>.zip       the archive as it was uploaded, or made on demand
 //! <packages>/<sha256>.manifest  what was staged from where (folders only)
+//! <packages>/<sha256>.prepared/ its compiled code, a folder for each way to run it
 //! <packages>/.staging-<uuid>/   work in progress; removed when the store opens
 //! ```
 //!
@@ -18,11 +19,13 @@ mod folder;
 mod id;
 mod manifest;
 mod merge;
+mod prepared;
 mod store;
 mod zip;
 
 pub use folder::PackageFile;
 pub use id::PackageId;
+pub(crate) use prepared::{FILE as PREPARED_FILE, MAX_BYTES as MAX_PREPARED_BYTES};
 pub(crate) use store::PackageLease;
 pub use store::PackageStore;
 

@@ -19,11 +19,11 @@ const UNCLAIMED: Duration = Duration::from_secs(15 * 60);
 
 /// All packages of a node. A cheap handle.
 #[derive(Clone, Debug)]
-pub struct PackageStore(Arc<Shared>);
+pub struct PackageStore(pub(super) Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared {
-    dir: PathBuf,
+pub(super) struct Shared {
+    pub(super) dir: PathBuf,
     state: Mutex<State>,
     /// Held while files are staged: what is linked from must not be deleted meanwhile.
     staging: Mutex<()>,
@@ -198,7 +198,7 @@ impl PackageStore {
         self.state().added.clear();
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, PackageError> + Send + 'static,
     ) -> Result<T, PackageError> {
@@ -361,7 +361,7 @@ impl PackageStore {
             }
             fs::rename(&path, trash.path.join("old")).map_err(PackageError::io("delete", &path))?;
         }
-        for file in [self.zip_path(id), self.manifest_path(id)] {
+        for file in [self.zip_path(id), self.manifest_path(id), self.prepared_dir(id)] {
             remove(&file).map_err(PackageError::io("delete", &file))?;
         }
         Ok(())
@@ -388,6 +388,11 @@ impl PackageStore {
         self.0.dir.join(format!("{id}.zip"))
     }
 
+    /// What was made of the package's code for its next starts.
+    pub(super) fn prepared_dir(&self, id: &PackageId) -> PathBuf {
+        self.0.dir.join(format!("{id}.prepared"))
+    }
+
     fn manifest_path(&self, id: &PackageId) -> PathBuf {
         self.0.dir.join(format!("{id}.manifest"))
     }
@@ -412,12 +417,12 @@ impl Drop for PackageLease {
 
 /// A folder of work in progress, removed with all that is left in it.
 #[derive(Debug)]
-struct Staging {
+pub(super) struct Staging {
     path: PathBuf,
 }
 
 impl Staging {
-    fn new(dir: &Path) -> Result<Self, PackageError> {
+    pub(super) fn new(dir: &Path) -> Result<Self, PackageError> {
         let path = dir.join(format!("{STAGING}{}", uuid::Uuid::new_v4().simple()));
         let staging = Self { path };
         let code = staging.code();
@@ -425,7 +430,7 @@ impl Staging {
         Ok(staging)
     }
 
-    fn code(&self) -> PathBuf {
+    pub(super) fn code(&self) -> PathBuf {
         self.path.join("code")
     }
 }

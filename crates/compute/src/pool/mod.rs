@@ -34,7 +34,7 @@ pub(crate) use start::{Purpose, Starting, YOUNG};
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU16;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -73,6 +73,8 @@ pub(crate) struct Pool {
     takes_ahead: bool,
     /// The stems that can become its instances.
     pub(crate) stem_kind: Option<Arc<Kind>>,
+    /// Under which name its package was prepared, once that is known.
+    prepared: OnceLock<String>,
     state: Mutex<State>,
 }
 
@@ -163,8 +165,19 @@ impl Pool {
             version,
             takes_ahead,
             stem_kind,
+            prepared: OnceLock::new(),
             state: Mutex::default(),
         })
+    }
+
+    /// Its package was prepared under this name.
+    pub(crate) fn is_prepared(&self, name: String) {
+        self.prepared.get_or_init(|| name);
+    }
+
+    /// Under which name its package was prepared, if it was.
+    pub(crate) fn prepared_name(&self) -> Option<&str> {
+        self.prepared.get().map(String::as_str)
     }
 
     /// Takes an invocation. It is answered, whatever happens.

@@ -67,7 +67,7 @@ impl Never {
         match *self {}
     }
 
-    pub(crate) async fn specialise(&self, _process: &Self, _package: &Path) -> Result<(), SpawnError> {
+    pub(crate) async fn specialise(&self, _process: &Self, _folders: &Folders) -> Result<(), SpawnError> {
         match *self {}
     }
 

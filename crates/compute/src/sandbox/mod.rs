@@ -85,6 +85,8 @@ pub(crate) struct Folders {
     pub(crate) layers: Option<PathBuf>,
     /// The bootstrap of the managed runtime.
     pub(crate) runtime: PathBuf,
+    /// The package's compiled code, if it was prepared.
+    pub(crate) prepared: Option<PathBuf>,
     /// Temporary files.
     pub(crate) tmp: PathBuf,
 }
@@ -227,6 +229,17 @@ impl Sandbox {
         }
     }
 
+    /// Whether packages are prepared here: their code runs for that, confined and without a network.
+    pub(crate) fn prepares(&self) -> bool {
+        matches!(
+            self,
+            Self::Jail {
+                networks: Some(_),
+                ..
+            }
+        )
+    }
+
     /// Whether a process may be told after its start which function it runs.
     pub(crate) fn keeps_stems(&self) -> bool {
         match self {
@@ -235,14 +248,14 @@ impl Sandbox {
         }
     }
 
-    /// Shows a process that runs already the package of the function that it becomes, where
-    /// [`inside`](Self::inside) says.
+    /// Shows a process that runs already the package of the function that it becomes, and what was prepared
+    /// of it, where [`inside`](Self::inside) says.
     ///
     /// # Errors
     /// When the process has ended, or the kernel refuses.
-    pub(crate) async fn specialise(&self, process: &Process, package: &Path) -> Result<(), SpawnError> {
+    pub(crate) async fn specialise(&self, process: &Process, folders: &Folders) -> Result<(), SpawnError> {
         match (self, process) {
-            (Self::Jail { jail, .. }, Process::Jailed(process)) => jail.specialise(process, package).await,
+            (Self::Jail { jail, .. }, Process::Jailed(process)) => jail.specialise(process, folders).await,
             // it sees whatever there is
             _ => Ok(()),
         }

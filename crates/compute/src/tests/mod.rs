@@ -13,6 +13,7 @@ mod layers;
 mod lifecycle;
 mod network;
 mod node;
+mod prepared;
 mod scaling;
 mod semantics;
 mod stems;

@@ -126,6 +126,17 @@ pub(crate) enum Sandbox {
     Process,
 }
 
+/// What a node does in advance for cold starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColdStarts {
+    /// Runtimes are booted and packages compiled in advance
+    Prepared,
+    /// Runtimes are booted in advance
+    Stems,
+    /// Nothing is done in advance
+    Plain,
+}
+
 impl From<Sandbox> for SandboxChoice {
     fn from(sandbox: Sandbox) -> Self {
         match sandbox {
@@ -199,6 +210,9 @@ pub(crate) struct Serve {
     /// The region of unsigned requests and of stacks
     #[arg(short, long, default_value = "us-east-1")]
     pub(crate) region: String,
+    /// What the node does in advance, so that first calls are quick
+    #[arg(long, value_name = "KIND", default_value = "prepared")]
+    pub(crate) cold_starts: ColdStarts,
 }
 
 /// Deploy a project to a running node

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tradewind_model::{AccountId, Region};
 
-use super::arguments::Serve;
+use super::arguments::{ColdStarts, Serve};
 use super::failure::Failure;
 use super::interrupts::Interrupts;
 use super::output::{self, FAINT, GOOD, WARNING};
@@ -30,6 +30,8 @@ pub(crate) async fn run(arguments: &Serve, surroundings: &Surroundings) -> Resul
         data_dir: arguments.node.data.clone().unwrap_or_else(|| STATE_DIR.into()),
         account: AccountId::default_account(),
         region,
+        stems: arguments.cold_starts != ColdStarts::Plain,
+        prepare: arguments.cold_starts == ColdStarts::Prepared,
         path: surroundings.path.clone(),
         sandbox: arguments.node.sandbox.into(),
         database: arguments.node.database.clone(),

@@ -111,6 +111,8 @@ async fn cloudformation() {
         data_dir: data.path().to_owned(),
         account: AccountId::default_account(),
         region: Region::default_region(),
+        stems: false,
+        prepare: false,
         path: std::ffi::OsString::new(),
         sandbox: tradewind_compute::SandboxChoice::Process,
         database: None,

@@ -53,6 +53,10 @@ pub(crate) struct NodeConfig {
     pub(crate) account: AccountId,
     /// The region of unsigned requests and of stacks.
     pub(crate) region: Region,
+    /// Whether runtimes boot before a function needs them.
+    pub(crate) stems: bool,
+    /// Whether packages are compiled when they are deployed.
+    pub(crate) prepare: bool,
     /// `$PATH`, where interpreters are looked for.
     pub(crate) path: OsString,
     /// What functions run in.
@@ -370,7 +374,8 @@ fn engine_config(
         usage: usage.clone(),
         memory_budget_bytes: None,
         keep_alive: EngineConfig::KEEP_ALIVE,
-        stems: EngineConfig::STEMS,
+        stems: if config.stems { EngineConfig::STEMS } else { 0 },
+        prepare: config.prepare,
     }
 }
 

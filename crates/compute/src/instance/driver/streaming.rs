@@ -88,7 +88,10 @@ impl Instance {
             ChannelEvent::Closed { .. } => Some(Outcome::Ended(self.exit_failure().await)),
             ChannelEvent::Fault(failure) => Some(Outcome::Ended(failure)),
             ChannelEvent::Broken(why) => Some(Outcome::Ended(Failure::BrokenChannel(why))),
-            ChannelEvent::StreamBegin { .. } | ChannelEvent::Answer(Ok(_)) | ChannelEvent::InitError(_) => {
+            ChannelEvent::StreamBegin { .. }
+            | ChannelEvent::Answer(Ok(_))
+            | ChannelEvent::InitError(_)
+            | ChannelEvent::Prepared(_) => {
                 let why = "the runtime answered a second time in the middle of its stream";
                 Some(Outcome::Ended(Failure::BrokenChannel(why)))
             }

@@ -28,7 +28,9 @@ use tradewind_model::limits::OPEN_FILES;
 
 use super::super::CHANNEL_FDS;
 use super::identity::Identity;
-use super::root::{self, LAYERS, READ_ONLY, RESOLVER, RUNTIME, Root, SHARED_MEMORY, TASK_ROOT, TMP};
+use super::root::{
+    self, LAYERS, PREPARED, READ_ONLY, RESOLVER, RUNTIME, Root, SHARED_MEMORY, TASK_ROOT, TMP,
+};
 use super::sys::{self, Forked};
 use super::trouble::{Step, Trouble};
 use super::wire::{Launch, News};
@@ -134,6 +136,7 @@ impl Jail<'_> {
             (Some(&launch.package), TASK_ROOT),
             (launch.layers.as_ref(), LAYERS),
             (Some(&launch.runtime), RUNTIME),
+            (launch.prepared.as_ref(), PREPARED),
         ];
         for (outside, inside) in own {
             if let Some(outside) = outside {

@@ -202,6 +202,7 @@ impl Jail {
             task_root: root::TASK_ROOT.into(),
             layers: outside.layers.as_ref().map(|_layers| root::LAYERS.into()),
             runtime: root::RUNTIME.into(),
+            prepared: outside.prepared.as_ref().map(|_prepared| root::PREPARED.into()),
             tmp: root::TMP.into(),
         }
     }
@@ -227,15 +228,16 @@ impl Jail {
         Process::started(number, news, cgroup, u64::from(plan.limits.memory_mib) * MIB).await
     }
 
-    /// Shows an instance that runs already a package as its `/var/task`.
+    /// Shows an instance that runs already a package as its `/var/task`, and what was prepared of it.
     ///
     /// # Errors
     /// When the instance has ended, or the kernel refuses: the step that failed.
-    pub(crate) async fn specialise(&self, process: &Process, package: &Path) -> Result<(), SpawnError> {
+    pub(crate) async fn specialise(&self, process: &Process, folders: &Folders) -> Result<(), SpawnError> {
         let (news, theirs) = wire::pair()?;
         let request = Request::Specialise {
             number: process.number(),
-            package: package.to_owned(),
+            package: folders.task_root.clone(),
+            prepared: folders.prepared.clone(),
         };
         self.ask(&request, &[theirs.as_fd()]).await?;
         drop(theirs);
@@ -278,6 +280,7 @@ fn launch(number: u64, plan: &SpawnPlan) -> Launch {
         package: plan.folders.task_root.clone(),
         layers: plan.folders.layers.clone(),
         runtime: plan.folders.runtime.clone(),
+        prepared: plan.folders.prepared.clone(),
         tools: plan.tools.clone(),
         program: Some(plan.program.clone()),
         args: plan.args.clone(),
@@ -296,6 +299,7 @@ fn try_one(control: &OwnedFd) -> io::Result<()> {
         package: "/usr".into(),
         layers: None,
         runtime: "/usr".into(),
+        prepared: None,
         tools: Vec::new(),
         program: None,
         args: Vec::new(),

@@ -66,6 +66,7 @@ pub(super) const GROUP_ID: u32 = 990;
 pub(super) const TASK_ROOT: &str = "/var/task";
 pub(super) const LAYERS: &str = "/opt";
 pub(super) const RUNTIME: &str = "/var/runtime";
+pub(super) const PREPARED: &str = "/var/prepared";
 pub(super) const TMP: &str = "/tmp";
 pub(super) const SHARED_MEMORY: &str = "/dev/shm";
 pub(super) const RESOLVER: &str = "/etc/resolv.conf";
@@ -103,6 +104,7 @@ impl Root {
             LAYERS,
             TASK_ROOT,
             RUNTIME,
+            PREPARED,
             SHARED_MEMORY,
         ] {
             root.place(Path::new(place)).step(format!("create {place}"))?;

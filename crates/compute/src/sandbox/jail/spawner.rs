@@ -19,7 +19,7 @@ use super::cgroup::{Cgroup, Hierarchies};
 use super::identity::{self, Identity};
 use super::inside::{Descriptors, Jail};
 use super::late;
-use super::root::{self, Root};
+use super::root::{self, PREPARED, Root, TASK_ROOT};
 use super::seccomp;
 use super::sys::{self, Forked};
 use super::trouble::{Step, Trouble};
@@ -165,12 +165,18 @@ impl Spawner {
         let request = Request::read(request).step("understand the node");
         let done = request.and_then(|request| match request {
             Request::Launch(launch) => self.start(&launch, &news, fds),
-            Request::Specialise { number, package } => {
+            Request::Specialise {
+                number,
+                package,
+                prepared,
+            } => {
                 let instance = self.instances.get(&number);
                 let instance = instance
                     .ok_or(io::ErrorKind::NotFound)
                     .step("find the instance")?;
-                late::show_package(&package, instance.handle.as_fd(), &news)
+                let mut shown = vec![(package, TASK_ROOT)];
+                shown.extend(prepared.map(|prepared| (prepared, PREPARED)));
+                late::show(&shown, instance.handle.as_fd(), &news)
             }
         });
         if let Err(Trouble { step, errno }) = done {

@@ -31,8 +31,12 @@ pub(super) enum Request {
     /// Start an instance.
     Launch(Box<Launch>),
     /// Show `package` at `/var/task` of instance `number`, in the place of what was there. The news is that
-    /// it is there, or why it is not.
-    Specialise { number: u64, package: PathBuf },
+    /// it is there, or why it is not. `prepared` goes to its own place.
+    Specialise {
+        number: u64,
+        package: PathBuf,
+        prepared: Option<PathBuf>,
+    },
 }
 
 /// An instance to be started, as the spawner is told. Descriptors travel beside it.
@@ -46,6 +50,8 @@ pub(super) struct Launch {
     pub(super) layers: Option<PathBuf>,
     /// Shown at `/var/runtime`.
     pub(super) runtime: PathBuf,
+    /// Shown at `/var/prepared`.
+    pub(super) prepared: Option<PathBuf>,
     /// Shown where they are.
     pub(super) tools: Vec<PathBuf>,
     /// The executable. None runs nothing: whether a jail can be made is all that is to be known.
@@ -251,10 +257,15 @@ impl Request {
                 text.number(0);
                 launch.write(&mut text);
             }
-            Self::Specialise { number, package } => {
+            Self::Specialise {
+                number,
+                package,
+                prepared,
+            } => {
                 text.number(1);
                 text.number(*number);
                 text.path(package);
+                text.option(prepared.as_ref(), |text, path| text.path(path));
             }
         }
         text.0
@@ -267,6 +278,7 @@ impl Request {
             1 => Self::Specialise {
                 number: text.number()?,
                 package: text.path()?,
+                prepared: text.option(Reader::path)?,
             },
             _ => return Err(malformed()),
         };
@@ -284,6 +296,7 @@ impl Launch {
         text.path(&self.package);
         text.option(self.layers.as_ref(), |text, path| text.path(path));
         text.path(&self.runtime);
+        text.option(self.prepared.as_ref(), |text, path| text.path(path));
         text.list(&self.tools, |text, path| text.path(path));
         text.option(self.program.as_ref(), |text, path| text.path(path));
         text.list(&self.args, |text, arg| text.bytes(arg.as_bytes()));
@@ -309,6 +322,7 @@ impl Launch {
             package: text.path()?,
             layers: text.option(Reader::path)?,
             runtime: text.path()?,
+            prepared: text.option(Reader::path)?,
             tools: text.list(Reader::path)?,
             program: text.option(Reader::path)?,
             args: text.list(Reader::text)?,
@@ -414,6 +428,7 @@ mod tests {
             package: "/p/1".into(),
             layers: Some("/p/2".into()),
             runtime: "/r".into(),
+            prepared: Some("/p/3".into()),
             tools: vec!["/root/.pyenv/versions/3.11.7".into()],
             program: Some("/usr/bin/node".into()),
             args: vec!["--x".into(), "".into()],
@@ -436,6 +451,7 @@ mod tests {
     fn requests_arrive_as_they_were_sent() {
         let sparse = Launch {
             layers: None,
+            prepared: None,
             program: None,
             tools: Vec::new(),
             ..launch()
@@ -443,6 +459,7 @@ mod tests {
         let specialise = Request::Specialise {
             number: 7,
             package: "/p/1".into(),
+            prepared: Some("/p/3".into()),
         };
         let launches = [launch(), sparse].map(|launch| Request::Launch(Box::new(launch)));
         for sent in launches.into_iter().chain([specialise]) {

@@ -148,7 +148,7 @@ impl Networks {
             runtime_api,
             resolv_conf: resolv_conf.unwrap_or_default(),
             traffic,
-            _service: self.attendant.attend(service),
+            service: Some(self.attendant.attend(service)),
         }
     }
 
@@ -207,7 +207,7 @@ pub(crate) struct InstanceNetwork {
     resolv_conf: String,
     traffic: Arc<Traffic>,
     /// What runs on the attendant's thread for it.
-    _service: DropGuard,
+    service: Option<DropGuard>,
 }
 
 impl InstanceNetwork {
@@ -223,6 +223,11 @@ impl InstanceNetwork {
     pub(crate) fn runtime_api(&mut self) -> io::Result<TcpListener> {
         let listener = self.runtime_api.take();
         TcpListener::from_std(listener.ok_or_else(|| io::Error::from(io::ErrorKind::AddrInUse))?)
+    }
+
+    /// Nobody can be reached from it any more, the node's API endpoint included.
+    pub(crate) fn cut_off(&mut self) {
+        drop(self.service.take());
     }
 
     /// The way to what the instance's processes listen on.

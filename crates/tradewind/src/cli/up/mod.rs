@@ -87,6 +87,9 @@ async fn configure(
         data_dir,
         account: AccountId::default_account(),
         region,
+        stems: true,
+        // the code changes before that pays
+        prepare: false,
         path: surroundings.path.clone(),
         sandbox: arguments.node.sandbox.into(),
         database: arguments.node.database.clone(),
