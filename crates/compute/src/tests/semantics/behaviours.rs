@@ -167,7 +167,7 @@ const LINES: &[Line] = &[
             (
                 "429 with Retry-After and Reason",
                 Test(
-                    "crates/services/lambda/src/error.rs",
+                    "crates/services/lambda/src/error/wire.rs",
                     "throttles_tell_their_reason_and_when_to_retry",
                 ),
             ),
