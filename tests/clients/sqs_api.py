@@ -90,7 +90,7 @@ def dead_letters():
     sent = client.send_message(QueueUrl=url, MessageBody="poison")
     assert len(client.receive_message(QueueUrl=url)["Messages"]) == 1
     assert "Messages" not in client.receive_message(QueueUrl=url)
-    message = client.receive_message(QueueUrl=dead, MessageSystemAttributeNames=["All"], VisibilityTimeout=0)["Messages"][0]
+    message = client.receive_message(QueueUrl=dead, AttributeNames=["All"], VisibilityTimeout=0)["Messages"][0]
     assert message["MessageId"] == sent["MessageId"]
     assert message["Attributes"]["DeadLetterQueueSourceArn"].endswith(":work")
     client.start_message_move_task(SourceArn=arn)

@@ -94,40 +94,22 @@ fn the_aws_cli_works_with_queues() {
     assert!(text.contains("AWS.SimpleQueueService.NonExistentQueue"), "{text}");
 }
 
-/// As clients from before 2023 speak.
+/// A boto3 of before SQS spoke JSON.
 #[test]
 #[ignore = "needs what `cargo xtask test` builds"]
-fn the_query_protocol_is_answered() {
+fn boto3_works_with_queues_in_the_query_protocol() {
     let data = tempfile::tempdir().unwrap();
     let node = Node::serve(data.path());
-    let query = |path: &str, form: &str| {
-        let scope = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=00";
-        let headers = [
-            ("content-type", "application/x-www-form-urlencoded"),
-            ("authorization", scope),
-            ("x-amz-date", "20260101T000000Z"),
-        ];
-        request("POST", &node.url(path), &headers, form.as_bytes())
-            .unwrap()
-            .text()
-    };
-    let made = query("/", "Action=CreateQueue&Version=2012-11-05&QueueName=old");
-    assert!(made.contains("<QueueUrl>http://127.0.0.1:"), "{made}");
-    let sent = query(
-        "/000000000000/old",
-        "Action=SendMessage&Version=2012-11-05&MessageBody=hello",
-    );
-    assert!(
-        sent.contains("<MD5OfMessageBody>5d41402abc4b2a76b9719d911017c592</MD5OfMessageBody>"),
-        "{sent}"
-    );
-    let received = query("/000000000000/old", "Action=ReceiveMessage&Version=2012-11-05");
-    assert!(received.contains("<Body>hello</Body>"), "{received}");
-    let gone = query("/000000000000/nobody", "Action=ReceiveMessage&Version=2012-11-05");
-    assert!(
-        gone.contains("<Code>AWS.SimpleQueueService.NonExistentQueue</Code>"),
-        "{gone}"
-    );
+    for name in ["standard", "fifo", "dead_letters", "long_poll"] {
+        let endpoint = node.url("");
+        let old = format!(
+            "import sys; sys.path.insert(0, {:?}); sys.argv = ['', {endpoint:?}, {name:?}]; import runpy; \
+             import botocore; assert botocore.__version__ == '1.29.165'; runpy.run_path('sqs_api.py')",
+            cache().join("boto3-query")
+        );
+        let output = succeeds("python3", &["-W", "ignore", "-c", &old], &node);
+        assert_eq!(output, format!("ok {name}\n"));
+    }
 }
 
 const SHOP: &str = "

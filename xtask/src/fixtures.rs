@@ -11,6 +11,7 @@ use crate::tools;
 /// Installs and builds them all; what is up to date is left alone.
 pub(crate) fn install() -> Result<()> {
     clients()?;
+    query_client()?;
     rust()?;
     go()?;
     node_ric()?;
@@ -35,6 +36,19 @@ fn clients() -> Result<()> {
         let python = cache().join("venv/bin/python3");
         run(command(python)
             .args(["-m", "pip", "install", "-q", "-r"])
+            .arg(&requirements))
+    })
+}
+
+/// A boto3 of before SQS spoke JSON, in a folder of its own.
+fn query_client() -> Result<()> {
+    let requirements = root().join("tests/clients/requirements-query.txt");
+    once("boto3-query", &requirements, || {
+        let python = cache().join("venv/bin/python3");
+        run(command(python)
+            .args(["-m", "pip", "install", "-q", "--upgrade", "--target"])
+            .arg(cache().join("boto3-query"))
+            .arg("-r")
             .arg(&requirements))
     })
 }
