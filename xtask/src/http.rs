@@ -72,8 +72,13 @@ impl Client {
 
     /// Sends a request, and leaves its answer to [`Self::read`] or to nobody.
     pub(crate) fn write(&mut self, method: &str, path: &str, body: &[u8]) -> Result<()> {
+        self.write_with(method, path, "", body)
+    }
+
+    /// As [`Self::write`], with further headers, each ended by CRLF.
+    pub(crate) fn write_with(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> Result<()> {
         let mut request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\n{headers}content-length: {}\r\n\r\n",
             self.host,
             body.len()
         )

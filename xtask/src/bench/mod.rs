@@ -6,6 +6,7 @@ mod memory;
 mod peers;
 mod platforms;
 mod report;
+mod sqs;
 mod warm;
 pub(crate) mod wrk;
 
@@ -27,6 +28,8 @@ pub(crate) enum Bench {
     Peers(Options),
     /// 200 cold requests at once: what they take, and what a neighbour notices
     Burst(Options),
+    /// Messages through SQS: us, moto server and MiniStack; the queue without a wire
+    Sqs(Options),
     /// Idle instances against their bare runtimes; a node that knows 10,000 functions
     Memory(Options),
 }
@@ -72,6 +75,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Cold(options) => cold::run(options),
         Bench::Peers(options) => platforms::run(options),
         Bench::Burst(options) => burst::run(options),
+        Bench::Sqs(options) => sqs::run(options),
         Bench::Memory(options) => memory::run(options),
     }
 }

@@ -10,6 +10,7 @@ use crate::server::{Server, free_port};
 use crate::{fixtures, tools};
 
 const UVICORN: [&str; 3] = ["uvicorn==0.54.0", "httptools==0.9.0", "uvloop==0.23.0"];
+const MOTO: [&str; 1] = ["moto[server,sqs]==5.2.5"];
 const MINISTACK: [&str; 2] = ["ministack==1.5.33", "boto3"];
 
 /// The bare host of `bench/host`: how many instances of what.
@@ -169,6 +170,27 @@ fn install_serverless_offline(home: &Path) -> Result<()> {
         .current_dir(home)
         .args(["install", "--no-audit", "--no-fund", "--save-exact"])
         .args(packages))
+}
+
+/// MiniStack with nothing in it.
+pub(crate) fn bare_ministack() -> Result<Server> {
+    let home = python_environment("ministack", &MINISTACK)?;
+    let port = free_port()?;
+    let mut ministack = command(home.join("bin/ministack"));
+    ministack
+        .env("GATEWAY_PORT", port.to_string())
+        .stderr(Stdio::null());
+    Server::start(&mut ministack, port, "/_ministack/health")
+}
+
+/// moto's server.
+pub(crate) fn moto() -> Result<Server> {
+    let home = python_environment("moto", &MOTO)?;
+    let port = free_port()?;
+    let mut moto = command(home.join("bin/moto_server"));
+    moto.args(["-H", "127.0.0.1", "-p", &port.to_string()])
+        .stderr(Stdio::null());
+    Server::start(&mut moto, port, "/moto-api/data.json")
 }
 
 /// MiniStack with the same handler behind an HTTP API, and its URL.
