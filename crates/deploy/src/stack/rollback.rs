@@ -255,7 +255,15 @@ async fn delete_resource(
     let context = engine.context(stack, row, false);
     if row.state.physical_id.is_empty() {
         // A crash hid whether it was made: its generated name finds or makes it, then it can go.
-        row.state = resource_type.create(&context, &row.properties).await?;
+        row.state = match resource_type.create(&context, &row.properties).await {
+            Ok(state) => state,
+            Err(error @ ResourceError::Internal { .. }) => return Err(error),
+            // Refused, it was most likely never made, and trying for ever would keep the stack.
+            Err(error @ (ResourceError::Invalid { .. } | ResourceError::AlreadyExists { .. })) => {
+                tracing::warn!(%stack, resource = %row.logical_id, %error, "taken for never made");
+                return Ok(());
+            }
+        };
     }
     resource_type.delete(&context, &row.state).await
 }

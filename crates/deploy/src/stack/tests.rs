@@ -417,6 +417,22 @@ async fn what_a_crash_left_is_removed_when_it_cannot_be_made_again() {
     }
 }
 
+#[tokio::test]
+async fn what_cannot_be_made_again_does_not_keep_a_stack() {
+    for steps in 0..20 {
+        let bench = Bench::new();
+        interrupt_after(steps, bench.apply(json!({"A": thing("a")}))).await;
+        bench.engine.recover().await.unwrap();
+        bench.curse("a");
+        let (events, _reader) = mpsc::channel(64);
+        match bench.engine.remove(&"shop".parse().unwrap(), events).await {
+            Ok(outcome) => assert_eq!(outcome.status, StackStatus::DeleteComplete, "after {steps} polls"),
+            Err(RemoveError::NotFound(_)) => {}
+            Err(other) => panic!("after {steps} polls: {other}"),
+        }
+    }
+}
+
 /// Polls the future at most `polls` times, then drops it.
 async fn interrupt_after<F: Future>(polls: usize, future: F) {
     let mut future = std::pin::pin!(future);
