@@ -91,7 +91,7 @@ def write_objects(endpoint, folder, number, stop):
             elif chance.random() < 0.1:
                 put_parts(s3, key, data)
             else:
-                s3.put_object(Bucket=BUCKET, Key=key, Body=data, Metadata={"sha": state})
+                put_whole(s3, key, data, journal)
             journal.note(ack=operation)
         except (ClientError, *LOST) as error:
             if is_refusal(error):
@@ -99,9 +99,23 @@ def write_objects(endpoint, folder, number, stop):
             time.sleep(0.02)
 
 
+def answered(answer):
+    """An answer that came. Where a connection ends instead, botocore may repeat the status of the answer before it
+    (its AWSHTTPResponse keeps it for a request with `Expect: 100-continue`): a 200 without a single header."""
+    if not answer["ResponseMetadata"]["HTTPHeaders"]:
+        raise ConnectionError("the connection ended before the answer")
+    return answer
+
+
+def put_whole(s3, key, data, journal):
+    answer = answered(s3.put_object(Bucket=BUCKET, Key=key, Body=data, Metadata={"sha": digest(data)}))
+    if answer["ETag"] != f'"{hashlib.md5(data).hexdigest()}"':
+        journal.note(stranger=key, answer=repr(answer))
+
+
 def put_parts(s3, key, data):
     upload = s3.create_multipart_upload(Bucket=BUCKET, Key=key, Metadata={"sha": digest(data)})["UploadId"]
-    part = s3.upload_part(Bucket=BUCKET, Key=key, UploadId=upload, PartNumber=1, Body=data)
+    part = answered(s3.upload_part(Bucket=BUCKET, Key=key, UploadId=upload, PartNumber=1, Body=data))
     parts = [{"PartNumber": 1, "ETag": part["ETag"]}]
     s3.complete_multipart_upload(Bucket=BUCKET, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
 
@@ -193,11 +207,12 @@ def journal_lines(folder, kind):
 
 def possible_objects(folder):
     """For each key the states it may have: the last acknowledged, and those sent after it."""
-    possible, acknowledged, refused = {}, 0, []
+    possible, acknowledged, wrong = {}, 0, []
     for _, entries in journal_lines(folder, "objects"):
+        wrong += [f"{entry['stranger']}: answered by {entry['answer']}" for entry in entries if "stranger" in entry]
         acks = {entry["ack"] for entry in entries if "ack" in entry}
         no = {entry["refused"]: entry["error"] for entry in entries if "refused" in entry}
-        refused += no.values()
+        wrong += [f"refused: {error}" for error in no.values()]
         acknowledged += len(acks)
         for entry in entries:
             if "op" not in entry or entry["op"] in no:
@@ -206,13 +221,12 @@ def possible_objects(folder):
             if entry["op"] in acks:
                 states.clear()
             states.append(entry["state"])
-    return possible, acknowledged, refused
+    return possible, acknowledged, wrong
 
 
 def verify_objects(endpoint, folder):
     s3 = client("s3", endpoint)
-    possible, acknowledged, refused = possible_objects(folder)
-    wrong = [f"refused: {error}" for error in refused]
+    possible, acknowledged, wrong = possible_objects(folder)
     listed = set()
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET):
         listed.update(entry["Key"] for entry in page.get("Contents", []))

@@ -109,7 +109,9 @@ fn tests() -> Result<()> {
     }
     run(&mut services)?;
     let binary = root().join("target/debug/tradewind");
-    chaos::store(&binary, SHORT_CHAOS, &[chaos::Kind::Messages], None)
+    let kinds = [chaos::Kind::Objects, chaos::Kind::Messages];
+    chaos::store(&binary, SHORT_CHAOS, &kinds, None)?;
+    chaos::store(&binary, SHORT_CHAOS, &kinds, Some(&postgres.url()))
 }
 
 /// Kills of a node among the tests; `cargo xtask chaos store` has more.
