@@ -66,7 +66,18 @@ impl Client {
 
     /// Sends a request and reads its answer.
     pub(crate) fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Result<Answer> {
-        self.write(method, path, body)?;
+        self.send_with(method, path, "", body)
+    }
+
+    /// Sends a request with further headers, each a line with its end, and reads its answer.
+    pub(crate) fn send_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> Result<Answer> {
+        self.write_with(method, path, headers, body)?;
         self.read()
     }
 

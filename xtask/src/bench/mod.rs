@@ -6,6 +6,7 @@ mod memory;
 mod peers;
 mod platforms;
 mod report;
+mod s3;
 mod sqs;
 mod warm;
 pub(crate) mod wrk;
@@ -32,6 +33,8 @@ pub(crate) enum Bench {
     Sqs(Options),
     /// Idle instances against their bare runtimes; a node that knows 10,000 functions
     Memory(Options),
+    /// Puts and gets of objects: us, MinIO, moto and MiniStack
+    S3(Options),
 }
 
 /// How long to measure.
@@ -77,6 +80,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Burst(options) => burst::run(options),
         Bench::Sqs(options) => sqs::run(options),
         Bench::Memory(options) => memory::run(options),
+        Bench::S3(options) => s3::run(options),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::server::{Server, free_port};
 use crate::{fixtures, tools};
 
 const UVICORN: [&str; 3] = ["uvicorn==0.54.0", "httptools==0.9.0", "uvloop==0.23.0"];
-const MOTO: [&str; 1] = ["moto[server,sqs]==5.2.5"];
+const MOTO: [&str; 1] = ["moto[server,s3,sqs]==5.2.5"];
 const MINISTACK: [&str; 2] = ["ministack==1.5.33", "boto3"];
 
 /// The bare host of `bench/host`: how many instances of what.
