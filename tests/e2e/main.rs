@@ -6,6 +6,7 @@
 mod aws_clients;
 mod handlers;
 mod http;
+mod objects;
 mod queues;
 mod refusals;
 mod up;

@@ -17,7 +17,7 @@ use crate::model::Code;
 use crate::service::LambdaService;
 use crate::settings::{Members, Refusal};
 
-const FROM_S3: &str = "there is no S3 service on this node; send the package as `ZipFile`";
+const FROM_S3: &str = "code is not fetched from S3 yet; send the package as `ZipFile`";
 const FROM_REGISTRY: &str = "only zip packages run; deploy the function as one";
 
 /// Where the code comes from, as a request writes it.

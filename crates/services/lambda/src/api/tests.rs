@@ -170,7 +170,7 @@ async fn what_create_function_refuses() {
         with("Code", from_s3),
         400,
         invalid,
-        "`Code.S3Bucket` is not supported yet: there is no S3 service",
+        "`Code.S3Bucket` is not supported yet: code is not fetched from S3 yet",
     ));
     cases.push((
         with("Code", json!({"ImageUri": "i"})),

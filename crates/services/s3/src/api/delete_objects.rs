@@ -1,17 +1,22 @@
 //! `DeleteObjects`.
 
+use std::collections::BTreeMap;
+
 use s3s::dto::{
     DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETagCondition, Error as WireError,
     ObjectIdentifier,
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
+use tokio::task::JoinSet;
 
 use super::buckets;
 use super::conditions::Expected;
 use crate::objects;
-use crate::refusal::refused;
+use crate::refusal::{internal, refused};
 use crate::state::State;
 
+/// Deletions of one request that run together.
+const AT_ONCE: usize = 64;
 /// Keys of one request.
 const MOST: usize = 1000;
 
@@ -29,8 +34,8 @@ pub(crate) async fn delete_objects(
     }
     let quiet = input.delete.quiet == Some(true);
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
-    for object in input.delete.objects {
-        match delete(state, &input.bucket, &object).await {
+    for (object, done) in delete_all(state, &input.bucket, input.delete.objects).await? {
+        match done {
             Ok(_) if quiet => {}
             Ok(done) => deleted.push(done),
             Err(error) => errors.push(WireError {
@@ -46,6 +51,36 @@ pub(crate) async fn delete_objects(
         errors: Some(errors),
         request_charged: None,
     }))
+}
+
+/// Deletes some at a time, so that they share commits; gives the results in the order of the request.
+async fn delete_all(
+    state: &State,
+    bucket: &str,
+    objects: Vec<ObjectIdentifier>,
+) -> S3Result<Vec<(ObjectIdentifier, S3Result<DeletedObject>)>> {
+    let mut done = BTreeMap::new();
+    let mut running = JoinSet::new();
+    for (nth, object) in objects.into_iter().enumerate() {
+        if running.len() == AT_ONCE {
+            done.extend(
+                running
+                    .join_next()
+                    .await
+                    .transpose()
+                    .map_err(|error| internal(&error))?,
+            );
+        }
+        let (state, bucket) = (state.clone(), bucket.to_owned());
+        running.spawn(async move {
+            let deleted = delete(&state, &bucket, &object).await;
+            (nth, (object, deleted))
+        });
+    }
+    while let Some(finished) = running.join_next().await {
+        done.extend([finished.map_err(|error| internal(&error))?]);
+    }
+    Ok(done.into_values().collect())
 }
 
 async fn delete(state: &State, bucket: &str, object: &ObjectIdentifier) -> S3Result<DeletedObject> {

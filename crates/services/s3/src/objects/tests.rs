@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tradewind_model::{AccountId, Clock, Region, Timestamp};
 use tradewind_store::Database;
-use tradewind_store::blobs::{Blobs, BlobsConfig, Content, KeyFile, Stored};
+use tradewind_store::blobs::{Blobs, BlobsConfig, Content, KeyFile, Place, Stored};
 
 use super::list::{self, Listing};
 use super::*;
@@ -23,7 +23,7 @@ async fn world(versioning: Versioning) -> World {
     let blobs = BlobsConfig {
         database: database.clone(),
         clock: clock.clone(),
-        folder: folder.path().join("blobs"),
+        place: Place::Folder(folder.path().join("blobs")),
         keys: KeyFile::Own(folder.path().join("node.key")),
         reserve: 0,
     };
