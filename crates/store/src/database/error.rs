@@ -117,12 +117,6 @@ pub enum DatabaseError {
         /// What broke.
         detail: String,
     },
-    /// A part of the platform that has no form for PostgreSQL yet.
-    #[error("{what} are not supported on PostgreSQL yet; run the node on its own data folder")]
-    NotOnPostgres {
-        /// Which part.
-        what: &'static str,
-    },
     /// Any other failure of PostgreSQL.
     #[error("database error {code}: {message}")]
     Postgres {
