@@ -119,6 +119,7 @@ fn engine(folder: &std::path::Path) -> Engine {
         usage: UsageSink::default(),
         keep_alive: EngineConfig::KEEP_ALIVE,
         stems: 0,
+        prepare: false,
         clock: clock.clone(),
         logs: LogStore::open(folder.join("logs"), clock, LogOptions::default()).unwrap(),
         interpreters: Interpreters::discover(&path),

@@ -45,6 +45,7 @@ impl Node {
             usage: UsageSink::default(),
             keep_alive: EngineConfig::KEEP_ALIVE,
             stems: 0,
+            prepare: false,
             clock: clock.clone(),
             logs: LogStore::open(path("logs"), clock.clone(), LogOptions::default()).unwrap(),
             interpreters: Interpreters::discover(OsStr::new("")),

@@ -219,6 +219,7 @@ fn engine(folder: PathBuf, interpreters: &Interpreters) -> Engine {
         usage: UsageSink::default(),
         keep_alive: EngineConfig::KEEP_ALIVE,
         stems: 0,
+        prepare: false,
         clock: Clock::system(),
         logs,
         interpreters: interpreters.clone(),
