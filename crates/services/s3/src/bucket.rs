@@ -1,5 +1,7 @@
 //! `AWS::S3::Bucket`.
 
+mod documents;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -7,60 +9,59 @@ use tradewind_model::resource::{
     KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceHandler,
     ResourceState, optional_tags, optional_text, problem,
 };
-use tradewind_store::Database;
 
 use crate::error::BucketError;
 use crate::model::{Bucket, BucketName};
-use crate::tables;
+use crate::notification;
+use crate::objects::Versioning;
+use crate::state::State;
+use crate::tables::{self, StackBucket};
+use documents::{Documents, KINDS};
 
-/// Settings that are kept as they are given.
-const SETTINGS: &[&str] = &[
-    "AccessControl",
-    "BucketEncryption",
-    "OwnershipControls",
-    "PublicAccessBlockConfiguration",
-    "VersioningConfiguration",
-];
 const ACCEPTED: &[&str] = &[
     "AccessControl",
     "BucketEncryption",
     "BucketName",
+    "CorsConfiguration",
+    "LifecycleConfiguration",
+    "NotificationConfiguration",
+    "ObjectLockConfiguration",
+    "ObjectLockEnabled",
     "OwnershipControls",
     "PublicAccessBlockConfiguration",
     "Tags",
     "VersioningConfiguration",
+    "WebsiteConfiguration",
 ];
-const NO_SERVICE: &str = "buckets are recorded only, the S3 service that would do it is not there yet";
+const NOT_HERE: &str = "the S3 of this node does not do it";
 const REFUSED: &[(&str, &str)] = &[
-    ("AbacStatus", NO_SERVICE),
-    ("AccelerateConfiguration", NO_SERVICE),
-    ("AnalyticsConfigurations", NO_SERVICE),
-    ("BucketNamePrefix", NO_SERVICE),
-    ("BucketNamespace", NO_SERVICE),
-    ("CorsConfiguration", NO_SERVICE),
-    ("IntelligentTieringConfigurations", NO_SERVICE),
-    ("InventoryConfigurations", NO_SERVICE),
-    ("LifecycleConfiguration", NO_SERVICE),
-    ("LoggingConfiguration", NO_SERVICE),
-    ("MetadataConfiguration", NO_SERVICE),
-    ("MetadataTableConfiguration", NO_SERVICE),
-    ("MetricsConfigurations", NO_SERVICE),
-    ("NotificationConfiguration", NO_SERVICE),
-    ("ObjectLockConfiguration", NO_SERVICE),
-    ("ObjectLockEnabled", NO_SERVICE),
-    ("ReplicationConfiguration", NO_SERVICE),
-    ("WebsiteConfiguration", NO_SERVICE),
+    ("AbacStatus", NOT_HERE),
+    ("AccelerateConfiguration", NOT_HERE),
+    ("AnalyticsConfigurations", NOT_HERE),
+    ("BucketNamePrefix", NOT_HERE),
+    ("BucketNamespace", NOT_HERE),
+    ("IntelligentTieringConfigurations", NOT_HERE),
+    ("InventoryConfigurations", NOT_HERE),
+    ("LoggingConfiguration", NOT_HERE),
+    ("MetadataConfiguration", NOT_HERE),
+    ("MetadataTableConfiguration", NOT_HERE),
+    ("MetricsConfigurations", NOT_HERE),
+    ("ReplicationConfiguration", NOT_HERE),
 ];
+const VERSIONING: BucketError = BucketError::Shape {
+    property: "VersioningConfiguration",
+    expected: "an object whose `Status` is `Enabled` or `Suspended`",
+};
 
-/// Buckets as rows.
+/// Buckets of stacks.
 #[derive(Debug)]
 pub(crate) struct BucketType {
-    database: Database,
+    state: State,
 }
 
 impl BucketType {
-    pub(crate) fn new(database: Database) -> Self {
-        Self { database }
+    pub(crate) fn new(state: State) -> Self {
+        Self { state }
     }
 
     async fn put(
@@ -69,20 +70,57 @@ impl BucketType {
         name: BucketName,
         properties: &Properties,
     ) -> Result<ResourceState, BucketError> {
-        let bucket = Bucket {
-            tags: optional_tags(properties, "Tags")?,
-            settings: settings(properties)?,
+        let documents = Documents::of(properties, context.account.as_str())?;
+        let queues = documents
+            .notification
+            .as_ref()
+            .map(notification::queues_of)
+            .unwrap_or_default();
+        self.state
+            .notifier
+            .check_queues(&queues)
+            .await
+            .map_err(|error| BucketError::Document {
+                property: "NotificationConfiguration",
+                message: error
+                    .message()
+                    .unwrap_or("its queues cannot be looked up")
+                    .to_owned(),
+            })?;
+        let before = tables::settings(&self.state.database, name.as_str()).await?;
+        let settings = settings(properties);
+        let gone = KINDS
+            .iter()
+            .filter(|(property, _)| before.contains_key(*property) && !settings.contains_key(*property));
+        let wanted = StackBucket {
+            bucket: Bucket {
+                tags: optional_tags(properties, "Tags")?,
+                settings: settings.clone(),
+            },
+            created: self.state.clock.now(),
+            versioning: versioning(properties)?,
+            documents: documents.rows,
+            gone: gone.map(|(_, kind)| *kind).collect(),
         };
-        tables::put_bucket(&self.database, context, name.as_str(), &bucket).await?;
-        let attributes = name.attributes(&context.region).into_iter();
-        let attributes: Map<String, Value> = attributes
-            .map(|(attribute, value)| (attribute.to_owned(), value.into()))
-            .collect();
-        Ok(ResourceState {
-            physical_id: name.to_string(),
-            reference: None,
-            attributes,
-        })
+        tables::put_bucket(&self.state.database, context, name.as_str(), &wanted).await?;
+        self.state.lifecycles.notify_one();
+        if before.get("NotificationConfiguration") != settings.get("NotificationConfiguration") {
+            let told = self.state.notifier.send_test_events(name.as_str(), &queues).await;
+            told.unwrap_or_else(|error| tracing::warn!(%error, "a queue did not get its test event"));
+        }
+        Ok(state_of(context, &name))
+    }
+}
+
+fn state_of(context: &ResourceContext, name: &BucketName) -> ResourceState {
+    let attributes = name.attributes(&context.region).into_iter();
+    let attributes: Map<String, Value> = attributes
+        .map(|(attribute, value)| (attribute.to_owned(), value.into()))
+        .collect();
+    ResourceState {
+        physical_id: name.to_string(),
+        reference: None,
+        attributes,
     }
 }
 
@@ -106,7 +144,7 @@ impl ResourceHandler for BucketType {
     }
 
     fn replaced_by(&self) -> &'static [&'static str] {
-        &["BucketName"]
+        &["BucketName", "ObjectLockEnabled"]
     }
 
     async fn create(
@@ -134,26 +172,30 @@ impl ResourceHandler for BucketType {
     }
 
     async fn delete(&self, context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
-        Ok(tables::delete_bucket(&self.database, context, &current.physical_id).await?)
+        Ok(tables::delete_bucket(&self.state.database, context, &current.physical_id).await?)
     }
 }
 
-fn settings(properties: &Properties) -> Result<BTreeMap<String, Value>, BucketError> {
-    let mut settings = BTreeMap::new();
-    for &property in SETTINGS {
-        let Some(value) = properties.get(property) else {
-            continue;
-        };
-        let (fits, expected) = match property {
-            "AccessControl" => (value.is_string(), "the name of a canned ACL"),
-            _ => (value.is_object(), "an object"),
-        };
-        if !fits {
-            return Err(BucketError::Shape { property, expected });
-        }
-        settings.insert(property.to_owned(), value.clone());
+/// The properties that are documents, as they are given: so the next update knows what went.
+fn settings(properties: &Properties) -> BTreeMap<String, Value> {
+    let given = KINDS
+        .iter()
+        .filter_map(|(property, _)| Some((*property, properties.get(*property)?)));
+    given
+        .map(|(property, value)| (property.to_owned(), value.clone()))
+        .collect()
+}
+
+/// The versioning that is asked for. A bucket with object lock is versioned.
+fn versioning(properties: &Properties) -> Result<Option<Versioning>, BucketError> {
+    let Some(given) = properties.get("VersioningConfiguration") else {
+        return Ok(documents::is_locked(properties).then_some(Versioning::Enabled));
+    };
+    match given.get("Status").and_then(Value::as_str) {
+        Some("Enabled") => Ok(Some(Versioning::Enabled)),
+        Some("Suspended") if !documents::is_locked(properties) => Ok(Some(Versioning::Suspended)),
+        _ => Err(VERSIONING),
     }
-    Ok(settings)
 }
 
 #[cfg(test)]
@@ -173,8 +215,9 @@ mod tests {
         }
     }
 
-    fn buckets() -> BucketType {
-        BucketType::new(Database::in_memory_for_tests(&[tables::MIGRATIONS]))
+    async fn buckets() -> (BucketType, tempfile::TempDir) {
+        let (state, folder) = crate::state::for_tests().await;
+        (BucketType::new(state), folder)
     }
 
     fn properties(value: Value) -> Properties {
@@ -190,7 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_deployment_bucket_gets_a_generated_name_and_keeps_it() {
-        let buckets = buckets();
+        let (buckets, _folder) = buckets().await;
         let context = context("ServerlessDeploymentBucket");
         assert_eq!(buckets.check(&deployment_bucket()), []);
         let made = buckets.create(&context, &deployment_bucket()).await.unwrap();
@@ -213,14 +256,16 @@ mod tests {
         );
         let tagged = properties(json!({"Tags": [{"Key": "STAGE", "Value": "dev"}]}));
         assert_eq!(buckets.update(&context, &made, &tagged).await.unwrap(), made);
-        let (bucket, _) = tables::get(&buckets.database, &made.physical_id).await.unwrap();
+        let (bucket, _) = tables::get(&buckets.state.database, &made.physical_id)
+            .await
+            .unwrap();
         assert_eq!(bucket.tags["STAGE"], "dev");
-        assert!(bucket.settings.is_empty());
+        assert!(!bucket.settings.contains_key("BucketEncryption"));
     }
 
     #[tokio::test]
     async fn a_bucket_of_another_resource_is_neither_taken_nor_deleted() {
-        let buckets = buckets();
+        let (buckets, _folder) = buckets().await;
         let named = properties(json!({"BucketName": "orders"}));
         let made = buckets.create(&context("Mine"), &named).await.unwrap();
         let error = buckets.create(&context("Other"), &named).await.unwrap_err();
@@ -229,17 +274,18 @@ mod tests {
             "{error}"
         );
         buckets.delete(&context("Other"), &made).await.unwrap();
-        assert!(tables::get(&buckets.database, "orders").await.is_some());
+        assert!(tables::get(&buckets.state.database, "orders").await.is_some());
         for _ in 0..2 {
             buckets.delete(&context("Mine"), &made).await.unwrap();
         }
-        assert_eq!(tables::get(&buckets.database, "orders").await, None);
+        assert_eq!(tables::get(&buckets.state.database, "orders").await, None);
     }
 
     #[tokio::test]
     async fn long_generated_names_are_shortened() {
         let long = context(&"ABucketWithALongName".repeat(5));
-        let made = buckets().create(&long, &Properties::new()).await.unwrap();
+        let (buckets, _folder) = buckets().await;
+        let made = buckets.create(&long, &Properties::new()).await.unwrap();
         assert_eq!(made.physical_id.len(), 63);
         assert!(
             made.physical_id.ends_with("-0123456789ab"),
@@ -248,29 +294,80 @@ mod tests {
         );
     }
 
-    #[test]
-    fn what_needs_the_service_is_refused_by_name() {
+    #[tokio::test]
+    async fn what_nobody_does_is_refused_by_name() {
+        let (buckets, _folder) = buckets().await;
         for (property, _) in REFUSED {
-            let problems = buckets().check(&properties(json!({*property: {}})));
-            let expected = format!("property `{property}` is not supported yet: {NO_SERVICE}");
+            let problems = buckets.check(&properties(json!({*property: {}})));
+            let expected = format!("property `{property}` is not supported yet: {NOT_HERE}");
             assert_eq!(problems[0].message, expected);
         }
-        let problems = buckets().check(&properties(json!({"BucketName": "Not-Valid"})));
+        let problems = buckets.check(&properties(json!({"BucketName": "Not-Valid"})));
         assert_eq!(problems[0].path, ["BucketName"]);
     }
 
     #[tokio::test]
     async fn settings_of_the_wrong_form_are_refused() {
+        let (buckets, _folder) = buckets().await;
         let wrong = properties(json!({"VersioningConfiguration": "Enabled"}));
-        let error = buckets().create(&context("Bucket"), &wrong).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "property `VersioningConfiguration` must be an object"
-        );
+        let error = buckets.create(&context("Bucket"), &wrong).await.unwrap_err();
+        assert_eq!(error.to_string(), VERSIONING.to_string());
     }
 
-    #[test]
-    fn every_setting_is_accepted() {
-        assert!(SETTINGS.iter().all(|setting| ACCEPTED.contains(setting)));
+    #[tokio::test]
+    async fn settings_come_and_go_with_their_properties() {
+        let (buckets, _folder) = buckets().await;
+        let context = context("Bucket");
+        let cors = json!({"CorsRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]});
+        let with = properties(json!({"BucketName": "orders", "CorsConfiguration": cors,
+            "ObjectLockEnabled": true, "Tags": [{"Key": "a", "Value": "b"}]}));
+        let made = buckets.create(&context, &with).await.unwrap();
+        let configurations = &buckets.state.configurations;
+        configurations
+            .find::<s3s::dto::CORSConfiguration>("orders")
+            .await
+            .unwrap();
+        configurations.find::<s3s::dto::Tagging>("orders").await.unwrap();
+        assert!(configurations.has_object_lock("orders").await.unwrap());
+        let bucket = buckets.state.owned_by("orders", None).await.unwrap();
+        assert_eq!(bucket.versioning, Versioning::Enabled);
+        let without = properties(json!({"BucketName": "orders", "ObjectLockEnabled": true}));
+        buckets.update(&context, &made, &without).await.unwrap();
+        assert!(
+            configurations
+                .find::<s3s::dto::CORSConfiguration>("orders")
+                .await
+                .is_err()
+        );
+        assert!(configurations.find::<s3s::dto::Tagging>("orders").await.is_err());
+        assert!(configurations.has_object_lock("orders").await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn notifications_need_their_queues() {
+        let (buckets, _folder) = buckets().await;
+        let arn = "arn:aws:sqs:eu-west-1:000000000000:events";
+        let notification = json!({"QueueConfigurations": [{"Event": "s3:ObjectCreated:*", "Queue": arn}]});
+        let wanted = properties(json!({"BucketName": "orders", "NotificationConfiguration": notification}));
+        let error = buckets.create(&context("Bucket"), &wanted).await.unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("Unable to validate the following destination"),
+            "{error}"
+        );
+        let queue = tradewind_store::queue::QueueId::new(arn);
+        let settings = tradewind_store::queue::QueueSettings::standard();
+        buckets
+            .state
+            .notifier
+            .queues()
+            .create(&queue, &settings)
+            .await
+            .unwrap();
+        let made = buckets.create(&context("Bucket"), &wanted).await.unwrap();
+        buckets.update(&context("Bucket"), &made, &wanted).await.unwrap();
+        let depth = buckets.state.notifier.queues().depth(&queue).await.unwrap();
+        assert_eq!(depth.ready, 1, "one test event");
     }
 }

@@ -22,6 +22,14 @@ pub enum BucketError {
         /// What it should be.
         expected: &'static str,
     },
+    /// A property is a document that S3 would refuse, or not of its form.
+    #[error("property `{property}`: {message}")]
+    Document {
+        /// Which property.
+        property: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The name belongs to another stack or another resource of this one.
     #[error("{kind} `{name}` exists already and belongs to another resource")]
     AlreadyExists {
@@ -33,6 +41,12 @@ pub enum BucketError {
     /// A policy is for a bucket that is not there.
     #[error("bucket `{name}` does not exist; create it in a template before its policy")]
     NoSuchBucket {
+        /// The bucket's name.
+        name: String,
+    },
+    /// A bucket that has objects cannot go.
+    #[error("bucket `{name}` is not empty; delete its objects, all versions of them, and try again")]
+    NotEmpty {
         /// The bucket's name.
         name: String,
     },
@@ -54,11 +68,13 @@ impl From<BucketError> for ResourceError {
         match error {
             BucketError::Property(error) => error,
             BucketError::AlreadyExists { kind, name } => Self::AlreadyExists { kind, name },
-            BucketError::Name(_) | BucketError::Shape { .. } | BucketError::NoSuchBucket { .. } => {
-                Self::Invalid {
-                    message: error.to_string(),
-                }
-            }
+            BucketError::Name(_)
+            | BucketError::Shape { .. }
+            | BucketError::Document { .. }
+            | BucketError::NotEmpty { .. }
+            | BucketError::NoSuchBucket { .. } => Self::Invalid {
+                message: error.to_string(),
+            },
             BucketError::Database(_) | BucketError::Stored { .. } => Self::Internal {
                 message: error.to_string(),
             },

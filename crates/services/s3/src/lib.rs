@@ -12,20 +12,27 @@
 
 mod api;
 mod bucket;
+mod configuration;
 mod digest;
 mod error;
 mod front;
 mod instant;
+mod lifecycle;
+mod lock;
 mod model;
 mod multipart;
+mod notification;
 mod objects;
 mod operation;
 mod policy;
+mod post;
 mod refusal;
 mod service;
 mod state;
 mod tables;
+mod website;
 
+pub use configuration::MIGRATIONS as CONFIGURATION_MIGRATIONS;
 pub use error::BucketError;
 pub use model::{Bucket, BucketName, InvalidBucketName};
 pub use operation::operations;

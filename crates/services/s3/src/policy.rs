@@ -120,9 +120,19 @@ mod tests {
         policy.as_object().unwrap().clone()
     }
 
+    fn empty() -> tables::StackBucket {
+        tables::StackBucket {
+            bucket: Bucket::default(),
+            created: tradewind_model::Timestamp::from_millis(0),
+            versioning: None,
+            documents: vec![],
+            gone: vec![],
+        }
+    }
+
     async fn with_bucket() -> BucketPolicyType {
-        let database = Database::in_memory_for_tests(&[tables::MIGRATIONS]);
-        tables::put_bucket(&database, &context("Bucket"), "orders", &Bucket::default())
+        let database = Database::in_memory_for_tests(&[crate::MIGRATIONS, crate::CONFIGURATION_MIGRATIONS]);
+        tables::put_bucket(&database, &context("Bucket"), "orders", &empty())
             .await
             .unwrap();
         BucketPolicyType::new(database)
@@ -154,14 +164,9 @@ mod tests {
         tables::delete_bucket(&policies.database, &context("Bucket"), "orders")
             .await
             .unwrap();
-        tables::put_bucket(
-            &policies.database,
-            &context("Bucket"),
-            "orders",
-            &Bucket::default(),
-        )
-        .await
-        .unwrap();
+        tables::put_bucket(&policies.database, &context("Bucket"), "orders", &empty())
+            .await
+            .unwrap();
         assert_eq!(tables::get(&policies.database, "orders").await.unwrap().1, None);
     }
 

@@ -101,3 +101,9 @@ fn full() -> S3Error {
         "the disk of this node has no room above its reserve; nothing was stored",
     )
 }
+
+/// A failure of s3s itself.
+pub(crate) fn of_wire(error: s3s::HttpError) -> S3Error {
+    let error = s3s::StdError::from(error);
+    internal(error.as_ref())
+}

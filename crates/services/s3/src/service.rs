@@ -5,12 +5,17 @@ use std::sync::Arc;
 use http::Request;
 use http::request::Parts;
 use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{AccountId, Clock, Region};
 use tradewind_store::Database;
 use tradewind_store::blobs::Blobs;
+use tradewind_store::queue::Queues;
 use tradewind_wire::{Body, Caller};
 
+use crate::configuration::Configurations;
+use crate::lifecycle::worker;
+use crate::notification::Notifier;
 use crate::objects::KeyLocks;
 use crate::operation::Operations;
 use crate::state::State;
@@ -23,6 +28,8 @@ pub struct S3Config {
     pub database: Database,
     /// Where content is.
     pub blobs: Blobs,
+    /// Where notifications go.
+    pub queues: Queues,
     /// Dates versions and judges expiries.
     pub clock: Clock,
     /// The account of unsigned requests.
@@ -42,6 +49,8 @@ impl S3Service {
     /// The service over its tables.
     #[must_use]
     pub fn open(config: S3Config) -> Self {
+        let configurations = Configurations::new(config.database.clone());
+        let notifier = Notifier::new(configurations.clone(), config.queues, config.clock.clone());
         let state = State {
             database: config.database,
             blobs: config.blobs,
@@ -49,6 +58,9 @@ impl S3Service {
             account: config.account,
             region: config.region,
             locks: Arc::new(KeyLocks::default()),
+            configurations,
+            notifier: Arc::new(notifier),
+            lifecycles: Arc::default(),
         };
         let builder = s3s::service::S3ServiceBuilder::new(Operations(state.clone()));
         Self {
@@ -57,9 +69,19 @@ impl S3Service {
         }
     }
 
+    /// Makes what expires go, until `stop` is cancelled.
+    pub async fn run(&self, stop: CancellationToken) {
+        worker::run(self.state.clone(), stop).await;
+    }
+
     /// Answers a request of `caller`.
     pub async fn handle(&self, request: Request<Incoming>, caller: Caller) -> http::Response<Body> {
         front::handle(&self.state, &self.wire, request, caller).await
+    }
+
+    /// Whether a web page of another origin may make this request: CORS rules of its bucket say so.
+    pub async fn admits_origin(&self, parts: &Parts) -> bool {
+        front::admits_origin(&self.state, parts).await
     }
 
     /// Whether an unsigned request is for a bucket that exists: others come from people who look for an
@@ -78,7 +100,7 @@ impl S3Service {
     pub fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
         let database = &self.state.database;
         vec![
-            Arc::new(bucket::BucketType::new(database.clone())),
+            Arc::new(bucket::BucketType::new(self.state.clone())),
             Arc::new(policy::BucketPolicyType::new(database.clone())),
         ]
     }

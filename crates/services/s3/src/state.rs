@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
+use s3s::S3Result;
+use tokio::sync::Notify;
 use tradewind_model::{AccountId, Clock, Region};
 use tradewind_store::Database;
 use tradewind_store::blobs::Blobs;
 
+use crate::api::buckets;
+use crate::configuration::Configurations;
+use crate::notification::Notifier;
 use crate::objects::KeyLocks;
+use crate::tables::BucketRow;
 
 /// The stores of the service and what it is told of its node. A clone is the same.
 #[derive(Clone, Debug)]
@@ -19,4 +25,56 @@ pub(crate) struct State {
     /// The region of unsigned requests.
     pub(crate) region: Region,
     pub(crate) locks: Arc<KeyLocks>,
+    pub(crate) configurations: Configurations,
+    pub(crate) notifier: Arc<Notifier>,
+    /// Wakes the worker when a lifecycle is put.
+    pub(crate) lifecycles: Arc<Notify>,
+}
+
+impl State {
+    /// The bucket; where an owner is expected, it has to be that account's.
+    ///
+    /// # Errors
+    /// `NoSuchBucket`, `AccessDenied`.
+    pub(crate) async fn owned_by(&self, bucket: &str, expected: Option<&str>) -> S3Result<BucketRow> {
+        buckets::find(self, bucket, expected).await
+    }
+}
+
+/// A state over a database in memory, whose clock stands until it is moved; its content is in the folder.
+#[cfg(test)]
+pub(crate) async fn for_tests() -> (State, tempfile::TempDir) {
+    use tradewind_model::Timestamp;
+    use tradewind_store::blobs::{BlobsConfig, KeyFile, Place};
+    use tradewind_store::queue::Queues;
+
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::in_memory_for_tests(&[
+        tradewind_store::queue::MIGRATIONS,
+        tradewind_store::blobs::MIGRATIONS,
+        crate::MIGRATIONS,
+        crate::CONFIGURATION_MIGRATIONS,
+    ]);
+    let clock = Clock::manual(Timestamp::from_millis(1_800_000_000_000));
+    let config = BlobsConfig {
+        database: database.clone(),
+        clock: clock.clone(),
+        place: Place::Folder(folder.path().join("blobs")),
+        reserve: 0,
+        keys: KeyFile::Own(folder.path().join("key")),
+    };
+    let configurations = Configurations::new(database.clone());
+    let queues = Queues::new(database.clone(), clock.clone());
+    let state = State {
+        notifier: Arc::new(Notifier::new(configurations.clone(), queues, clock.clone())),
+        blobs: Blobs::open(config).await.unwrap(),
+        database,
+        clock,
+        account: AccountId::default_account(),
+        region: Region::default_region(),
+        locks: Arc::new(KeyLocks::default()),
+        configurations,
+        lifecycles: Arc::default(),
+    };
+    (state, folder)
 }

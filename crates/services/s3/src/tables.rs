@@ -1,10 +1,13 @@
 //! The tables of buckets and their policies. No other crate reads them.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use tradewind_model::Timestamp;
 use tradewind_model::resource::ResourceContext;
 use tradewind_store::{Batch, Database, DatabaseError, Migration, Row};
 
+use crate::configuration;
 use crate::error::BucketError;
 use crate::model::Bucket;
 use crate::objects::Versioning;
@@ -91,8 +94,12 @@ pub(crate) struct BucketRow {
 }
 
 /// Makes a bucket that belongs to no stack. False when there is one of this name.
-pub(crate) async fn create_bucket(database: &Database, bucket: &BucketRow) -> Result<bool, DatabaseError> {
-    let batch = Batch::new().run(
+pub(crate) async fn create_bucket(
+    database: &Database,
+    bucket: &BucketRow,
+    documents: &[(&'static str, String)],
+) -> Result<bool, DatabaseError> {
+    let batch = Batch::new().require(
         "INSERT INTO s3_buckets (name, account, region, owner, bucket, created, versioning)
          VALUES ($1, $2, $3, '', '{\"tags\":{},\"settings\":{}}', $4, $5) ON CONFLICT (name) DO NOTHING",
         vec![
@@ -102,8 +109,16 @@ pub(crate) async fn create_bucket(database: &Database, bucket: &BucketRow) -> Re
             bucket.created.as_millis().into(),
             bucket.versioning.to_column().into(),
         ],
+        1,
     );
-    Ok(database.write(batch).await? == [1])
+    match database
+        .write(configuration::replace_in(batch, &bucket.name, documents, &[]))
+        .await
+    {
+        Ok(_) => Ok(true),
+        Err(DatabaseError::Unexpected { statement: 0, .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The bucket of this name.
@@ -168,7 +183,7 @@ pub(crate) async fn remove_bucket(
     name: &str,
 ) -> Result<Removed, DatabaseError> {
     let key = || vec![name.into()];
-    let batch = batch
+    let batch = configuration::drop_all(batch, name)
         .run("DELETE FROM s3_bucket_policies WHERE bucket = $1", key())
         .require(
             "DELETE FROM s3_buckets WHERE name = $1
@@ -187,21 +202,37 @@ pub(crate) async fn remove_bucket(
     }
 }
 
+/// A bucket as a stack wants it.
+#[derive(Debug)]
+pub(crate) struct StackBucket {
+    pub(crate) bucket: Bucket,
+    /// When it is made; a bucket that is there keeps its date.
+    pub(crate) created: Timestamp,
+    /// None: as it is.
+    pub(crate) versioning: Option<Versioning>,
+    /// Kind and document.
+    pub(crate) documents: Vec<(&'static str, String)>,
+    /// Kinds that the stack wants no longer.
+    pub(crate) gone: Vec<&'static str>,
+}
+
 /// Makes the bucket, or changes it where the context's resource has it already.
 pub(crate) async fn put_bucket(
     database: &Database,
     context: &ResourceContext,
     name: &str,
-    bucket: &Bucket,
+    wanted: &StackBucket,
 ) -> Result<(), BucketError> {
     let stored = |source| BucketError::Stored {
         name: name.to_owned(),
         source,
     };
-    let bucket = serde_json::to_string(bucket).map_err(stored)?;
+    let bucket = serde_json::to_string(&wanted.bucket).map_err(stored)?;
     let batch = Batch::new().require(
-        "INSERT INTO s3_buckets (name, account, region, owner, bucket) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (name) DO UPDATE SET bucket = excluded.bucket
+        "INSERT INTO s3_buckets (name, account, region, owner, bucket, created, versioning)
+         VALUES ($1, $2, $3, $4, $5, $6, COALESCE(CAST($7 AS BIGINT), 0))
+         ON CONFLICT (name) DO UPDATE SET bucket = excluded.bucket,
+         versioning = COALESCE(CAST($7 AS BIGINT), s3_buckets.versioning)
          WHERE s3_buckets.owner = excluded.owner",
         vec![
             name.into(),
@@ -209,9 +240,12 @@ pub(crate) async fn put_bucket(
             context.region.as_str().into(),
             context.owner().into(),
             bucket.into(),
+            wanted.created.as_millis().into(),
+            wanted.versioning.map(Versioning::to_column).into(),
         ],
         1,
     );
+    let batch = configuration::replace_in(batch, name, &wanted.documents, &wanted.gone);
     match database.write(batch).await {
         Ok(_) => Ok(()),
         Err(DatabaseError::Unexpected { .. }) => {
@@ -222,22 +256,49 @@ pub(crate) async fn put_bucket(
     }
 }
 
-/// Removes the bucket and its policy, if the context's resource has it.
+/// The settings that a stack gave the bucket; none where there is no such bucket.
+pub(crate) async fn settings(
+    database: &Database,
+    name: &str,
+) -> Result<BTreeMap<String, Value>, BucketError> {
+    let rows = database
+        .read("SELECT bucket FROM s3_buckets WHERE name = $1", vec![name.into()])
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(BTreeMap::new());
+    };
+    let bucket: Bucket = serde_json::from_str(row.text(0)?).map_err(|source| BucketError::Stored {
+        name: name.to_owned(),
+        source,
+    })?;
+    Ok(bucket.settings)
+}
+
+/// Removes the bucket and all that is configured of it, if the context's resource has it.
+///
+/// # Errors
+/// [`BucketError::NotEmpty`] while it has objects.
 pub(crate) async fn delete_bucket(
     database: &Database,
     context: &ResourceContext,
     name: &str,
 ) -> Result<(), BucketError> {
     let key = || vec![name.into(), context.owner().into()];
-    let batch = Batch::new()
-        .run(
-            "DELETE FROM s3_bucket_policies WHERE bucket IN
-             (SELECT name FROM s3_buckets WHERE name = $1 AND owner = $2)",
+    let rows = database
+        .read(
+            "SELECT name FROM s3_buckets WHERE name = $1 AND owner = $2",
             key(),
         )
-        .run("DELETE FROM s3_buckets WHERE name = $1 AND owner = $2", key());
-    database.write(batch).await?;
-    Ok(())
+        .await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    match remove_bucket(database, Batch::new(), name).await? {
+        Removed::Done | Removed::Absent => Ok(()),
+        Removed::NotEmpty => Err(BucketError::NotEmpty {
+            name: name.to_owned(),
+        }),
+    }
 }
 
 /// Makes the policy of a bucket, or changes it where the context's resource has it already.

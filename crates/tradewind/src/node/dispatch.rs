@@ -29,7 +29,12 @@ pub(crate) async fn dispatch(
         let request = Request::from_parts(parts, body);
         return state.gateway.handle(target, request, peer).await;
     }
-    if let Some(refusal) = refuse_foreign_origin(&parts).or_else(|| refuse_foreign_host(&parts)) {
+    if let Some(refusal) = refuse_foreign_host(&parts) {
+        return refusal;
+    }
+    if let Some(refusal) = refuse_foreign_origin(&parts)
+        && !(service_of(&parts) == Service::S3 && state.s3.admits_origin(&parts).await)
+    {
         return refusal;
     }
     let state = Arc::clone(state);

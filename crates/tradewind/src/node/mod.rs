@@ -112,6 +112,7 @@ const MIGRATIONS: &[&[Migration]] = &[
     tradewind_logs::MIGRATIONS,
     tradewind_s3::MIGRATIONS,
     tradewind_sqs::MIGRATIONS,
+    tradewind_s3::CONFIGURATION_MIGRATIONS,
 ];
 
 impl Node {
@@ -144,6 +145,8 @@ impl Node {
         let stop = self.background.clone();
         let (blobs, blobs_stop) = (self.state.blobs.clone(), stop.clone());
         self.workers.spawn(async move { blobs.run(blobs_stop).await });
+        let (s3, s3_stop) = (self.state.s3.clone(), stop.clone());
+        self.workers.spawn(async move { s3.run(s3_stop).await });
         self.workers.spawn(async move { lambda.run(stop).await });
         let queues = self.state.queues.clone();
         let stop = self.background.clone();
@@ -307,6 +310,7 @@ async fn compose(
     let s3 = S3Service::open(S3Config {
         database: database.clone(),
         blobs: blobs.clone(),
+        queues: queues.clone(),
         clock: clock.clone(),
         account: account.clone(),
         region: region.clone(),

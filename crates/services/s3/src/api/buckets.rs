@@ -8,11 +8,12 @@ use s3s::dto::{
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use tradewind_wire::Caller;
 
+use crate::configuration;
 use crate::instant;
 use crate::model::BucketName;
 use crate::multipart;
 use crate::objects::Versioning;
-use crate::refusal::{invalid_argument, no_such_bucket, not_implemented, of_database, refused};
+use crate::refusal::{invalid_argument, no_such_bucket, of_database, refused};
 use crate::state::State;
 use crate::tables::{self, BucketRow, Removed};
 
@@ -62,9 +63,8 @@ pub(crate) async fn create(
         )
     };
     let name: BucketName = input.bucket.parse().map_err(invalid)?;
-    if input.object_lock_enabled_for_bucket == Some(true) {
-        return Err(not_implemented("x-amz-bucket-object-lock-enabled"));
-    }
+    let locked = input.object_lock_enabled_for_bucket == Some(true);
+    let documents = configuration::of_new_bucket(&input, &owner(&account))?;
     let constraint = input
         .create_bucket_configuration
         .and_then(|configuration| configuration.location_constraint)
@@ -74,9 +74,13 @@ pub(crate) async fn create(
         account: account.clone(),
         region: location(constraint, &region)?,
         created: state.clock.now(),
-        versioning: Versioning::Never,
+        versioning: if locked {
+            Versioning::Enabled
+        } else {
+            Versioning::Never
+        },
     };
-    if !tables::create_bucket(&state.database, &bucket)
+    if !tables::create_bucket(&state.database, &bucket, &documents)
         .await
         .map_err(of_database)?
     {

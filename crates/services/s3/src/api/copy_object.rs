@@ -14,9 +14,11 @@ use super::conditions::Conditions;
 use super::describe::{self, set_checksum};
 use super::multipart::check_number;
 use super::{buckets, heads, refused_input};
+use crate::configuration::object_acl;
 use crate::digest::{self, Algorithm, ContentHasher, Digests};
 use crate::instant;
 use crate::multipart::{self, Part};
+use crate::notification::EventName;
 use crate::objects::{self, Checksum, Head, NewVersion, ObjectStream, Version};
 use crate::refusal::{invalid_argument, invalid_request, no_such_key, not_implemented, of_blob};
 use crate::state::State;
@@ -102,16 +104,22 @@ pub(crate) async fn copy_object(
         .as_ref()
         .map(|name| super::receive::named(name.as_str()))
         .transpose()?;
+    let settings = state.configurations.of_write(&input.bucket).await?;
     let mut new = NewVersion {
         marker: false,
         size: source.version.size,
         etag: String::new(),
         head: head(&input, &source.version)?,
         tags: tags(&input, &source.version)?,
-        lock: heads::lock_of!(input)?,
+        lock: settings
+            .lock_of_new(heads::lock_of!(input), state.clock.now())?
+            .into(),
         upload: None,
         content: source.version.content.clone(),
+        event: EventName::Copy,
+        audience: settings.audience,
     };
+    new.head.acl_document = object_acl::of_new_object(state, &input.bucket, heads::acl_of!(input)).await?;
     let content = content(state, &source.version, wanted).await?;
     let keep = content.describe(&mut new);
     let keep = |batch: Batch| match keep {
@@ -128,6 +136,11 @@ pub(crate) async fn copy_object(
     result.checksum_type = new.head.checksum.as_ref().map(describe::checksum_type);
     Ok(S3Response::new(CopyObjectOutput {
         copy_object_result: Some(result),
+        server_side_encryption: new
+            .head
+            .encryption
+            .clone()
+            .map(s3s::dto::ServerSideEncryption::from),
         copy_source_version_id: source.id,
         version_id: added.id,
         ..CopyObjectOutput::default()

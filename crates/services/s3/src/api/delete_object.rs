@@ -5,7 +5,7 @@ use s3s::{S3Request, S3Response, S3Result};
 
 use super::buckets;
 use super::conditions::Expected;
-use crate::objects;
+use crate::objects::{self, Removal};
 use crate::state::State;
 
 pub(crate) async fn delete_object(
@@ -22,7 +22,8 @@ pub(crate) async fn delete_object(
         size: input.if_match_size,
     };
     let id = input.version_id.as_deref();
-    let deleted = objects::delete(state, &input.bucket, &input.key, id, |version| {
+    let removal = Removal::by_client(input.bypass_governance_retention);
+    let deleted = objects::delete(state, &input.bucket, &input.key, id, removal, |version| {
         expected.check(version)
     })
     .await?;

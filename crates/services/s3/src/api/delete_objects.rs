@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::buckets;
 use super::conditions::Expected;
-use crate::objects;
+use crate::objects::{self, Removal};
 use crate::refusal::{internal, refused};
 use crate::state::State;
 
@@ -32,9 +32,10 @@ pub(crate) async fn delete_objects(
             "The XML you provided was not well-formed or did not validate against our published schema",
         ));
     }
+    let removal = Removal::by_client(input.bypass_governance_retention);
     let quiet = input.delete.quiet == Some(true);
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
-    for (object, done) in delete_all(state, &input.bucket, input.delete.objects).await? {
+    for (object, done) in delete_all(state, &input.bucket, input.delete.objects, removal).await? {
         match done {
             Ok(_) if quiet => {}
             Ok(done) => deleted.push(done),
@@ -58,6 +59,7 @@ async fn delete_all(
     state: &State,
     bucket: &str,
     objects: Vec<ObjectIdentifier>,
+    removal: Removal,
 ) -> S3Result<Vec<(ObjectIdentifier, S3Result<DeletedObject>)>> {
     let mut done = BTreeMap::new();
     let mut running = JoinSet::new();
@@ -73,7 +75,7 @@ async fn delete_all(
         }
         let (state, bucket) = (state.clone(), bucket.to_owned());
         running.spawn(async move {
-            let deleted = delete(&state, &bucket, &object).await;
+            let deleted = delete(&state, &bucket, &object, removal).await;
             (nth, (object, deleted))
         });
     }
@@ -83,7 +85,12 @@ async fn delete_all(
     Ok(done.into_values().collect())
 }
 
-async fn delete(state: &State, bucket: &str, object: &ObjectIdentifier) -> S3Result<DeletedObject> {
+async fn delete(
+    state: &State,
+    bucket: &str,
+    object: &ObjectIdentifier,
+    removal: Removal,
+) -> S3Result<DeletedObject> {
     let etag = object.e_tag.clone().map(ETagCondition::ETag);
     let expected = Expected {
         etag: etag.as_ref(),
@@ -91,7 +98,10 @@ async fn delete(state: &State, bucket: &str, object: &ObjectIdentifier) -> S3Res
         size: object.size,
     };
     let id = object.version_id.as_deref();
-    let done = objects::delete(state, bucket, &object.key, id, |version| expected.check(version)).await?;
+    let done = objects::delete(state, bucket, &object.key, id, removal, |version| {
+        expected.check(version)
+    })
+    .await?;
     Ok(DeletedObject {
         key: Some(object.key.clone()),
         version_id: object.version_id.clone(),

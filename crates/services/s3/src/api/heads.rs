@@ -108,23 +108,6 @@ pub(crate) fn check_tags(tags: Vec<(String, String)>) -> S3Result<BTreeMap<Strin
     Ok(map)
 }
 
-/// The lock that an upload asks for. Whether its bucket has locks at all is judged where they are known.
-///
-/// # Errors
-/// `NotImplemented`, as long as no bucket has them.
-pub(crate) fn lock(
-    mode: Option<&str>,
-    until: Option<&s3s::dto::Timestamp>,
-    hold: Option<&str>,
-) -> S3Result<crate::objects::Lock> {
-    if mode.is_some() || until.is_some() || hold == Some("ON") {
-        return Err(crate::refusal::invalid_request(
-            "Bucket is missing Object Lock Configuration",
-        ));
-    }
-    Ok(crate::objects::Lock::default())
-}
-
 /// The head of PutObject's, CreateMultipartUpload's or CopyObject's input.
 macro_rules! head_of {
     ($input:expr) => {
@@ -148,27 +131,53 @@ macro_rules! head_of {
                 checksum: None,
                 parts: None,
                 acl: $input.acl.as_ref().map(|acl| acl.as_str().to_owned()),
-                encryption: None,
+                acl_document: None,
+                encryption: Some(s3s::dto::ServerSideEncryption::AES256.to_owned()),
             })
         })()
+    };
+}
+
+/// The ACL that an input asks for.
+macro_rules! acl_of {
+    ($input:expr) => {
+        $crate::configuration::AclRequest {
+            canned: $input.acl.as_ref().map(|acl| acl.as_str().to_owned()),
+            headers: $crate::configuration::given_grants([
+                (
+                    s3s::dto::Permission::FULL_CONTROL,
+                    $input.grant_full_control.clone(),
+                ),
+                (s3s::dto::Permission::READ, $input.grant_read.clone()),
+                (s3s::dto::Permission::READ_ACP, $input.grant_read_acp.clone()),
+                (s3s::dto::Permission::WRITE_ACP, $input.grant_write_acp.clone()),
+            ]),
+            policy: None,
+        }
     };
 }
 
 /// The lock that an input asks for.
 macro_rules! lock_of {
     ($input:expr) => {
-        $crate::api::heads::lock(
-            $input.object_lock_mode.as_ref().map(|mode| mode.as_str()),
-            $input.object_lock_retain_until_date.as_ref(),
-            $input
+        $crate::lock::NewLock {
+            mode: $input
+                .object_lock_mode
+                .as_ref()
+                .map(|mode| mode.as_str().to_owned()),
+            until: $input
+                .object_lock_retain_until_date
+                .as_ref()
+                .map($crate::instant::to_model),
+            hold: $input
                 .object_lock_legal_hold_status
                 .as_ref()
-                .map(|status| status.as_str()),
-        )
+                .map(|status| status.as_str().to_owned()),
+        }
     };
 }
 
-pub(crate) use {head_of, lock_of};
+pub(crate) use {acl_of, head_of, lock_of};
 
 #[cfg(test)]
 mod tests {

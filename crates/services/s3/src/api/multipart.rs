@@ -3,7 +3,7 @@
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumAlgorithm, ChecksumType,
     CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart, CreateMultipartUploadInput,
-    CreateMultipartUploadOutput, UploadPartInput, UploadPartOutput,
+    CreateMultipartUploadOutput, ServerSideEncryption, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 
@@ -11,6 +11,7 @@ use super::conditions::check_write;
 use super::describe::{self, set_checksum};
 use super::receive::{self, Claims};
 use super::{buckets, heads, refused_input};
+use crate::configuration::object_acl;
 use crate::digest::Algorithm;
 use crate::front::Trailers;
 use crate::multipart::{self, Listed, Part, Upload};
@@ -56,6 +57,10 @@ pub(crate) async fn create(
         .transpose()?;
     let kind = input.checksum_type.as_ref().map(ChecksumType::as_str);
     let composite = is_composite(algorithm, kind)?;
+    let settings = state.configurations.of_write(&input.bucket).await?;
+    let mut head = heads::head_of!(input)?;
+    head.acl_document = object_acl::of_new_object(state, &input.bucket, heads::acl_of!(input)).await?;
+    let encryption = head.encryption.clone();
     let upload = Upload {
         id: uuid::Uuid::now_v7().simple().to_string(),
         bucket: input.bucket.clone(),
@@ -64,9 +69,11 @@ pub(crate) async fn create(
         started: state.clock.now(),
         algorithm,
         composite,
-        head: heads::head_of!(input)?,
+        head,
         tags: heads::tags(input.tagging.as_deref())?,
-        lock: heads::lock_of!(input)?,
+        lock: settings
+            .lock_of_new(heads::lock_of!(input), state.clock.now())?
+            .into(),
     };
     multipart::create(state, &upload).await?;
     Ok(S3Response::new(CreateMultipartUploadOutput {
@@ -75,6 +82,7 @@ pub(crate) async fn create(
         upload_id: Some(upload.id),
         checksum_algorithm: input.checksum_algorithm,
         checksum_type: algorithm.map(|_| kind_of(composite)),
+        server_side_encryption: encryption.map(ServerSideEncryption::from),
         ..CreateMultipartUploadOutput::default()
     }))
 }
@@ -217,8 +225,9 @@ pub(crate) async fn complete(
     let listed: Vec<Listed> = listed.into_iter().map(listed_part).collect::<Result<_, _>>()?;
     let most = u32::try_from(MOST_PARTS).unwrap_or(u32::MAX);
     let stored = multipart::parts_after(state, &upload.id, 0, most).await?;
-    let assembly = multipart::assemble(&upload, &listed, stored)?;
+    let mut assembly = multipart::assemble(&upload, &listed, stored)?;
     assembly.check(said.as_ref(), input.mpu_object_size)?;
+    assembly.version.audience = state.configurations.of_write(&input.bucket).await?.audience;
     let (matches, none_match) = (input.if_match.as_ref(), input.if_none_match.as_ref());
     let check = |latest: Option<&objects::Version>| check_write(matches, none_match, latest);
     let settle = |batch| assembly.settle(batch, &state.blobs);
@@ -236,6 +245,7 @@ pub(crate) async fn complete(
         bucket: Some(input.bucket),
         key: Some(input.key),
         e_tag: Some(describe::etag(&new.etag)),
+        server_side_encryption: new.head.encryption.clone().map(ServerSideEncryption::from),
         version_id: added.id,
         ..CompleteMultipartUploadOutput::default()
     };

@@ -10,6 +10,7 @@ use s3s::{S3Request, S3Response, S3Result};
 use tradewind_store::{Batch, DatabaseError};
 
 use super::{buckets, describe, heads};
+use crate::notification::{EventName, ObjectEvent};
 use crate::objects::document;
 use crate::refusal::{conflict, of_database};
 use crate::state::State;
@@ -50,6 +51,7 @@ pub(crate) async fn put(
         &input.key,
         input.version_id.as_deref(),
         &tags,
+        EventName::TaggingPut,
     )
     .await?;
     Ok(S3Response::new(PutObjectTaggingOutput { version_id }))
@@ -70,6 +72,7 @@ pub(crate) async fn delete(
         &input.key,
         input.version_id.as_deref(),
         &none,
+        EventName::TaggingDelete,
     )
     .await?;
     Ok(S3Response::new(DeleteObjectTaggingOutput { version_id }))
@@ -81,7 +84,9 @@ async fn set(
     key: &str,
     id: Option<&str>,
     tags: &BTreeMap<String, String>,
+    name: EventName,
 ) -> S3Result<Option<String>> {
+    let audience = state.configurations.of_write(bucket).await?.audience;
     let _turn = state.locks.turn(bucket, key).await;
     let (version, shown) = describe::find(state, bucket, key, id).await?;
     let batch = Batch::new().require(
@@ -95,6 +100,14 @@ async fn set(
         ],
         1,
     );
+    let event = ObjectEvent {
+        name,
+        key,
+        size: None,
+        e_tag: Some(&version.etag),
+        version_id: shown.as_deref(),
+    };
+    let batch = state.notifier.add(batch, &audience, &event);
     match state.database.write(batch).await {
         Ok(_) => Ok(shown),
         Err(DatabaseError::Unexpected { .. }) => Err(conflict()),

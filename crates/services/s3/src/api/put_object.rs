@@ -1,22 +1,25 @@
 //! `PutObject`.
 
-use s3s::dto::{PutObjectInput, PutObjectOutput};
+use s3s::dto::{PutObjectInput, PutObjectOutput, ServerSideEncryption};
 use s3s::{S3Request, S3Response, S3Result};
 
 use super::conditions::check_write;
 use super::describe::{self, set_checksum};
 use super::receive::{self, Claims};
 use super::{buckets, heads, refused_input};
+use crate::configuration::object_acl;
 use crate::digest::Algorithm;
 use crate::front::Trailers;
+use crate::notification::EventName;
 use crate::objects::{self, Checksum, NewVersion};
+use crate::post::Posted;
 use crate::state::State;
 
 pub(crate) async fn put_object(
     state: &State,
     request: S3Request<PutObjectInput>,
 ) -> S3Result<S3Response<PutObjectOutput>> {
-    let claims = Claims::of(
+    let mut claims = Claims::of(
         &request.headers,
         request.extensions.get::<Trailers>(),
         request.input.content_length,
@@ -26,6 +29,11 @@ pub(crate) async fn put_object(
             .as_ref()
             .map(|algorithm| algorithm.as_str()),
     )?;
+    let event = match request.extensions.get::<Posted>() {
+        Some(Posted) => EventName::Post,
+        None => EventName::Put,
+    };
+    claims.of_form = event == EventName::Post;
     let mut input = request.input;
     refused_input::customer_key(input.sse_customer_algorithm.is_some())?;
     refused_input::encryption(input.server_side_encryption.as_ref().map(|asked| asked.as_str()))?;
@@ -35,7 +43,9 @@ pub(crate) async fn put_object(
     heads::check_key(&input.key)?;
     let mut head = heads::head_of!(input)?;
     let tags = heads::tags(input.tagging.as_deref())?;
-    let lock = heads::lock_of!(input)?;
+    let settings = state.configurations.of_write(&input.bucket).await?;
+    head.acl_document = object_acl::of_new_object(state, &input.bucket, heads::acl_of!(input)).await?;
+    let lock = settings.lock_of_new(heads::lock_of!(input), state.clock.now())?;
     let (if_match, if_none_match) = (input.if_match.take(), input.if_none_match.take());
     let found = objects::find(state, &input.bucket, &input.key, None).await?;
     check_write(if_match.as_ref(), if_none_match.as_ref(), found.version.as_ref())?;
@@ -55,9 +65,11 @@ pub(crate) async fn put_object(
         etag: received.etag(),
         head,
         tags,
-        lock,
+        lock: lock.into(),
         upload: None,
         content: received.content(),
+        event,
+        audience: settings.audience,
     };
     let check =
         |latest: Option<&objects::Version>| check_write(if_match.as_ref(), if_none_match.as_ref(), latest);
@@ -66,6 +78,7 @@ pub(crate) async fn put_object(
     let mut output = PutObjectOutput {
         e_tag: Some(describe::etag(&new.etag)),
         version_id: added.id,
+        server_side_encryption: new.head.encryption.clone().map(ServerSideEncryption::from),
         ..PutObjectOutput::default()
     };
     set_checksum!(output, new.head.checksum.as_ref());

@@ -10,6 +10,7 @@ use tradewind_store::blobs::{Content, Stored};
 
 use crate::digest::{self, Algorithm, ContentHasher, Digests, Hasher};
 use crate::front::{PayloadError, Trailers};
+use crate::post::FormError;
 use crate::refusal::{invalid_request, of_blob, refused};
 use crate::state::State;
 
@@ -20,6 +21,8 @@ const LARGEST: u64 = 5 * 1024 * 1024 * 1024;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
     pub(crate) length: Option<i64>,
+    /// It is the file of a form, whose length nobody says.
+    pub(crate) of_form: bool,
     pub(crate) md5: Option<String>,
     /// The checksum that was said, or is to be computed.
     pub(crate) algorithm: Option<Algorithm>,
@@ -89,11 +92,29 @@ impl Claims {
         let asked = algorithm.map(named).transpose()?;
         Ok(Self {
             length,
+            of_form: false,
             md5,
             algorithm: header.as_ref().map(|(known, _)| *known).or(trailer).or(asked),
             value: header.map(|(_, value)| value),
             trailing: trailer.and(trailers).cloned(),
         })
+    }
+
+    /// How many bytes will come, when that is said.
+    fn announced(&self) -> S3Result<Option<u64>> {
+        if self.of_form {
+            return Ok(None);
+        }
+        let length = self.length.ok_or_else(|| {
+            refused(
+                S3ErrorCode::MissingContentLength,
+                "You must provide the Content-Length HTTP header.",
+            )
+        })?;
+        match u64::try_from(length).unwrap_or(0) {
+            length if length > LARGEST => Err(too_large()),
+            length => Ok(Some(length)),
+        }
     }
 
     fn check(&self, digests: &Digests, own: Option<Hasher>) -> S3Result {
@@ -184,17 +205,8 @@ pub(crate) async fn receive(
     claims: &Claims,
     keep: Algorithm,
 ) -> S3Result<Received> {
-    let length = claims.length.ok_or_else(|| {
-        refused(
-            S3ErrorCode::MissingContentLength,
-            "You must provide the Content-Length HTTP header.",
-        )
-    })?;
-    let length = u64::try_from(length).unwrap_or(0);
-    if length > LARGEST {
-        return Err(too_large());
-    }
-    let mut writer = state.blobs.writer(Some(length)).await.map_err(of_blob)?;
+    let announced = claims.announced()?;
+    let mut writer = state.blobs.encrypting_writer(announced).await.map_err(of_blob)?;
     let mut hasher = ContentHasher::new(keep);
     let mut own = claims
         .algorithm
@@ -206,8 +218,8 @@ pub(crate) async fn receive(
         let frame = frame.map_err(broken_body)?;
         let Ok(bytes) = frame.into_data() else { continue };
         received += bytes.len() as u64;
-        if received > length {
-            return Err(PayloadError::Length.to_s3());
+        if received > announced.unwrap_or(LARGEST) {
+            return Err(announced.map_or_else(too_large, |_| PayloadError::Length.to_s3()));
         }
         hasher.update(&bytes);
         if let Some(own) = &mut own {
@@ -215,7 +227,7 @@ pub(crate) async fn receive(
         }
         writer.write(&bytes).await.map_err(of_blob)?;
     }
-    if received != length {
+    if announced.is_some_and(|length| received != length) {
         return Err(PayloadError::Length.to_s3());
     }
     let digests = hasher.finish();
@@ -232,6 +244,9 @@ pub(crate) fn too_large() -> S3Error {
 }
 
 fn broken_body(error: s3s::StdError) -> S3Error {
+    if let Some(error) = error.downcast_ref::<FormError>() {
+        return error.to_s3();
+    }
     match error.downcast_ref::<PayloadError>() {
         Some(error) => error.to_s3(),
         None => PayloadError::Interrupted(error.to_string()).to_s3(),

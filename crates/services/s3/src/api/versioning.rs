@@ -52,6 +52,12 @@ pub(crate) async fn put(
             ));
         }
     };
+    if versioning == Versioning::Suspended && state.configurations.has_object_lock(&input.bucket).await? {
+        return Err(refused(
+            S3ErrorCode::InvalidBucketState,
+            "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+        ));
+    }
     let found = tables::set_versioning(&state.database, &input.bucket, versioning)
         .await
         .map_err(of_database)?;

@@ -13,6 +13,7 @@
 
 mod address;
 mod answer;
+mod browser;
 mod payload;
 mod signature;
 
@@ -24,10 +25,12 @@ use hyper::body::Incoming;
 use s3s::S3Error;
 use tradewind_wire::{Body, Caller};
 
-use crate::refusal::internal;
+use crate::refusal::{internal, of_wire};
 use crate::state::State;
+use crate::{post, website};
 
 pub(crate) use address::bucket_of;
+pub(crate) use browser::admits_origin;
 pub(crate) use payload::PayloadError;
 
 /// The headers that follow an aws-chunked body; there when the body was read to its end.
@@ -54,21 +57,38 @@ pub(crate) async fn handle(
 ) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
     let asked = answer::Asked::of(&parts);
-    match prepare(state, &mut parts, caller) {
-        Ok(trailers) => {
-            let result = match payload::wrap(&mut parts, body, trailers) {
-                Ok(body) => wire.call(Request::from_parts(parts, body)).await,
-                Err(error) => error
-                    .to_http_response()
-                    .map_err(|error| s3s::HttpError::new(Box::new(error))),
-            };
-            match result {
-                Ok(response) => answer::finish(response, &asked),
-                Err(_unserialisable) => answer::failed(&asked),
-            }
-        }
+    let cors = browser::cors_headers(state, &parts).await;
+    let answered = respond(state, wire, &mut parts, body, caller).await;
+    let mut response = match answered {
+        Ok(response) => answer::finish(response, &asked),
         Err(error) => answer::refusal(error, &asked),
+    };
+    response.headers_mut().extend(cors.unwrap_or_default());
+    response
+}
+
+/// The answer before it is made complete.
+async fn respond(
+    state: &State,
+    wire: &s3s::service::S3Service,
+    parts: &mut Parts,
+    body: Incoming,
+    caller: Caller,
+) -> Result<s3s::HttpResponse, S3Error> {
+    if parts.method == Method::OPTIONS {
+        return browser::preflight(state, parts).await;
     }
+    if let Some(bucket) = browser::website_of(parts) {
+        parts.extensions.insert(caller);
+        return website::serve(state, wire, parts, &bucket).await;
+    }
+    let trailers = prepare(state, parts, caller)?;
+    if post::is_form(parts) {
+        return browser::upload(state, wire, parts.clone(), body).await;
+    }
+    let body = payload::wrap(parts, body, trailers)?;
+    let request = Request::from_parts(parts.clone(), body);
+    wire.call(request).await.map_err(of_wire)
 }
 
 /// Makes a request of the wire one that s3s takes: unsigned, in path style.

@@ -6,6 +6,7 @@ use tradewind_store::blobs::{Blobs, Content};
 
 use super::{Part, Upload};
 use crate::digest::{self, Algorithm};
+use crate::notification::{Audience, EventName};
 use crate::objects::{Checksum, NewVersion};
 use crate::refusal::{custom, invalid_request, refused};
 
@@ -88,6 +89,8 @@ pub(crate) fn assemble(upload: &Upload, listed: &[Listed], stored: Vec<Part>) ->
             lock: upload.lock.clone(),
             upload: Some(upload.id.clone()),
             content: Content::Inline(bytes::Bytes::new()),
+            event: EventName::CompleteMultipartUpload,
+            audience: Audience::default(),
         },
     })
 }

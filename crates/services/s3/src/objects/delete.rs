@@ -5,6 +5,8 @@ use tradewind_store::{Batch, DatabaseError};
 
 use super::put::{NewVersion, put, remove};
 use super::row::{self, NULL, Version, Versioning};
+use crate::lock::Lock;
+use crate::notification::{Audience, EventName, ObjectEvent};
 use crate::refusal::{conflict, of_database};
 use crate::state::State;
 
@@ -19,6 +21,61 @@ pub(crate) struct Deleted {
 
 const ATTEMPTS: usize = 20;
 
+/// Who deletes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Removal {
+    /// A client that bypasses governance retention.
+    bypass_governance: bool,
+    /// The lifecycle, not a client.
+    expiry: bool,
+}
+
+impl Removal {
+    /// A client does; it may say that it bypasses governance retention.
+    pub(crate) fn by_client(bypass_governance: Option<bool>) -> Self {
+        Self {
+            bypass_governance: bypass_governance == Some(true),
+            expiry: false,
+        }
+    }
+
+    /// The lifecycle does.
+    pub(crate) fn expiry() -> Self {
+        Self {
+            bypass_governance: false,
+            expiry: true,
+        }
+    }
+
+    fn marker_event(self) -> EventName {
+        match self.expiry {
+            true => EventName::ExpirationDeleteMarkerCreated,
+            false => EventName::DeleteMarkerCreated,
+        }
+    }
+
+    fn event_of<'a>(self, key: &'a str, versioned: bool, version: &'a Version) -> ObjectEvent<'a> {
+        ObjectEvent {
+            name: match self.expiry {
+                true => EventName::ExpirationDelete,
+                false => EventName::Delete,
+            },
+            key,
+            size: None,
+            e_tag: None,
+            version_id: versioned.then_some(version.id.as_str()),
+        }
+    }
+}
+
+/// The version that is meant.
+#[derive(Clone, Copy, Debug)]
+struct Meant<'a> {
+    bucket: &'a str,
+    key: &'a str,
+    id: &'a str,
+}
+
 /// Deletes the version of this id for good; without an id, what the bucket's versioning says. `check`
 /// judges the version that is meant.
 ///
@@ -29,12 +86,14 @@ pub(crate) async fn delete(
     bucket: &str,
     key: &str,
     id: Option<&str>,
+    removal: Removal,
     check: impl Fn(Option<&Version>) -> S3Result<()> + Send + Sync,
 ) -> S3Result<Deleted> {
+    let audience = state.configurations.of_write(bucket).await?.audience;
     if id.is_none() {
         let found = row::find(state, bucket, key, None).await?;
         if found.versioning != Versioning::Never {
-            let marker = NewVersion::delete_marker();
+            let marker = NewVersion::delete_marker(removal.marker_event(), audience);
             let added = put(state, bucket, key, &marker, check, |batch| batch).await?;
             return Ok(Deleted {
                 id: added.id,
@@ -42,14 +101,19 @@ pub(crate) async fn delete(
             });
         }
     }
-    delete_version(state, bucket, key, id.unwrap_or(NULL), check).await
+    let meant = Meant {
+        bucket,
+        key,
+        id: id.unwrap_or(NULL),
+    };
+    delete_version(state, meant, removal, &audience, check).await
 }
 
 async fn delete_version(
     state: &State,
-    bucket: &str,
-    key: &str,
-    id: &str,
+    Meant { bucket, key, id }: Meant<'_>,
+    removal: Removal,
+    audience: &Audience,
     check: impl Fn(Option<&Version>) -> S3Result<()> + Send + Sync,
 ) -> S3Result<Deleted> {
     let _turn = state.locks.turn(bucket, key).await;
@@ -63,8 +127,13 @@ async fn delete_version(
                 marker: false,
             });
         };
+        Lock::from(&version.lock).refuse_removal(state.clock.now(), removal.bypass_governance)?;
         let batch = remove(state, Batch::new(), bucket, key, &version).await?;
-        match state.database.write(promote(batch, bucket, key, &version)).await {
+        let told = removal.event_of(key, versioned, &version);
+        let batch = state
+            .notifier
+            .add(promote(batch, bucket, key, &version), audience, &told);
+        match state.database.write(batch).await {
             Ok(_) => {
                 return Ok(Deleted {
                     id: versioned.then_some(version.id),

@@ -18,11 +18,11 @@ mod read;
 mod row;
 pub(crate) mod versions;
 
-pub(crate) use delete::delete;
+pub(crate) use delete::{Removal, delete};
 pub(crate) use locks::KeyLocks;
 pub(crate) use put::{NewVersion, put};
 pub(crate) use read::ObjectStream;
-pub(crate) use row::{Checksum, Head, Lock, Version, Versioning, document, find};
+pub(crate) use row::{Checksum, Head, Lock, NULL, Version, Versioning, document, find};
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use tradewind_store::{Batch, DatabaseError};
 
 use super::row::{self, Found, Head, Lock, NULL, Version, Versioning};
 use crate::multipart;
+use crate::notification::{Audience, EventName, ObjectEvent};
 use crate::refusal::{conflict, of_database};
 use crate::state::State;
 
@@ -26,10 +27,13 @@ pub(crate) struct NewVersion {
     pub(crate) lock: Lock,
     pub(crate) upload: Option<String>,
     pub(crate) content: Content,
+    pub(crate) event: EventName,
+    /// Who hears of it.
+    pub(crate) audience: Audience,
 }
 
 impl NewVersion {
-    pub(crate) fn delete_marker() -> Self {
+    pub(crate) fn delete_marker(event: EventName, audience: Audience) -> Self {
         Self {
             marker: true,
             size: 0,
@@ -39,6 +43,20 @@ impl NewVersion {
             lock: Lock::default(),
             upload: None,
             content: Content::Inline(bytes::Bytes::new()),
+            event,
+            audience,
+        }
+    }
+}
+
+impl NewVersion {
+    fn event_of<'a>(&'a self, key: &'a str, versioning: Versioning, id: &'a str) -> ObjectEvent<'a> {
+        ObjectEvent {
+            name: self.event,
+            key,
+            size: (!self.marker).then_some(self.size),
+            e_tag: (!self.marker).then_some(self.etag.as_str()),
+            version_id: (versioning != Versioning::Never).then_some(id),
         }
     }
 }
@@ -72,6 +90,8 @@ pub(crate) async fn put(
         // what is added comes first: content that is shared is not yet given up by what it replaces
         let batch = more(Batch::new());
         let (batch, id) = decide(state, batch, (bucket, key), new, &found, now).await?;
+        let told = new.event_of(key, found.versioning, &id);
+        let batch = state.notifier.add(batch, &new.audience, &told);
         match state.database.write(batch).await {
             Ok(_) => {
                 let versioned = found.versioning != Versioning::Never;

@@ -71,6 +71,9 @@ pub(crate) struct Head {
     /// The canned ACL it was put with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) acl: Option<String>,
+    /// The ACL it was given besides, as the document S3 defines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) acl_document: Option<String>,
     /// How it is encrypted at rest, in the words of `x-amz-server-side-encryption`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) encryption: Option<String>,

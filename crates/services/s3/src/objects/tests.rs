@@ -1,10 +1,7 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use tradewind_model::{AccountId, Clock, Region, Timestamp};
-use tradewind_store::Database;
-use tradewind_store::blobs::{Blobs, BlobsConfig, Content, KeyFile, Place, Stored};
+use tradewind_store::blobs::{Content, Stored};
 
 use super::list::{self, Listing};
 use super::*;
@@ -17,24 +14,7 @@ struct World {
 }
 
 async fn world(versioning: Versioning) -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::in_memory_for_tests(&[tradewind_store::blobs::MIGRATIONS, tables::MIGRATIONS]);
-    let clock = Clock::manual(Timestamp::from_millis(1_700_000_000_000));
-    let blobs = BlobsConfig {
-        database: database.clone(),
-        clock: clock.clone(),
-        place: Place::Folder(folder.path().join("blobs")),
-        keys: KeyFile::Own(folder.path().join("node.key")),
-        reserve: 0,
-    };
-    let state = State {
-        blobs: Blobs::open(blobs).await.unwrap(),
-        database,
-        clock,
-        account: AccountId::default_account(),
-        region: Region::default_region(),
-        locks: Arc::new(KeyLocks::default()),
-    };
+    let (state, folder) = crate::state::for_tests().await;
     let bucket = BucketRow {
         name: "orders".into(),
         account: "000000000000".into(),
@@ -42,7 +22,11 @@ async fn world(versioning: Versioning) -> World {
         created: state.clock.now(),
         versioning,
     };
-    assert!(tables::create_bucket(&state.database, &bucket).await.unwrap());
+    assert!(
+        tables::create_bucket(&state.database, &bucket, &[])
+            .await
+            .unwrap()
+    );
     World {
         state,
         _folder: folder,
@@ -59,6 +43,8 @@ fn version(etag: &str, content: Content) -> NewVersion {
         lock: Lock::default(),
         upload: None,
         content,
+        event: crate::notification::EventName::Put,
+        audience: crate::notification::Audience::default(),
     }
 }
 
@@ -97,9 +83,16 @@ async fn without_versioning_the_last_write_is_all_there_is() {
         assert_eq!(put_inline(&world.state, "k", etag).await, None);
     }
     assert_eq!(etag(&world.state, None).await.as_deref(), Some("2"));
-    let deleted = delete(&world.state, "orders", "k", None, |_| Ok(()))
-        .await
-        .unwrap();
+    let deleted = delete(
+        &world.state,
+        "orders",
+        "k",
+        None,
+        Removal::by_client(None),
+        |_| Ok(()),
+    )
+    .await
+    .unwrap();
     assert_eq!((deleted.id, deleted.marker), (None, false));
     assert_eq!(etag(&world.state, None).await, None);
     assert_eq!(
@@ -115,9 +108,16 @@ async fn versions_come_back_when_those_above_go() {
     let world = world(Versioning::Enabled).await;
     let first = put_inline(&world.state, "k", "1").await.unwrap();
     let second = put_inline(&world.state, "k", "2").await.unwrap();
-    let marker = delete(&world.state, "orders", "k", None, |_| Ok(()))
-        .await
-        .unwrap();
+    let marker = delete(
+        &world.state,
+        "orders",
+        "k",
+        None,
+        Removal::by_client(None),
+        |_| Ok(()),
+    )
+    .await
+    .unwrap();
     assert!(marker.marker);
     assert_eq!(etag(&world.state, None).await, None);
     assert_eq!(etag(&world.state, Some(&first)).await.as_deref(), Some("1"));
@@ -126,9 +126,16 @@ async fn versions_come_back_when_those_above_go() {
         (second, Some("1")),
         (first, None),
     ] {
-        delete(&world.state, "orders", "k", Some(&id), |_| Ok(()))
-            .await
-            .unwrap();
+        delete(
+            &world.state,
+            "orders",
+            "k",
+            Some(&id),
+            Removal::by_client(None),
+            |_| Ok(()),
+        )
+        .await
+        .unwrap();
         assert_eq!(etag(&world.state, None).await.as_deref(), left);
     }
 }
@@ -147,9 +154,16 @@ async fn suspended_versioning_replaces_the_null_version_only() {
     assert_eq!(put_inline(&world.state, "k", "2").await.as_deref(), Some("null"));
     assert_eq!(etag(&world.state, Some("null")).await.as_deref(), Some("2"));
     assert_eq!(etag(&world.state, Some(&kept)).await.as_deref(), Some("1"));
-    let marker = delete(&world.state, "orders", "k", None, |_| Ok(()))
-        .await
-        .unwrap();
+    let marker = delete(
+        &world.state,
+        "orders",
+        "k",
+        None,
+        Removal::by_client(None),
+        |_| Ok(()),
+    )
+    .await
+    .unwrap();
     assert_eq!(marker.id.as_deref(), Some("null"));
     assert_eq!(etag(&world.state, Some(&kept)).await.as_deref(), Some("1"));
 }
@@ -178,13 +192,27 @@ async fn content_goes_with_its_last_version() {
             .await
             .unwrap();
     }
-    delete(&world.state, "orders", "k", None, |_| Ok(()))
-        .await
-        .unwrap();
+    delete(
+        &world.state,
+        "orders",
+        "k",
+        None,
+        Removal::by_client(None),
+        |_| Ok(()),
+    )
+    .await
+    .unwrap();
     assert_eq!(blobs_owned(&world.state).await, 1, "the copy still has it");
-    delete(&world.state, "orders", "copy", None, |_| Ok(()))
-        .await
-        .unwrap();
+    delete(
+        &world.state,
+        "orders",
+        "copy",
+        None,
+        Removal::by_client(None),
+        |_| Ok(()),
+    )
+    .await
+    .unwrap();
     assert_eq!(blobs_owned(&world.state).await, 0);
 }
 
@@ -195,7 +223,7 @@ async fn of_writers_that_must_find_nothing_one_wins() {
     for n in 0..20 {
         // locks of its own: as on another node, only the database decides
         let state = State {
-            locks: Arc::new(KeyLocks::default()),
+            locks: std::sync::Arc::new(KeyLocks::default()),
             ..world.state.clone()
         };
         writers.spawn(async move {
