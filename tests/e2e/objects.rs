@@ -40,6 +40,15 @@ fn boto3_finds_s3s_objects() {
 
 #[test]
 #[ignore = "needs what `cargo xtask test` builds"]
+fn boto3_configures_buckets_and_sees_it_acted_on() {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::serve(data.path());
+    let output = succeeds("python3", &["s3_configuration.py", &node.url("")], &node);
+    assert!(output.ends_with("ok forms\n"), "{output}");
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
 fn the_aws_cli_syncs_both_ways() {
     let data = tempfile::tempdir().unwrap();
     let work = tempfile::tempdir().unwrap();
