@@ -7,6 +7,7 @@ mod aws_clients;
 mod handlers;
 mod http;
 mod objects;
+mod postgres;
 mod queues;
 mod refusals;
 mod up;

@@ -1,0 +1,63 @@
+//! S3 and SQS on a node that keeps its rows in PostgreSQL: the same clients, the same scripts.
+
+use std::path::Path;
+use std::process::Command;
+
+use tradewind_tests::{Node, cache, root, stderr, stdout};
+
+/// A database of its own on the server that `cargo xtask test` started.
+fn database() -> String {
+    let server = std::env::var("TRADEWIND_TEST_POSTGRES").expect("`cargo xtask test` starts a server");
+    let name = format!("e2e_{}", std::process::id());
+    let create = format!("create database {name}");
+    let made = Command::new("psql")
+        .args([&server, "-qc", &create])
+        .output()
+        .expect("psql comes with the server");
+    assert!(made.status.success(), "{}", stderr(&made));
+    server.replace("/postgres?", &format!("/{name}?"))
+}
+
+fn serve(data: &Path, database: &str) -> Node {
+    let data = data.to_str().expect("temporary folders have plain names");
+    Node::start(Path::new("/"), &["serve", "--data", data, "--database", database])
+}
+
+fn script(node: &Node, arguments: &[&str]) -> String {
+    let output = Command::new(cache().join("venv/bin/python3"))
+        .args(arguments)
+        .env_remove("AWS_PROFILE")
+        .env("AWS_ACCESS_KEY_ID", "000000000000")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .current_dir(root().join("tests/clients"))
+        .output()
+        .expect("the client was installed");
+    let (out, err) = (stdout(&output), stderr(&output));
+    assert!(
+        output.status.success(),
+        "{arguments:?}\n{out}\n{err}\nnode:\n{}",
+        node.output()
+    );
+    out
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
+fn objects_and_queues_work_on_postgres_and_survive_a_kill() {
+    let data = tempfile::tempdir().unwrap();
+    let database = database();
+    let node = serve(data.path(), &database);
+    let url = node.url("");
+    assert!(script(&node, &["s3_objects.py", &url, "all"]).ends_with("ok lists\n"));
+    assert!(script(&node, &["s3_configuration.py", &url]).ends_with("ok forms\n"));
+    for part in ["standard", "fifo", "dead_letters", "long_poll", "fill"] {
+        assert_eq!(script(&node, &["sqs_api.py", &url, part]), format!("ok {part}\n"));
+    }
+    node.kill();
+    let node = serve(data.path(), &database);
+    assert_eq!(
+        script(&node, &["sqs_api.py", &node.url(""), "drain"]),
+        "ok drain\n"
+    );
+}
