@@ -385,14 +385,16 @@ class ChannelTests:
         self.assert_too_large(function.invoke(8 * 1024 * 1024))
 
     def test_a_new_trace_id_an_invocation_costs_no_memory(self):
-        """setenv would leak about 170 bytes a call: 3.4 MB here, all of it in the process's heap."""
+        """setenv would leak about 170 bytes a call: 3.4 MB here, all of it in the process's heap.
+
+        Half of that is more than a heap grows by itself, and less than the leak."""
         function = self.function(self.echo_source)
         for number in range(3_000):
             function.invoke(trace="Root=1-%032d" % number)
         before = function.heap_bytes()
         for number in range(20_000):
             function.invoke(trace="Root=1-%033d" % number)
-        self.assertLess(function.heap_bytes() - before, 1_000_000)
+        self.assertLess(function.heap_bytes() - before, 1_700_000)
 
     def test_the_end_of_the_channel_ends_the_process(self):
         function = self.function(self.echo_source)
