@@ -37,6 +37,7 @@ const WAITING_JOBS: usize = 1024;
 /// lane finishes what it was given and the lease ends.
 pub(crate) struct Postgres {
     pool: Pool,
+    fence: i64,
     writer: mpsc::Sender<Job>,
     _tasks: TaskTracker,
     _renewing: DropGuard,
@@ -56,10 +57,12 @@ impl Postgres {
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         let (writer, jobs) = mpsc::channel(WAITING_JOBS);
-        tasks.spawn(Writer::new(pool.clone(), lease.fence()).run(jobs));
+        let fence = lease.fence();
+        tasks.spawn(Writer::new(pool.clone(), fence).run(jobs));
         tasks.spawn(lease.keep(pool.clone(), stop.clone()));
         Self {
             pool,
+            fence,
             writer,
             _tasks: tasks,
             _renewing: stop.drop_guard(),
@@ -88,8 +91,8 @@ impl Postgres {
     }
 
     /// A connection for statements of a hot path that has its own form on PostgreSQL. They run beside
-    /// the lane, and outside of the node's lease: only what is safe among several nodes may use it.
-    pub(crate) async fn client(&self) -> Result<Object, DatabaseError> {
+    /// the lane.
+    async fn client(&self) -> Result<Object, DatabaseError> {
         connect::checkout(&self.pool).await
     }
 }

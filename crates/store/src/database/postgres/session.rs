@@ -1,6 +1,7 @@
 //! Transactions beside the lane, for code that decides between its statements: it runs on a thread of the
-//! blocking pool, and each statement waits for its answer there.
+//! blocking pool, and each statement waits for its answer there. They hold the node's lease as the lane's do.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use deadpool_postgres::Object;
@@ -10,6 +11,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::Postgres;
 use super::value::row_of;
+use super::writer::HOLD_LEASE;
 use crate::DatabaseError;
 use crate::value::Row;
 
@@ -19,6 +21,7 @@ const TRIES: u32 = 8;
 /// A connection inside a transaction.
 pub(crate) struct Session {
     client: Object,
+    fence: i64,
     runtime: Handle,
 }
 
@@ -43,6 +46,7 @@ impl Postgres {
         loop {
             let session = Session {
                 client: self.client().await?,
+                fence: self.fence,
                 runtime: Handle::current(),
             };
             let call = Arc::clone(&call);
@@ -58,22 +62,55 @@ impl Postgres {
 
 impl Session {
     fn run<T>(self, call: &impl Fn(&Self) -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
-        let statement = |sql| self.runtime.block_on(self.client.batch_execute(sql));
-        statement("BEGIN ISOLATION LEVEL READ COMMITTED")?;
-        match call(&self) {
-            Ok(done) => match statement("COMMIT").map_err(DatabaseError::from) {
-                Ok(()) => Ok(done),
-                Err(DatabaseError::Disconnected { detail }) => Err(DatabaseError::Uncertain { detail }),
-                Err(error) => Err(error),
-            },
-            Err(error) => {
-                if statement("ROLLBACK").is_err() {
-                    // Whoever got this connection next would be inside the transaction.
-                    drop(Object::take(self.client));
-                }
+        let called = match self.begin() {
+            Ok(()) => catch_unwind(AssertUnwindSafe(|| call(&self))),
+            Err(error) => Ok(Err(error)),
+        };
+        match called {
+            Ok(Ok(done)) => self.commit().map(|()| done),
+            Ok(Err(error)) => {
+                self.roll_back();
                 Err(error)
             }
+            Err(panic) => {
+                self.roll_back();
+                resume_unwind(panic)
+            }
         }
+    }
+
+    /// Begins, and holds the lease: a node that lost it changes nothing.
+    fn begin(&self) -> Result<(), DatabaseError> {
+        let held = self.runtime.block_on(async {
+            let lease = self.client.prepare_cached(HOLD_LEASE).await?;
+            let fence: [&(dyn ToSql + Sync); 1] = [&self.fence];
+            let begin = self.client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED");
+            let (begun, held) = tokio::join!(biased; begin, self.client.query(&lease, &fence));
+            begun.and(held)
+        })?;
+        match held.is_empty() {
+            true => Err(DatabaseError::Superseded),
+            false => Ok(()),
+        }
+    }
+
+    /// Only an answer makes a commit certain.
+    fn commit(&self) -> Result<(), DatabaseError> {
+        match self.statement("COMMIT").map_err(DatabaseError::from) {
+            Err(DatabaseError::Disconnected { detail }) => Err(DatabaseError::Uncertain { detail }),
+            committed => committed,
+        }
+    }
+
+    fn roll_back(self) {
+        if self.statement("ROLLBACK").is_err() {
+            // Whoever got this connection next would be inside the transaction.
+            drop(Object::take(self.client));
+        }
+    }
+
+    fn statement(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
+        self.runtime.block_on(self.client.batch_execute(sql))
     }
 
     /// Runs a statement for each of these parameters, all in one round trip; how many rows each changed.

@@ -5,7 +5,7 @@ use tokio_postgres::{Client, NoTls};
 use super::*;
 use crate::database::testing::{SERVER, fresh_schema};
 use crate::database::tests::{COUNT, SCHEMA, insert};
-use crate::database::{Database, PostgresUrl};
+use crate::database::{Backend, Database, PostgresUrl};
 
 async fn open(url: &PostgresUrl) -> Result<Database, DatabaseError> {
     Database::open_postgres(url, &[SCHEMA]).await
@@ -17,6 +17,38 @@ async fn somebody(url: &PostgresUrl) -> (Client, tokio::task::JoinSet<()>) {
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(async move { drop(connection.await) });
     (client, tasks)
+}
+
+/// A transaction beside the lane.
+async fn rename(database: &Database, name: &'static str) -> Result<(), DatabaseError> {
+    let Backend::Postgres(postgres) = database.backend() else {
+        panic!("the database is on a server")
+    };
+    let call = move |session: &Session| {
+        assert_ne!(name, "panic", "as asked");
+        let set: Vec<Parameter<'_>> = vec![(&name, tokio_postgres::types::Type::TEXT)];
+        session
+            .execute("UPDATE shop_items SET name = $1", &[set])
+            .map(drop)
+    };
+    postgres.transact(call, |()| ()).await
+}
+
+/// Whoever gets the connection next is not inside the transaction.
+#[tokio::test]
+async fn a_panic_inside_a_transaction_undoes_it() {
+    let Some(url) = fresh_schema().await else { return };
+    let database = open(&url).await.unwrap();
+    database.write(insert("mug")).await.unwrap();
+    for _ in 0..20 {
+        assert!(rename(&database, "panic").await.is_err());
+    }
+    rename(&database, "cup").await.unwrap();
+    let rows = database
+        .read("SELECT name FROM shop_items", vec![])
+        .await
+        .unwrap();
+    assert_eq!(rows[0].text(0).unwrap(), "cup");
 }
 
 fn refusal(outcome: Result<Database, DatabaseError>) -> (DatabaseError, String) {
@@ -88,6 +120,8 @@ async fn a_node_that_lost_its_lease_writes_no_more() {
     admin.batch_execute(lapse).await.unwrap();
     let second = open(&url).await.unwrap();
     let error = first.write(insert("cup")).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::Superseded), "{error:?}");
+    let error = rename(&first, "bowl").await.unwrap_err();
     assert!(matches!(error, DatabaseError::Superseded), "{error:?}");
     second.write(insert("pot")).await.unwrap();
     let rows = second
