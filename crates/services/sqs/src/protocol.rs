@@ -75,12 +75,20 @@ pub(crate) fn from_form(params: &Params) -> Result<Value, SqsError> {
             "a form has at most {MAX_PARAMETERS} parameters"
         )));
     }
-    Ok(object(params))
+    Ok(object(params, Depth::Request))
 }
 
-fn object(params: &Params) -> Value {
+/// Entries have no entries: a name may be as long as a body, and must not lead as deep.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Request,
+    Entry,
+}
+
+fn object(params: &Params, depth: Depth) -> Value {
     let mut object = Map::new();
-    for (name, member, form) in MEMBERS {
+    let here = |form: &Form| depth == Depth::Request || !matches!(form, Form::Entries);
+    for (name, member, form) in MEMBERS.iter().filter(|(_, _, form)| here(form)) {
         if let Some(value) = read(params, name, *form) {
             object.insert((*member).to_owned(), value);
         }
@@ -105,7 +113,12 @@ fn read(params: &Params, name: &str, form: Form) -> Option<Value> {
         Form::MessageAttributes => Some(Value::Object(
             members()?.iter().filter_map(message_attribute).collect(),
         )),
-        Form::Entries => Some(members()?.iter().map(object).collect()),
+        Form::Entries => Some(
+            members()?
+                .iter()
+                .map(|entry| object(entry, Depth::Entry))
+                .collect(),
+        ),
     }
 }
 
@@ -213,6 +226,12 @@ mod tests {
             {"Id": "b", "MessageBody": "two"},
         ]});
         assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn a_long_name_leads_no_deeper_than_an_entry() {
+        let deep = "SendMessageBatchRequestEntry.1.".repeat(20_000);
+        assert_eq!(form(&format!("{deep}Id=a")), json!({"Entries": [{}]}));
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::service::{SqsService, id_of};
 const WINDOW_MS: i64 = 5 * 60_000;
 /// Attempts that are remembered; a further one forgets the others.
 const MAX_ATTEMPTS: usize = 1000;
+/// So many bytes of messages are remembered at most; a further one forgets the others.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// What the attempts of the last five minutes got. It is lost with the node: a repeated attempt is then
 /// a new one, and the messages of the first come back after their visibility timeout.
@@ -37,7 +39,8 @@ impl Attempts {
     fn note(&self, key: Key, now: Timestamp, received: &[Received]) {
         let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         attempts.retain(|_, (at, _)| now.as_millis() - at.as_millis() < WINDOW_MS);
-        if attempts.len() >= MAX_ATTEMPTS {
+        let kept: usize = attempts.values().map(|(_, received)| bytes(received)).sum();
+        if attempts.len() >= MAX_ATTEMPTS || kept + bytes(received) > MAX_BYTES {
             attempts.clear();
         }
         attempts.insert(key, (now, received.to_vec()));
@@ -75,6 +78,11 @@ impl SqsService {
         }
         Ok(received)
     }
+}
+
+fn bytes(received: &[Received]) -> usize {
+    let one = |message: &Received| message.body.len() + message.attributes.len();
+    received.iter().map(one).sum()
 }
 
 fn check(attempt: &str) -> Result<(), SqsError> {
