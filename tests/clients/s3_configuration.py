@@ -95,6 +95,11 @@ def encryption(bucket):
     got = s3.get_object(Bucket=bucket, Key="e", Range="bytes=70000-140000")
     assert (got["ServerSideEncryption"], got["Body"].read()) == ("AES256", body[70_000:140_001])
     assert code(s3.put_object, Bucket=bucket, Key="e", Body=b"", ServerSideEncryption="aws:kms") == "NotImplemented"
+    # read anew: the caller looks for the plain text below the data folder
+    upload = dict(Bucket=bucket, Key="copy", UploadId=s3.create_multipart_upload(Bucket=bucket, Key="copy")["UploadId"])
+    copied = s3.upload_part_copy(**upload, PartNumber=1, CopySource=f"{bucket}/e")["CopyPartResult"]["ETag"]
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": copied}]})
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == body
 
 
 def lifecycle(bucket):

@@ -105,6 +105,10 @@ def versions():
     assert len(list(pages)) == 4
     s3.delete_object(Bucket=bucket, Key="k", VersionId=marker)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"2"
+    # a page goes on although what it follows was deleted meanwhile
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=second)
+    rest = s3.list_object_versions(Bucket=bucket, KeyMarker="k", VersionIdMarker=second)
+    assert [version["VersionId"] for version in rest["Versions"]] == [first, "null"], rest
     assert code(lambda: s3.delete_bucket(Bucket=bucket)) == "BucketNotEmpty"
     print("ok versions", flush=True)
 
@@ -121,6 +125,9 @@ def conditions():
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"1"
     assert code(lambda: s3.get_object(Bucket=bucket, Key="k", IfNoneMatch=etag)) == "304"
     assert put(IfMatch=etag) == "ok"
+    copy = lambda key, **more: code(lambda: s3.copy_object(Bucket=bucket, Key=key, CopySource=f"{bucket}/k", **more))
+    assert copy("new", IfNoneMatch="*") == "ok"
+    assert copy("new", IfNoneMatch="*") == "PreconditionFailed"
     print("ok conditions", flush=True)
 
 

@@ -1,6 +1,7 @@
 //! Objects: boto3 and the AWS CLI, unmodified, and a node that is killed under them.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tradewind_tests::{Node, cache, root, stderr, stdout};
@@ -45,6 +46,26 @@ fn boto3_configures_buckets_and_sees_it_acted_on() {
     let node = Node::serve(data.path());
     let output = succeeds("python3", &["s3_configuration.py", &node.url("")], &node);
     assert!(output.ends_with("ok forms\n"), "{output}");
+    node.kill();
+    let plain = files_with(data.path(), &b"secret".repeat(4));
+    assert!(plain.is_empty(), "in plain text: {plain:?}");
+}
+
+/// The files below a folder that hold these bytes.
+fn files_with(folder: &Path, wanted: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, wanted));
+        } else if path.is_file() {
+            let content = std::fs::read(&path).unwrap();
+            if content.windows(wanted.len()).any(|window| window == wanted) {
+                found.push(path);
+            }
+        }
+    }
+    found
 }
 
 #[test]
@@ -66,7 +87,7 @@ fn the_aws_cli_syncs_both_ways() {
     assert_eq!(again, "", "everything was there");
     succeeds("aws", &["s3", "sync", "s3://photos/p", &to], &node);
     for (name, size) in files {
-        let read = std::fs::read(std::path::Path::new(&to).join(name)).unwrap();
+        let read = std::fs::read(Path::new(&to).join(name)).unwrap();
         assert!(read == vec![b'x'; size], "{name}");
     }
     succeeds("aws", &["s3", "rb", "--force", "s3://photos"], &node);

@@ -2,15 +2,17 @@
 
 use std::ops::Range;
 
+use http::header::{IF_MATCH, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use s3s::dto::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource, MetadataDirective,
-    TaggingDirective, UploadPartCopyInput, UploadPartCopyOutput,
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopyPartResult, CopySource, ETagCondition,
+    MetadataDirective, TaggingDirective, UploadPartCopyInput, UploadPartCopyOutput,
 };
 use s3s::{S3Request, S3Response, S3Result};
 use tradewind_store::Batch;
 use tradewind_store::blobs::Stored;
 
-use super::conditions::Conditions;
+use super::conditions::{Conditions, check_write};
 use super::describe::{self, set_checksum};
 use super::multipart::check_number;
 use super::{buckets, heads, refused_input};
@@ -71,6 +73,8 @@ pub(crate) async fn copy_object(
     state: &State,
     request: S3Request<CopyObjectInput>,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
+    let if_match = write_condition(&request.headers, IF_MATCH)?;
+    let if_none_match = write_condition(&request.headers, IF_NONE_MATCH)?;
     let input = request.input;
     let customer_key =
         input.sse_customer_algorithm.is_some() || input.copy_source_sse_customer_algorithm.is_some();
@@ -126,7 +130,9 @@ pub(crate) async fn copy_object(
         Some(stored) => state.blobs.keep(batch, stored),
         None => state.blobs.share(batch, &new.content),
     };
-    let added = objects::put(state, &input.bucket, &input.key, &new, |_| Ok(()), keep).await?;
+    let check =
+        |latest: Option<&objects::Version>| check_write(if_match.as_ref(), if_none_match.as_ref(), latest);
+    let added = objects::put(state, &input.bucket, &input.key, &new, check, keep).await?;
     let mut result = CopyObjectResult {
         e_tag: Some(describe::etag(&new.etag)),
         last_modified: Some(instant::to_wire(added.modified)),
@@ -145,6 +151,13 @@ pub(crate) async fn copy_object(
         version_id: added.id,
         ..CopyObjectOutput::default()
     }))
+}
+
+/// A condition on what is at the destination; the protocol crate's input does not have these yet.
+fn write_condition(headers: &HeaderMap, name: HeaderName) -> S3Result<Option<ETagCondition>> {
+    let parse = |value: &HeaderValue| ETagCondition::parse_http_header(value.as_bytes());
+    let parsed = headers.get(&name).map(parse).transpose();
+    parsed.map_err(|error| invalid_request(format!("{name}: {error}")))
 }
 
 fn replaces_metadata(input: &CopyObjectInput) -> S3Result<bool> {
@@ -246,7 +259,8 @@ async fn read_anew(
     algorithm: Algorithm,
 ) -> S3Result<(Stored, Digests)> {
     let length = range.end - range.start;
-    let mut writer = state.blobs.writer(Some(length)).await.map_err(of_blob)?;
+    let writer = state.blobs.encrypting_writer(Some(length)).await;
+    let mut writer = writer.map_err(of_blob)?;
     let mut stream = ObjectStream::open(state, source, range).await?;
     let mut hasher = ContentHasher::new(algorithm);
     while let Some(bytes) = stream.next().await {

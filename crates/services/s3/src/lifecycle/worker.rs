@@ -58,10 +58,12 @@ pub(crate) async fn round(state: &State) -> S3Result<usize> {
     let mut gone = 0;
     for row in rows.await.map_err(of_database)? {
         let bucket = row.text(0).map_err(of_database)?;
-        gone += match of_bucket(state, bucket).await {
-            Err(error) if *error.code() == S3ErrorCode::NoSuchBucket => 0,
-            result => result?,
-        };
+        match of_bucket(state, bucket).await {
+            Ok(of_bucket) => gone += of_bucket,
+            Err(error) if *error.code() == S3ErrorCode::NoSuchBucket => {}
+            // the others expire all the same
+            Err(error) => tracing::warn!(bucket, %error, "the lifecycle of a bucket failed"),
+        }
     }
     Ok(gone)
 }
@@ -170,8 +172,8 @@ async fn of_key(
         };
         match objects::delete(state, bucket, key, id, Removal::expiry(), same).await {
             Ok(_) => gone += 1,
-            Err(error) if is_changed(&error) => {}
-            Err(error) if *error.code() == S3ErrorCode::AccessDenied => {}
+            // what was to go after it was judged as if this were gone
+            Err(error) if is_changed(&error) || *error.code() == S3ErrorCode::AccessDenied => break,
             Err(error) => return Err(error),
         }
     }

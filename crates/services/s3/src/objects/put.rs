@@ -129,6 +129,7 @@ async fn decide(
         (Versioning::Suspended, Some(_)) => row::find_any(state, bucket, key, Some(NULL)).await?.version,
     };
     if let Some(replaced) = &replaced {
+        crate::lock::Lock::from(&replaced.lock).refuse_removal(now, false)?;
         batch = remove(state, batch, bucket, key, replaced).await?;
     }
     let latest = found.version.as_ref();

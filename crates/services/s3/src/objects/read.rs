@@ -13,7 +13,7 @@ use tradewind_store::blobs::{BlobError, BlobReader, Blobs, Content};
 
 use super::row::Version;
 use crate::multipart;
-use crate::refusal::of_blob;
+use crate::refusal::{no_such_key, of_blob};
 use crate::state::State;
 
 type Opening = Pin<Box<dyn Future<Output = Result<BlobReader, BlobError>> + Send>>;
@@ -39,6 +39,11 @@ impl ObjectStream {
             None => VecDeque::from([(version.content.clone(), range)]),
             Some(upload) => multipart::pieces(state, upload, range).await?,
         };
+        let there: u64 = pieces.iter().map(|(_, range)| range.end - range.start).sum();
+        if there != left {
+            // removed since the version was looked up, and its parts with it
+            return Err(no_such_key());
+        }
         let reader = match pieces.pop_front() {
             Some((content, range)) => Some(state.blobs.read(&content, range).await.map_err(of_blob)?),
             None => None,

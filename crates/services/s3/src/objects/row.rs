@@ -238,7 +238,8 @@ pub(crate) fn id_of(sequence: i64) -> String {
     format!("{sequence:016x}{random:016x}")
 }
 
-fn sequence_of(id: &str) -> Option<i64> {
+/// When a version was made, from its id; none for `null`.
+pub(crate) fn sequence_of(id: &str) -> Option<i64> {
     i64::from_str_radix(id.get(..16)?, 16).ok()
 }
 

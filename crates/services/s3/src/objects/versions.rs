@@ -102,8 +102,10 @@ enum Cursor {
 async fn first(state: &State, listing: &Listing<'_>) -> S3Result<Option<Cursor>> {
     let prefix = listing.prefix.as_bytes().to_vec();
     if let Some(id) = listing.after_id {
-        let found = row::find(state, listing.bucket, listing.after, Some(id)).await?;
-        let sequence = found.version.map_or(i64::MAX, |version| version.sequence);
+        // the version may have been deleted since it was listed; its id says where it stood
+        let found = row::find_any(state, listing.bucket, listing.after, Some(id)).await?;
+        let stood = found.version.map(|version| version.sequence);
+        let sequence = stood.or_else(|| row::sequence_of(id)).unwrap_or(i64::MAX);
         return Ok(Some(Cursor::Within(listing.after.as_bytes().to_vec(), sequence)));
     }
     let rolled = rolled_up(listing.after, listing.prefix, listing.delimiter);
