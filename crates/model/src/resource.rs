@@ -51,6 +51,19 @@ pub struct ResourceContext {
 }
 
 impl ResourceContext {
+    /// For tests of resource types: a resource of the stack `shop-dev` in the default account.
+    #[must_use]
+    pub fn for_tests(logical_id: &str) -> Self {
+        Self {
+            stack: "shop-dev".into(),
+            logical_id: logical_id.into(),
+            generated_name: format!("shop-dev-{logical_id}-0123456789AB"),
+            account: crate::AccountId::default_account(),
+            region: crate::Region::default_region(),
+            prove_updates: false,
+        }
+    }
+
     /// One text for whose the resource is, to be kept in its row: a repeated create finds its own,
     /// and nobody overwrites or deletes what belongs to another stack, logical id or replacement.
     #[must_use]
@@ -297,14 +310,7 @@ mod tests {
 
     #[test]
     fn long_generated_names_keep_their_unique_end() {
-        let context = ResourceContext {
-            stack: "shop-dev".into(),
-            logical_id: "Role".into(),
-            generated_name: "shop-dev-Role-0123456789AB".into(),
-            account: crate::AccountId::default_account(),
-            region: crate::Region::default_region(),
-            prove_updates: false,
-        };
+        let context = ResourceContext::for_tests("Role");
         assert_eq!(context.generated_name_within(64), "shop-dev-Role-0123456789AB");
         assert_eq!(context.generated_name_within(20), "shop-de-0123456789AB");
         assert_eq!(context.generated_name_within(5), "789AB");

@@ -32,6 +32,6 @@ pub use query::{
     MalformedQuery, Params, parse_query, query_error, query_response, query_response_without_result,
 };
 pub use rest_xml::rest_xml_error;
-pub use service::{Protocol, Service, service_of};
+pub use service::{Protocol, Service, query_value, service_of};
 pub use support::{OperationSupport, Support};
 pub use xml::{escape_xml, xml_element};

@@ -269,8 +269,9 @@ pub(crate) fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
     parts.headers.get(name)?.to_str().ok()
 }
 
-/// The decoded value of `name` in a query string.
-pub(crate) fn query_value(query: &str, name: &str) -> Option<String> {
+/// The decoded value of `name` in a query string; the first, where there are several.
+#[must_use]
+pub fn query_value(query: &str, name: &str) -> Option<String> {
     let mut pairs = query
         .split('&')
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")));

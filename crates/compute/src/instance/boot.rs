@@ -95,16 +95,8 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
     if let Some(message) = dialect::obstacle(spec) {
         return Err(Failure::Node(InvokeError::Unavailable { message }));
     }
-    let lease = |package| host.packages.lease(package).map_err(|gone| unavailable(&gone));
-    let package = lease(&spec.package)?;
-    let layers = spec.layers.as_ref().map(lease).transpose()?;
-    let folders = Folders {
-        task_root: host.packages.path_of(&spec.package),
-        layers: spec.layers.as_ref().map(|layers| host.packages.path_of(layers)),
-        runtime: host.bootstraps.runtime_dir(spec.runtime.language()),
-        prepared: prepared::folder(pool),
-        tmp: host.run_dir.join(file_name(&log_stream)),
-    };
+    let (leases, mut folders) = code(host, spec, file_name(&log_stream))?;
+    folders.prepared = prepared::folder(pool);
     let inside = host.sandbox.inside(&folders);
     let network = host.sandbox.network(spec.egress).await;
     let mut network = network.map_err(|error| unavailable(&error))?;
@@ -162,8 +154,27 @@ pub(super) async fn boot(pool: &Pool, log_stream: Arc<str>, purpose: Purpose) ->
         output,
         extension_mark,
         begun,
-        workspace: Workspace::new(tmp_dir, [Some(package), layers], network),
+        workspace: Workspace::new(tmp_dir, leases, network),
     })
+}
+
+/// The function's code and what runs it, held until the leases go, and a folder `tmp` of its own.
+pub(super) fn code(
+    host: &Host,
+    spec: &FunctionSpec,
+    tmp: &str,
+) -> Result<([Option<PackageLease>; 2], Folders), Failure> {
+    let lease = |package| host.packages.lease(package).map_err(|gone| unavailable(&gone));
+    let package = lease(&spec.package)?;
+    let layers = spec.layers.as_ref().map(lease).transpose()?;
+    let folders = Folders {
+        task_root: host.packages.path_of(&spec.package),
+        layers: spec.layers.as_ref().map(|layers| host.packages.path_of(layers)),
+        runtime: host.bootstraps.runtime_dir(spec.runtime.language()),
+        prepared: None,
+        tmp: host.run_dir.join(tmp),
+    };
+    Ok(([Some(package), layers], folders))
 }
 
 pub(super) fn plan_of(network: &InstanceNetwork) -> io::Result<NetworkPlan> {

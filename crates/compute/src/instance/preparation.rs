@@ -56,20 +56,7 @@ pub(crate) async fn prepare(
 }
 
 async fn start(host: &Arc<Host>, spec: &FunctionSpec, memory: MemoryClaim) -> Result<Preparing, Failure> {
-    let lease = |package| {
-        host.packages
-            .lease(package)
-            .map_err(|gone| boot::unavailable(&gone))
-    };
-    let package = lease(&spec.package)?;
-    let layers = spec.layers.as_ref().map(lease).transpose()?;
-    let folders = Folders {
-        task_root: host.packages.path_of(&spec.package),
-        layers: spec.layers.as_ref().map(|layers| host.packages.path_of(layers)),
-        runtime: host.bootstraps.runtime_dir(spec.runtime.language()),
-        prepared: None,
-        tmp: host.run_dir.join(uuid::Uuid::new_v4().simple().to_string()),
-    };
+    let (leases, folders) = boot::code(host, spec, &uuid::Uuid::new_v4().simple().to_string())?;
     let inside = host.sandbox.inside(&folders);
     let network = nobody_to_talk_to(host).await?;
     let program = boot::program(spec, host, &folders, &inside).await?;
@@ -93,7 +80,7 @@ async fn start(host: &Arc<Host>, spec: &FunctionSpec, memory: MemoryClaim) -> Re
     Ok(Preparing {
         process: spawned.map_err(|error| boot::spawn_failure(error, None))?,
         channel,
-        workspace: Workspace::new(tmp, [Some(package), layers], Some(network)),
+        workspace: Workspace::new(tmp, leases, Some(network)),
         _memory: memory,
     })
 }

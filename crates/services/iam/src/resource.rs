@@ -254,18 +254,6 @@ fn new_role_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tradewind_model::{AccountId, Region};
-
-    fn context(logical_id: &str) -> ResourceContext {
-        ResourceContext {
-            stack: "shop-dev".into(),
-            logical_id: logical_id.into(),
-            generated_name: format!("shop-dev-{logical_id}-0123456789AB"),
-            account: AccountId::default_account(),
-            region: Region::default_region(),
-            prove_updates: false,
-        }
-    }
 
     fn role_type() -> RoleType {
         RoleType::new(Database::in_memory_for_tests(&[tables::MIGRATIONS]))
@@ -295,7 +283,7 @@ mod tests {
     #[tokio::test]
     async fn a_role_is_made_changed_and_removed() {
         let roles = role_type();
-        let context = context("IamRoleLambdaExecution");
+        let context = ResourceContext::for_tests("IamRoleLambdaExecution");
         let made = roles.create(&context, &properties(lambda_role())).await.unwrap();
         assert_eq!(made.physical_id, "shop-dev-us-east-1-lambdaRole");
         assert_eq!(
@@ -326,15 +314,27 @@ mod tests {
         let roles = role_type();
         let mut unnamed = properties(lambda_role());
         unnamed.remove("RoleName");
-        let first = roles.create(&context("Role"), &unnamed).await.unwrap();
+        let first = roles
+            .create(&ResourceContext::for_tests("Role"), &unnamed)
+            .await
+            .unwrap();
         assert_eq!(first.physical_id, "shop-dev-Role-0123456789AB");
-        assert_eq!(roles.create(&context("Role"), &unnamed).await.unwrap(), first);
+        assert_eq!(
+            roles
+                .create(&ResourceContext::for_tests("Role"), &unnamed)
+                .await
+                .unwrap(),
+            first
+        );
     }
 
     #[tokio::test]
     async fn a_role_of_another_resource_is_neither_taken_nor_deleted() {
         let roles = role_type();
-        let (mine, other) = (context("Mine"), context("Other"));
+        let (mine, other) = (
+            ResourceContext::for_tests("Mine"),
+            ResourceContext::for_tests("Other"),
+        );
         let made = roles.create(&mine, &properties(lambda_role())).await.unwrap();
         let error = roles
             .create(&other, &properties(lambda_role()))
@@ -411,7 +411,10 @@ mod tests {
         ] {
             let mut given = properties(lambda_role());
             given.insert(property.into(), value);
-            let error = role_type().create(&context("Role"), &given).await.unwrap_err();
+            let error = role_type()
+                .create(&ResourceContext::for_tests("Role"), &given)
+                .await
+                .unwrap_err();
             assert_eq!(error.to_string(), message);
         }
     }

@@ -20,11 +20,14 @@ mod update_function_configuration;
 pub(crate) mod urls;
 pub(crate) mod versions;
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use serde::Serialize;
 use tracing::Instrument as _;
-use tradewind_model::{RequestId, limits};
+use tradewind_model::{Qualifier, RequestId, limits};
 use tradewind_wire::{Body, Caller, Params, ReadBodyError, parse_query, read_body, rest_json_error};
 
 use crate::error::{LambdaError, Violations};
@@ -32,6 +35,7 @@ use crate::names::{Scope, Shape, Target};
 use crate::operation::{Operation, Route, route};
 use crate::service::LambdaService;
 use crate::settings::Members;
+use crate::token;
 
 /// Largest request of an operation that brings a package: 50 MB in base64 and the other members.
 const UPLOAD_BYTES: usize = 70_167_211;
@@ -52,6 +56,9 @@ pub(crate) struct Call {
 }
 
 type Answer = Result<Response<Body>, LambdaError>;
+
+/// What is kept by qualifier, as far as a page shows it, and the `NextMarker` where there is more.
+type PageByQualifier<'m, T> = (Vec<(&'m Qualifier, &'m T)>, Option<String>);
 
 impl LambdaService {
     /// Answers one request of the Lambda API.
@@ -246,6 +253,27 @@ impl Call {
     /// `MaxItems`, within `1..=10000` as asked for and at most `page` as answered.
     fn page_size(&self, page: usize) -> Result<usize, LambdaError> {
         Ok(self.page_size_within(page, 10_000)?.min(page))
+    }
+
+    /// One page of what is kept by qualifier, and the `NextMarker` of `operation` where there is more.
+    fn page_by_qualifier<'m, T>(
+        &self,
+        all: &'m BTreeMap<Qualifier, T>,
+        operation: &str,
+    ) -> Result<PageByQualifier<'m, T>, LambdaError> {
+        let page = self.page_size(get::PAGE)?;
+        let start: Bound<Qualifier> = match self.params.get("Marker") {
+            Some(marker) => {
+                let last = token::decode(operation, marker)?;
+                Bound::Excluded(last.parse().map_err(|_no_qualifier| LambdaError::InvalidMarker)?)
+            }
+            None => Bound::Unbounded,
+        };
+        let mut rest = all.range((start, Bound::Unbounded));
+        let shown: Vec<_> = rest.by_ref().take(page).collect();
+        let last = shown.last().filter(|_| rest.next().is_some());
+        let marker = last.map(|(last, _)| token::encode(operation, &last.to_string()));
+        Ok((shown, marker))
     }
 
     /// `MaxItems`, within `1..=most`; `page` if it is not given.

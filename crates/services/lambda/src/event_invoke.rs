@@ -6,14 +6,13 @@
 //! services are refused by name.
 
 use serde::Deserialize;
-use serde_json::Value;
 use tradewind_model::{FunctionArn, Timestamp};
 
 use crate::error::{LambdaError, Violations};
 use crate::model::Function;
 use crate::schedule::Patience;
 use crate::service::LambdaService;
-use crate::settings::{Members, Refusal};
+use crate::settings::{Members, Refusal, read_members};
 
 const RETRIES: std::ops::RangeInclusive<i64> = 0..=2;
 const AGE_SECONDS: std::ops::RangeInclusive<i64> = 60..=21_600;
@@ -97,11 +96,7 @@ struct GivenDestination {
 impl WrittenEventInvoke {
     /// Reads and checks what needs no look at other functions.
     pub(crate) fn read(members: &Members) -> Result<Self, LambdaError> {
-        let given: Given = serde_json::from_value(Value::Object(members.clone())).map_err(|error| {
-            LambdaError::WrongType {
-                detail: error.to_string(),
-            }
-        })?;
+        let given: Given = read_members(members)?;
         let mut violations = Violations::default();
         let written = given.check(&mut violations);
         violations.into_result()?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{LambdaError, Violations};
 use crate::model::new_revision;
-use crate::settings::Members;
+use crate::settings::{Members, read_members};
 
 /// Largest policy: 20 KB.
 const LONGEST_POLICY_BYTES: usize = 20_480;
@@ -47,11 +47,7 @@ pub(crate) struct Permission {
 impl Permission {
     /// Reads a permission and checks its members.
     pub(crate) fn read(members: &Members) -> Result<Self, LambdaError> {
-        let permission: Self = serde_json::from_value(Value::Object(members.clone())).map_err(|error| {
-            LambdaError::WrongType {
-                detail: error.to_string(),
-            }
-        })?;
+        let permission: Self = read_members(members)?;
         permission.check()?;
         Ok(permission)
     }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tradewind_compute::LoggingConfig;
 use tradewind_model::{EphemeralStorageMib, FunctionName, MemoryMib, Runtime, TimeoutSeconds};
@@ -28,6 +29,16 @@ pub(crate) use refused::{refusals, refused_settings};
 
 /// The members of a request, or the properties of a resource.
 pub(crate) type Members = Map<String, Value>;
+
+/// The members in the shape of `T`, which leaves out what is not its own.
+///
+/// # Errors
+/// When a member has another type.
+pub(crate) fn read_members<T: DeserializeOwned>(members: &Members) -> Result<T, LambdaError> {
+    serde_json::from_value(Value::Object(members.clone())).map_err(|error| LambdaError::WrongType {
+        detail: error.to_string(),
+    })
+}
 
 /// The settings as they were written.
 #[derive(Debug, Default, Deserialize)]
@@ -87,11 +98,7 @@ impl Settings {
         if let Some(refusal) = refusals(members).into_iter().next() {
             return Err(LambdaError::Refused(refusal));
         }
-        let written: Written = serde_json::from_value(Value::Object(members.clone())).map_err(|error| {
-            LambdaError::WrongType {
-                detail: error.to_string(),
-            }
-        })?;
+        let written: Written = read_members(members)?;
         let mut violations = Violations::default();
         let mut settings = written.check(&mut violations);
         violations.into_result()?;

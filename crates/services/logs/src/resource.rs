@@ -129,7 +129,7 @@ impl ResourceHandler for LogGroupType {
 mod tests {
     use super::*;
     use tempfile::TempDir;
-    use tradewind_model::{AccountId, Clock, Region, Timestamp};
+    use tradewind_model::{Clock, Timestamp};
     use tradewind_observe::{LogEvent, LogKind, LogOptions};
 
     use crate::LogsService;
@@ -158,17 +158,6 @@ mod tests {
         }
     }
 
-    fn context(logical_id: &str) -> ResourceContext {
-        ResourceContext {
-            stack: "shop-dev".into(),
-            logical_id: logical_id.into(),
-            generated_name: format!("shop-dev-{logical_id}-0123456789AB"),
-            account: AccountId::default_account(),
-            region: Region::default_region(),
-            prove_updates: false,
-        }
-    }
-
     fn properties(value: Value) -> Properties {
         value.as_object().unwrap().clone()
     }
@@ -190,7 +179,11 @@ mod tests {
         let bench = bench();
         log_ten_days_ago(&bench.logs).await;
         let named = properties(json!({"LogGroupName": NAME, "RetentionInDays": 14}));
-        let made = bench.groups.create(&context("Group"), &named).await.unwrap();
+        let made = bench
+            .groups
+            .create(&ResourceContext::for_tests("Group"), &named)
+            .await
+            .unwrap();
         assert_eq!(made.physical_id, NAME);
         assert_eq!(
             made.attributes["Arn"],
@@ -200,7 +193,7 @@ mod tests {
         let shorter = properties(json!({"LogGroupName": NAME, "RetentionInDays": "7"}));
         bench
             .groups
-            .update(&context("Group"), &made, &shorter)
+            .update(&ResourceContext::for_tests("Group"), &made, &shorter)
             .await
             .unwrap();
         assert_eq!(bench.logs.groups().await, Vec::<String>::new());
@@ -222,10 +215,18 @@ mod tests {
     async fn deleting_the_group_deletes_its_events_and_can_be_repeated() {
         let bench = bench();
         let named = properties(json!({"LogGroupName": NAME}));
-        let made = bench.groups.create(&context("Group"), &named).await.unwrap();
+        let made = bench
+            .groups
+            .create(&ResourceContext::for_tests("Group"), &named)
+            .await
+            .unwrap();
         log_ten_days_ago(&bench.logs).await;
         for _ in 0..2 {
-            bench.groups.delete(&context("Group"), &made).await.unwrap();
+            bench
+                .groups
+                .delete(&ResourceContext::for_tests("Group"), &made)
+                .await
+                .unwrap();
         }
         assert_eq!(bench.logs.groups().await, Vec::<String>::new());
         assert_eq!(tables::all(&bench.database).await.unwrap(), []);
@@ -235,14 +236,26 @@ mod tests {
     async fn a_group_of_another_resource_is_neither_taken_nor_deleted() {
         let bench = bench();
         let named = properties(json!({"LogGroupName": NAME}));
-        let made = bench.groups.create(&context("Mine"), &named).await.unwrap();
+        let made = bench
+            .groups
+            .create(&ResourceContext::for_tests("Mine"), &named)
+            .await
+            .unwrap();
         log_ten_days_ago(&bench.logs).await;
         assert_eq!(
-            bench.groups.create(&context("Mine"), &named).await.unwrap(),
+            bench
+                .groups
+                .create(&ResourceContext::for_tests("Mine"), &named)
+                .await
+                .unwrap(),
             made,
             "a repeated create"
         );
-        let error = bench.groups.create(&context("Other"), &named).await.unwrap_err();
+        let error = bench
+            .groups
+            .create(&ResourceContext::for_tests("Other"), &named)
+            .await
+            .unwrap_err();
         assert!(
             matches!(
                 error,
@@ -253,7 +266,11 @@ mod tests {
             ),
             "{error}"
         );
-        bench.groups.delete(&context("Other"), &made).await.unwrap();
+        bench
+            .groups
+            .delete(&ResourceContext::for_tests("Other"), &made)
+            .await
+            .unwrap();
         assert_eq!(bench.logs.groups().await, [NAME]);
     }
 
@@ -261,7 +278,7 @@ mod tests {
     async fn a_group_without_a_name_gets_the_generated_one() {
         let made = bench()
             .groups
-            .create(&context("Group"), &Properties::new())
+            .create(&ResourceContext::for_tests("Group"), &Properties::new())
             .await
             .unwrap();
         assert_eq!(made.physical_id, "shop-dev-Group-0123456789AB");
@@ -286,7 +303,12 @@ mod tests {
         );
         assert!(problems[2].starts_with("RetentionInDays 8 is not allowed: use one of [1, 3, 5, 7,"));
         let resolved = properties(json!({"RetentionInDays": "8"}));
-        assert!(groups.create(&context("Group"), &resolved).await.is_err());
+        assert!(
+            groups
+                .create(&ResourceContext::for_tests("Group"), &resolved)
+                .await
+                .is_err()
+        );
         let later = properties(json!({"RetentionInDays": {"Ref": "Days"}}));
         assert_eq!(groups.check(&later), []);
     }

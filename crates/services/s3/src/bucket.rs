@@ -202,18 +202,6 @@ fn versioning(properties: &Properties) -> Result<Option<Versioning>, BucketError
 mod tests {
     use super::*;
     use serde_json::json;
-    use tradewind_model::{AccountId, Region};
-
-    fn context(logical_id: &str) -> ResourceContext {
-        ResourceContext {
-            stack: "shop-dev".into(),
-            logical_id: logical_id.into(),
-            generated_name: format!("shop-dev-{logical_id}-0123456789AB"),
-            account: AccountId::default_account(),
-            region: "eu-west-1".parse::<Region>().unwrap(),
-            prove_updates: false,
-        }
-    }
 
     async fn buckets() -> (BucketType, tempfile::TempDir) {
         let (state, folder) = crate::state::for_tests().await;
@@ -234,7 +222,10 @@ mod tests {
     #[tokio::test]
     async fn the_deployment_bucket_gets_a_generated_name_and_keeps_it() {
         let (buckets, _folder) = buckets().await;
-        let context = context("ServerlessDeploymentBucket");
+        let context = ResourceContext {
+            region: "eu-west-1".parse().unwrap(),
+            ..ResourceContext::for_tests("ServerlessDeploymentBucket")
+        };
         assert_eq!(buckets.check(&deployment_bucket()), []);
         let made = buckets.create(&context, &deployment_bucket()).await.unwrap();
         assert_eq!(
@@ -267,23 +258,35 @@ mod tests {
     async fn a_bucket_of_another_resource_is_neither_taken_nor_deleted() {
         let (buckets, _folder) = buckets().await;
         let named = properties(json!({"BucketName": "orders"}));
-        let made = buckets.create(&context("Mine"), &named).await.unwrap();
-        let error = buckets.create(&context("Other"), &named).await.unwrap_err();
+        let made = buckets
+            .create(&ResourceContext::for_tests("Mine"), &named)
+            .await
+            .unwrap();
+        let error = buckets
+            .create(&ResourceContext::for_tests("Other"), &named)
+            .await
+            .unwrap_err();
         assert!(
             matches!(error, ResourceError::AlreadyExists { kind: "bucket", .. }),
             "{error}"
         );
-        buckets.delete(&context("Other"), &made).await.unwrap();
+        buckets
+            .delete(&ResourceContext::for_tests("Other"), &made)
+            .await
+            .unwrap();
         assert!(tables::get(&buckets.state.database, "orders").await.is_some());
         for _ in 0..2 {
-            buckets.delete(&context("Mine"), &made).await.unwrap();
+            buckets
+                .delete(&ResourceContext::for_tests("Mine"), &made)
+                .await
+                .unwrap();
         }
         assert_eq!(tables::get(&buckets.state.database, "orders").await, None);
     }
 
     #[tokio::test]
     async fn long_generated_names_are_shortened() {
-        let long = context(&"ABucketWithALongName".repeat(5));
+        let long = ResourceContext::for_tests(&"ABucketWithALongName".repeat(5));
         let (buckets, _folder) = buckets().await;
         let made = buckets.create(&long, &Properties::new()).await.unwrap();
         assert_eq!(made.physical_id.len(), 63);
@@ -310,14 +313,17 @@ mod tests {
     async fn settings_of_the_wrong_form_are_refused() {
         let (buckets, _folder) = buckets().await;
         let wrong = properties(json!({"VersioningConfiguration": "Enabled"}));
-        let error = buckets.create(&context("Bucket"), &wrong).await.unwrap_err();
+        let error = buckets
+            .create(&ResourceContext::for_tests("Bucket"), &wrong)
+            .await
+            .unwrap_err();
         assert_eq!(error.to_string(), VERSIONING.to_string());
     }
 
     #[tokio::test]
     async fn settings_come_and_go_with_their_properties() {
         let (buckets, _folder) = buckets().await;
-        let context = context("Bucket");
+        let context = ResourceContext::for_tests("Bucket");
         let cors = json!({"CorsRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]});
         let with = properties(json!({"BucketName": "orders", "CorsConfiguration": cors,
             "ObjectLockEnabled": true, "Tags": [{"Key": "a", "Value": "b"}]}));
@@ -329,7 +335,9 @@ mod tests {
             .unwrap();
         configurations.find::<s3s::dto::Tagging>("orders").await.unwrap();
         assert!(configurations.has_object_lock("orders").await.unwrap());
-        let bucket = buckets.state.owned_by("orders", None).await.unwrap();
+        let bucket = crate::api::buckets::find(&buckets.state, "orders", None)
+            .await
+            .unwrap();
         assert_eq!(bucket.versioning, Versioning::Enabled);
         let without = properties(json!({"BucketName": "orders", "ObjectLockEnabled": true}));
         buckets.update(&context, &made, &without).await.unwrap();
@@ -349,7 +357,10 @@ mod tests {
         let arn = "arn:aws:sqs:eu-west-1:000000000000:events";
         let notification = json!({"QueueConfigurations": [{"Event": "s3:ObjectCreated:*", "Queue": arn}]});
         let wanted = properties(json!({"BucketName": "orders", "NotificationConfiguration": notification}));
-        let error = buckets.create(&context("Bucket"), &wanted).await.unwrap_err();
+        let error = buckets
+            .create(&ResourceContext::for_tests("Bucket"), &wanted)
+            .await
+            .unwrap_err();
         assert!(
             error
                 .to_string()
@@ -365,8 +376,14 @@ mod tests {
             .create(&queue, &settings)
             .await
             .unwrap();
-        let made = buckets.create(&context("Bucket"), &wanted).await.unwrap();
-        buckets.update(&context("Bucket"), &made, &wanted).await.unwrap();
+        let made = buckets
+            .create(&ResourceContext::for_tests("Bucket"), &wanted)
+            .await
+            .unwrap();
+        buckets
+            .update(&ResourceContext::for_tests("Bucket"), &made, &wanted)
+            .await
+            .unwrap();
         let depth = buckets.state.notifier.queues().depth(&queue).await.unwrap();
         assert_eq!(depth.ready, 1, "one test event");
     }

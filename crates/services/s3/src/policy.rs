@@ -98,18 +98,6 @@ mod tests {
     use super::*;
     use crate::model::Bucket;
     use serde_json::json;
-    use tradewind_model::{AccountId, Region};
-
-    fn context(logical_id: &str) -> ResourceContext {
-        ResourceContext {
-            stack: "shop-dev".into(),
-            logical_id: logical_id.into(),
-            generated_name: format!("shop-dev-{logical_id}-0123456789AB"),
-            account: AccountId::default_account(),
-            region: Region::default_region(),
-            prove_updates: false,
-        }
-    }
 
     /// The policy with which the Serverless Framework refuses plain HTTP.
     fn policy() -> Properties {
@@ -132,9 +120,14 @@ mod tests {
 
     async fn with_bucket() -> BucketPolicyType {
         let database = Database::in_memory_for_tests(&[crate::MIGRATIONS, crate::CONFIGURATION_MIGRATIONS]);
-        tables::put_bucket(&database, &context("Bucket"), "orders", &empty())
-            .await
-            .unwrap();
+        tables::put_bucket(
+            &database,
+            &ResourceContext::for_tests("Bucket"),
+            "orders",
+            &empty(),
+        )
+        .await
+        .unwrap();
         BucketPolicyType::new(database)
     }
 
@@ -142,17 +135,26 @@ mod tests {
     async fn a_policy_is_kept_with_its_bucket() {
         let policies = with_bucket().await;
         assert_eq!(policies.check(&policy()), []);
-        let made = policies.create(&context("Policy"), &policy()).await.unwrap();
+        let made = policies
+            .create(&ResourceContext::for_tests("Policy"), &policy())
+            .await
+            .unwrap();
         assert_eq!(made.physical_id, "orders");
         assert_eq!(
-            policies.create(&context("Policy"), &policy()).await.unwrap(),
+            policies
+                .create(&ResourceContext::for_tests("Policy"), &policy())
+                .await
+                .unwrap(),
             made,
             "a repeated create"
         );
         let (_, stored) = tables::get(&policies.database, "orders").await.unwrap();
         assert!(stored.unwrap().contains("aws:SecureTransport"));
         for _ in 0..2 {
-            policies.delete(&context("Policy"), &made).await.unwrap();
+            policies
+                .delete(&ResourceContext::for_tests("Policy"), &made)
+                .await
+                .unwrap();
         }
         assert_eq!(tables::get(&policies.database, "orders").await.unwrap().1, None);
     }
@@ -160,21 +162,39 @@ mod tests {
     #[tokio::test]
     async fn a_policy_goes_with_its_bucket() {
         let policies = with_bucket().await;
-        policies.create(&context("Policy"), &policy()).await.unwrap();
-        tables::delete_bucket(&policies.database, &context("Bucket"), "orders")
+        policies
+            .create(&ResourceContext::for_tests("Policy"), &policy())
             .await
             .unwrap();
-        tables::put_bucket(&policies.database, &context("Bucket"), "orders", &empty())
-            .await
-            .unwrap();
+        tables::delete_bucket(
+            &policies.database,
+            &ResourceContext::for_tests("Bucket"),
+            "orders",
+        )
+        .await
+        .unwrap();
+        tables::put_bucket(
+            &policies.database,
+            &ResourceContext::for_tests("Bucket"),
+            "orders",
+            &empty(),
+        )
+        .await
+        .unwrap();
         assert_eq!(tables::get(&policies.database, "orders").await.unwrap().1, None);
     }
 
     #[tokio::test]
     async fn a_bucket_has_one_policy_and_a_policy_a_bucket() {
         let policies = with_bucket().await;
-        policies.create(&context("Policy"), &policy()).await.unwrap();
-        let error = policies.create(&context("Second"), &policy()).await.unwrap_err();
+        policies
+            .create(&ResourceContext::for_tests("Policy"), &policy())
+            .await
+            .unwrap();
+        let error = policies
+            .create(&ResourceContext::for_tests("Second"), &policy())
+            .await
+            .unwrap_err();
         assert!(
             matches!(
                 error,
@@ -187,7 +207,10 @@ mod tests {
         );
         let mut elsewhere = policy();
         elsewhere.insert("Bucket".into(), "absent".into());
-        let error = policies.create(&context("Third"), &elsewhere).await.unwrap_err();
+        let error = policies
+            .create(&ResourceContext::for_tests("Third"), &elsewhere)
+            .await
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "bucket `absent` does not exist; create it in a template before its policy"
@@ -200,7 +223,12 @@ mod tests {
         let mut wrong = policy();
         wrong.insert("PolicyDocument".into(), json!("no json"));
         assert_eq!(policies.check(&wrong)[0].path, ["PolicyDocument"]);
-        assert!(policies.create(&context("Policy"), &wrong).await.is_err());
+        assert!(
+            policies
+                .create(&ResourceContext::for_tests("Policy"), &wrong)
+                .await
+                .is_err()
+        );
         assert_eq!(policies.check(&Properties::new()).len(), 2);
     }
 }

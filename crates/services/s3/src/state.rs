@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use s3s::S3Result;
 use tokio::sync::Notify;
 use tradewind_model::{AccountId, Clock, Region};
 use tradewind_store::Database;
 use tradewind_store::blobs::Blobs;
 
-use crate::api::buckets;
 use crate::configuration::Configurations;
 use crate::notification::Notifier;
 use crate::objects::KeyLocks;
-use crate::tables::BucketRow;
 
 /// The stores of the service and what it is told of its node. A clone is the same.
 #[derive(Clone, Debug)]
@@ -29,16 +26,6 @@ pub(crate) struct State {
     pub(crate) notifier: Arc<Notifier>,
     /// Wakes the worker when a lifecycle is put.
     pub(crate) lifecycles: Arc<Notify>,
-}
-
-impl State {
-    /// The bucket; where an owner is expected, it has to be that account's.
-    ///
-    /// # Errors
-    /// `NoSuchBucket`, `AccessDenied`.
-    pub(crate) async fn owned_by(&self, bucket: &str, expected: Option<&str>) -> S3Result<BucketRow> {
-        buckets::find(self, bucket, expected).await
-    }
 }
 
 /// A state over a database in memory, whose clock stands until it is moved; its content is in the folder.

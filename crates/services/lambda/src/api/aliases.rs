@@ -14,7 +14,7 @@ use crate::error::{LambdaError, Violations};
 use crate::model::{Alias, Function, Weight, new_revision};
 use crate::names::{Shape, Target};
 use crate::service::{Decision, LambdaService};
-use crate::settings::Members;
+use crate::settings::{Members, read_members};
 use crate::token;
 
 const LIST: &str = "ListAliases";
@@ -44,11 +44,7 @@ struct RoutingConfig {
 impl WrittenAlias {
     /// Reads an alias and checks its members.
     pub(crate) fn read(members: &Members) -> Result<Self, LambdaError> {
-        let written: Self = serde_json::from_value(Value::Object(members.clone())).map_err(|error| {
-            LambdaError::WrongType {
-                detail: error.to_string(),
-            }
-        })?;
+        let written: Self = read_members(members)?;
         let mut violations = Violations::default();
         written.check(&mut violations);
         violations.into_result()?;

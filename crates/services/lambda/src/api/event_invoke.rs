@@ -1,19 +1,15 @@
 //! PutFunctionEventInvokeConfig and its siblings: retries, age and destinations of asynchronous invocations.
 
-use std::ops::Bound;
-
 use http::StatusCode;
 use serde_json::{Value, json};
 use tradewind_model::{FunctionArn, Qualifier, Timestamp};
 
 use super::{Answer, Call, empty, json};
-use crate::api::get::PAGE;
 use crate::error::LambdaError;
 use crate::event_invoke::{EventInvoke, WrittenEventInvoke};
 use crate::model::Function;
 use crate::names::{Shape, Target};
 use crate::service::{Decision, LambdaService};
-use crate::token;
 
 const LIST: &str = "ListFunctionEventInvokeConfigs";
 
@@ -129,22 +125,13 @@ pub(super) fn get(service: &LambdaService, call: &Call) -> Answer {
 pub(super) fn list(service: &LambdaService, call: &Call) -> Answer {
     let target = call.target(Shape::Plain)?.without_qualifier()?;
     let (function, _latest) = found(service, &target)?;
-    let page = call.page_size(PAGE)?;
-    let start: Bound<Qualifier> = match call.params.get("Marker") {
-        Some(marker) => {
-            let last = token::decode(LIST, marker)?;
-            Bound::Excluded(last.parse().map_err(|_no_qualifier| LambdaError::InvalidMarker)?)
-        }
-        None => Bound::Unbounded,
-    };
-    let mut found = function.event_invoke.range((start, Bound::Unbounded));
-    let shown: Vec<(&Qualifier, &EventInvoke)> = found.by_ref().take(page).collect();
+    let (shown, marker) = call.page_by_qualifier(&function.event_invoke, LIST)?;
     let list = shown
         .iter()
         .map(|(qualifier, config)| show(&function.arn, qualifier, config));
     let mut shape = json!({"FunctionEventInvokeConfigs": list.collect::<Vec<_>>()});
-    if let (Some((last, _)), Some(_more)) = (shown.last(), found.next()) {
-        shape["NextMarker"] = token::encode(LIST, &last.to_string()).into();
+    if let Some(marker) = marker {
+        shape["NextMarker"] = marker.into();
     }
     json(StatusCode::OK, &shape)
 }

@@ -1,7 +1,5 @@
 //! PutProvisionedConcurrencyConfig and its siblings: instances that are kept initialised.
 
-use std::ops::Bound;
-
 use http::StatusCode;
 use serde_json::{Value, json};
 use tradewind_compute::{ProvisionedState, ProvisionedStatus};
@@ -9,12 +7,10 @@ use tradewind_model::{Qualifier, Timestamp};
 
 use super::concurrency::{check_provisioned, required_count};
 use super::{Answer, Call, empty, json};
-use crate::api::get::PAGE;
 use crate::error::{LambdaError, Violations};
 use crate::model::{Function, Provisioned, last_modified_text};
 use crate::names::{Shape, Target};
 use crate::service::{Decision, LambdaService};
-use crate::token;
 
 const LIST: &str = "ListProvisionedConcurrencyConfigs";
 
@@ -157,24 +153,15 @@ fn show(service: &LambdaService, function: &Function, qualifier: &Qualifier, con
 pub(super) fn list(service: &LambdaService, call: &Call) -> Answer {
     let target = call.target(Shape::Plain)?.without_qualifier()?;
     let function = service.function(&target)?;
-    let page = call.page_size(PAGE)?;
-    let start: Bound<Qualifier> = match call.params.get("Marker") {
-        Some(marker) => {
-            let last = token::decode(LIST, marker)?;
-            Bound::Excluded(last.parse().map_err(|_no_qualifier| LambdaError::InvalidMarker)?)
-        }
-        None => Bound::Unbounded,
-    };
-    let mut found = function.provisioned.range((start, Bound::Unbounded));
-    let shown: Vec<(&Qualifier, &Provisioned)> = found.by_ref().take(page).collect();
+    let (shown, marker) = call.page_by_qualifier(&function.provisioned, LIST)?;
     let list = shown.iter().map(|(qualifier, config)| {
         let mut shape = show(service, &function, qualifier, **config);
         shape["FunctionArn"] = json!(function.arn.qualified((*qualifier).clone()).to_string());
         shape
     });
     let mut shape = json!({"ProvisionedConcurrencyConfigs": list.collect::<Vec<_>>()});
-    if let (Some((last, _)), Some(_more)) = (shown.last(), found.next()) {
-        shape["NextMarker"] = token::encode(LIST, &last.to_string()).into();
+    if let Some(marker) = marker {
+        shape["NextMarker"] = marker.into();
     }
     json(StatusCode::OK, &shape)
 }

@@ -12,7 +12,7 @@ use crate::error::{LambdaError, Violations};
 use crate::model::{Function, FunctionUrl};
 use crate::names::{Shape, Target};
 use crate::service::{Decision, LambdaService};
-use crate::settings::Members;
+use crate::settings::{Members, read_members};
 use crate::token;
 
 const LIST: &str = "ListFunctionUrlConfigs";
@@ -54,9 +54,7 @@ impl WrittenCors {
 impl WrittenUrl {
     /// Reads the members of a request.
     pub(crate) fn read(members: &Members) -> Result<Self, LambdaError> {
-        serde_json::from_value(Value::Object(members.clone())).map_err(|error| LambdaError::WrongType {
-            detail: error.to_string(),
-        })
+        read_members(members)
     }
 
     /// Whether it says anything of CORS.

@@ -1,13 +1,13 @@
 //! Who else may use a layer version.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tradewind_model::AccountId;
 
 use super::LayerVersionArn;
 use crate::error::{LambdaError, Violations};
 use crate::policy::{Policy, Statement, check_statement_id, check_text, principal};
-use crate::settings::{Members, Refusal};
+use crate::settings::{Members, Refusal, read_members};
 
 const ACTION: &str = "lambda:GetLayerVersion";
 const PRINCIPAL_PATTERN: &str = "\\d{12}|\\*|arn:(aws[a-zA-Z-]*):iam::\\d{12}:root";
@@ -25,11 +25,7 @@ pub(crate) struct LayerPermission {
 impl LayerPermission {
     /// Reads a permission and checks its members.
     pub(crate) fn read(members: &Members) -> Result<Self, LambdaError> {
-        let permission: Self = serde_json::from_value(Value::Object(members.clone())).map_err(|error| {
-            LambdaError::WrongType {
-                detail: error.to_string(),
-            }
-        })?;
+        let permission: Self = read_members(members)?;
         permission.check()?;
         if permission.organization_id.is_some() {
             return Err(LambdaError::Refused(Refusal {
@@ -99,7 +95,7 @@ impl Policy {
 mod tests {
     use super::*;
 
-    fn read(value: Value) -> Result<LayerPermission, LambdaError> {
+    fn read(value: serde_json::Value) -> Result<LayerPermission, LambdaError> {
         LayerPermission::read(value.as_object().unwrap())
     }
 

@@ -1,12 +1,11 @@
 //! What a layer version says of itself, and what lists of versions ask for.
 
 use serde::Deserialize;
-use serde_json::Value;
 use tradewind_model::Runtime;
 
 use crate::error::{LambdaError, Violations};
 use crate::model::Architecture;
-use crate::settings::{KNOWN_RUNTIMES, Members, check_length};
+use crate::settings::{KNOWN_RUNTIMES, Members, check_length, read_members};
 
 const LONGEST_DESCRIPTION: usize = 256;
 const LONGEST_LICENSE: usize = 512;
@@ -41,11 +40,7 @@ struct Written {
 impl Description {
     /// Reads a description and checks its members.
     pub(crate) fn read(members: &Members) -> Result<Self, LambdaError> {
-        let written: Written = serde_json::from_value(Value::Object(members.clone())).map_err(|error| {
-            LambdaError::WrongType {
-                detail: error.to_string(),
-            }
-        })?;
+        let written: Written = read_members(members)?;
         let mut violations = Violations::default();
         let description = written.check(&mut violations);
         violations.into_result()?;

@@ -39,6 +39,10 @@ fn canonical_id(account: &str) -> String {
     crate::digest::hex(&sha2::Sha256::digest(account.as_bytes()))
 }
 
+/// The bucket; where an owner is expected, it has to be that account's.
+///
+/// # Errors
+/// `NoSuchBucket`, `AccessDenied`.
 pub(crate) async fn find(state: &State, bucket: &str, expected: Option<&str>) -> S3Result<BucketRow> {
     let found = tables::find_bucket(&state.database, bucket)
         .await
@@ -48,6 +52,14 @@ pub(crate) async fn find(state: &State, bucket: &str, expected: Option<&str>) ->
         return Err(refused(S3ErrorCode::AccessDenied, "Access Denied"));
     }
     Ok(found)
+}
+
+/// The same where nothing else of the bucket is wanted: without an expected owner nobody is asked.
+pub(crate) async fn expect_owner(state: &State, bucket: &str, expected: Option<&str>) -> S3Result<()> {
+    if expected.is_some() {
+        find(state, bucket, expected).await?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn create(

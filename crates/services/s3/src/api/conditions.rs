@@ -17,6 +17,27 @@ pub(crate) struct Conditions<'a> {
     pub(crate) unmodified_since: Option<&'a Wire>,
 }
 
+/// The conditions of an input of s3s that reads, or (`source`) that copies.
+macro_rules! conditions_of {
+    ($input:expr) => {
+        $crate::api::conditions::Conditions {
+            matches: $input.if_match.as_ref(),
+            none_match: $input.if_none_match.as_ref(),
+            modified_since: $input.if_modified_since.as_ref(),
+            unmodified_since: $input.if_unmodified_since.as_ref(),
+        }
+    };
+    (source $input:expr) => {
+        $crate::api::conditions::Conditions {
+            matches: $input.copy_source_if_match.as_ref(),
+            none_match: $input.copy_source_if_none_match.as_ref(),
+            modified_since: $input.copy_source_if_modified_since.as_ref(),
+            unmodified_since: $input.copy_source_if_unmodified_since.as_ref(),
+        }
+    };
+}
+pub(super) use conditions_of;
+
 impl Conditions<'_> {
     /// Judges in the order of RFC 9110, section 13.2.2: an ETag decides before a date does.
     ///

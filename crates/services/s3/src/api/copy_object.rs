@@ -12,7 +12,7 @@ use s3s::{S3Request, S3Response, S3Result};
 use tradewind_store::Batch;
 use tradewind_store::blobs::Stored;
 
-use super::conditions::{Conditions, check_write};
+use super::conditions::{check_write, conditions_of};
 use super::describe::{self, set_checksum};
 use super::multipart::check_number;
 use super::{buckets, heads, refused_input};
@@ -81,22 +81,14 @@ pub(crate) async fn copy_object(
     refused_input::customer_key(customer_key)?;
     refused_input::encryption(input.server_side_encryption.as_ref().map(|asked| asked.as_str()))?;
     heads::check_key(&input.key)?;
-    if input.expected_bucket_owner.is_some() {
-        buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    }
+    buckets::expect_owner(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let source = source_of(
         state,
         &input.copy_source,
         input.expected_source_bucket_owner.as_deref(),
     )
     .await?;
-    let conditions = Conditions {
-        matches: input.copy_source_if_match.as_ref(),
-        none_match: input.copy_source_if_none_match.as_ref(),
-        modified_since: input.copy_source_if_modified_since.as_ref(),
-        unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
-    };
-    conditions.check_source(&source.version)?;
+    conditions_of!(source input).check_source(&source.version)?;
     if source.version.size > LARGEST {
         return Err(invalid_request(
             "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120",
@@ -288,13 +280,7 @@ pub(crate) async fn upload_part_copy(
         input.expected_source_bucket_owner.as_deref(),
     )
     .await?;
-    let conditions = Conditions {
-        matches: input.copy_source_if_match.as_ref(),
-        none_match: input.copy_source_if_none_match.as_ref(),
-        modified_since: input.copy_source_if_modified_since.as_ref(),
-        unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
-    };
-    conditions.check_source(&source.version)?;
+    conditions_of!(source input).check_source(&source.version)?;
     let range = copied_range(input.copy_source_range.as_deref(), source.version.size)?;
     let algorithm = upload.kept_algorithm();
     let (stored, digests) = read_anew(state, &source.version, range, algorithm).await?;

@@ -13,9 +13,7 @@ pub(crate) async fn delete_object(
     request: S3Request<DeleteObjectInput>,
 ) -> S3Result<S3Response<DeleteObjectOutput>> {
     let input = request.input;
-    if input.expected_bucket_owner.is_some() {
-        buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    }
+    buckets::expect_owner(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let expected = Expected {
         etag: input.if_match.as_ref(),
         modified: input.if_match_last_modified_time.as_ref(),

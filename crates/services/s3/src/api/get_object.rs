@@ -3,7 +3,7 @@
 use s3s::dto::{GetObjectInput, GetObjectOutput, StreamingBlob};
 use s3s::{Body, S3Request, S3Response, S3Result};
 
-use super::conditions::Conditions;
+use super::conditions::conditions_of;
 use super::describe::{self, describe, set_checksum};
 use super::{buckets, refused_input};
 use crate::objects::ObjectStream;
@@ -15,17 +15,9 @@ pub(crate) async fn get_object(
 ) -> S3Result<S3Response<GetObjectOutput>> {
     let input = request.input;
     refused_input::customer_key(input.sse_customer_algorithm.is_some())?;
-    if input.expected_bucket_owner.is_some() {
-        buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    }
+    buckets::expect_owner(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let (version, id) = describe::find(state, &input.bucket, &input.key, input.version_id.as_deref()).await?;
-    let conditions = Conditions {
-        matches: input.if_match.as_ref(),
-        none_match: input.if_none_match.as_ref(),
-        modified_since: input.if_modified_since.as_ref(),
-        unmodified_since: input.if_unmodified_since.as_ref(),
-    };
-    conditions.check_read(&version)?;
+    conditions_of!(input).check_read(&version)?;
     let (range, content_range) =
         describe::range_or_part(state, &version, input.range.as_ref(), input.part_number).await?;
     let mut output = GetObjectOutput {

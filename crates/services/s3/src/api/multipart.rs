@@ -47,9 +47,7 @@ pub(crate) async fn create(
     refused_input::customer_key(input.sse_customer_algorithm.is_some())?;
     refused_input::encryption(input.server_side_encryption.as_ref().map(|asked| asked.as_str()))?;
     heads::check_key(&input.key)?;
-    if input.expected_bucket_owner.is_some() {
-        buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    }
+    buckets::expect_owner(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let algorithm = input
         .checksum_algorithm
         .as_ref()

@@ -32,9 +32,7 @@ pub(crate) async fn get(
     if asked.is_empty() || asked.iter().any(|attribute| !ATTRIBUTES.contains(attribute)) {
         return Err(invalid_argument("Invalid attribute name specified."));
     }
-    if input.expected_bucket_owner.is_some() {
-        buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    }
+    buckets::expect_owner(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let (version, id) = describe::find(state, &input.bucket, &input.key, input.version_id.as_deref()).await?;
     let wants = |attribute: &str| asked.contains(&attribute);
     let object_parts = match &version.upload {

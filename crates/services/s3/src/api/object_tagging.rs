@@ -20,9 +20,7 @@ pub(crate) async fn get(
     request: S3Request<GetObjectTaggingInput>,
 ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
     let input = request.input;
-    if input.expected_bucket_owner.is_some() {
-        buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    }
+    buckets::expect_owner(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let (version, id) = describe::find(state, &input.bucket, &input.key, input.version_id.as_deref()).await?;
     let tag = |(key, value)| Tag {
         key: Some(key),
@@ -39,9 +37,7 @@ pub(crate) async fn put(
     request: S3Request<PutObjectTaggingInput>,
 ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
     let input = request.input;
-    if input.expected_bucket_owner.is_some() {
-        buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    }
+    buckets::expect_owner(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let tags = input.tagging.tag_set.into_iter();
     let tags = tags.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()));
     let tags = heads::check_tags(tags.collect())?;
@@ -62,9 +58,7 @@ pub(crate) async fn delete(
     request: S3Request<DeleteObjectTaggingInput>,
 ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
     let input = request.input;
-    if input.expected_bucket_owner.is_some() {
-        buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    }
+    buckets::expect_owner(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let none = BTreeMap::new();
     let version_id = set(
         state,

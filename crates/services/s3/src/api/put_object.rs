@@ -49,9 +49,7 @@ pub(crate) async fn put_object(
     let (if_match, if_none_match) = (input.if_match.take(), input.if_none_match.take());
     let found = objects::find(state, &input.bucket, &input.key, None).await?;
     check_write(if_match.as_ref(), if_none_match.as_ref(), found.version.as_ref())?;
-    if input.expected_bucket_owner.is_some() {
-        buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    }
+    buckets::expect_owner(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let algorithm = claims.algorithm.unwrap_or(Algorithm::Crc64Nvme);
     let received = receive::receive(state, input.body.take(), &claims, algorithm).await?;
     head.checksum = Some(Checksum {

@@ -10,6 +10,7 @@ use tradewind_store::{Batch, DatabaseError};
 use super::acl::{self, AclRequest};
 use super::document::parse;
 use super::{print, refused};
+use crate::api::buckets;
 use crate::notification::{EventName, ObjectEvent};
 use crate::objects::{self, Head, NULL, Version, Versioning};
 use crate::refusal::{conflict, internal, no_such_key, of_database};
@@ -31,7 +32,7 @@ pub(crate) async fn of_new_object(
     if asked.is_plain() || (asked.headers.is_empty() && asked.canned.as_deref() == Some(own)) {
         return Ok(None);
     }
-    let owner = acl::owner_of(&state.owned_by(bucket, None).await?.account);
+    let owner = acl::owner_of(&buckets::find(state, bucket, None).await?.account);
     let acl = asked.resolve(&owner, acl::object_canned)?;
     state.configurations.refuse_acl(bucket, &acl).await?;
     print(&acl).map(Some)
@@ -42,9 +43,7 @@ pub(crate) async fn get_object_acl(
     request: S3Request<GetObjectAclInput>,
 ) -> S3Result<S3Response<GetObjectAclOutput>> {
     let input = request.input;
-    let bucket = state
-        .owned_by(&input.bucket, input.expected_bucket_owner.as_deref())
-        .await?;
+    let bucket = buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let (version, _) = version(state, &input.bucket, &input.key, input.version_id.as_deref()).await?;
     let acl: AccessControlPolicy = match &version.head.acl_document {
         Some(document) => parse(document)?,
@@ -62,9 +61,7 @@ pub(crate) async fn put_object_acl(
     request: S3Request<PutObjectAclInput>,
 ) -> S3Result<S3Response<PutObjectAclOutput>> {
     let input = request.input;
-    let bucket = state
-        .owned_by(&input.bucket, input.expected_bucket_owner.as_deref())
-        .await?;
+    let bucket = buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let headers = acl::given([
         (Permission::FULL_CONTROL, input.grant_full_control),
         (Permission::READ, input.grant_read),

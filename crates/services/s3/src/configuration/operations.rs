@@ -3,6 +3,7 @@
 use s3s::dto;
 use s3s::{S3Request, S3Response, S3Result};
 
+use crate::api::buckets;
 use crate::state::State;
 
 macro_rules! of_configurations {
@@ -11,7 +12,7 @@ macro_rules! of_configurations {
             state: &State,
             request: S3Request<dto::$input>,
         ) -> S3Result<S3Response<dto::$output>> {
-            state.owned_by(&request.input.bucket, request.input.expected_bucket_owner.as_deref()).await?;
+            buckets::find(state, &request.input.bucket, request.input.expected_bucket_owner.as_deref()).await?;
             state.configurations.$method(request.input).await.map(S3Response::new)
         }
     )+};
@@ -53,9 +54,7 @@ pub(crate) async fn put_bucket_notification_configuration(
     request: S3Request<dto::PutBucketNotificationConfigurationInput>,
 ) -> S3Result<S3Response<dto::PutBucketNotificationConfigurationOutput>> {
     let input = request.input;
-    state
-        .owned_by(&input.bucket, input.expected_bucket_owner.as_deref())
-        .await?;
+    buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let put = state.notifier.put_bucket_notification_configuration(input);
     put.await.map(S3Response::new)
 }
@@ -65,9 +64,7 @@ pub(crate) async fn put_bucket_lifecycle_configuration(
     request: S3Request<dto::PutBucketLifecycleConfigurationInput>,
 ) -> S3Result<S3Response<dto::PutBucketLifecycleConfigurationOutput>> {
     let input = request.input;
-    state
-        .owned_by(&input.bucket, input.expected_bucket_owner.as_deref())
-        .await?;
+    buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let output = state
         .configurations
         .put_bucket_lifecycle_configuration(input)

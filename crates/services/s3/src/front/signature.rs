@@ -5,6 +5,7 @@ use http::{HeaderName, HeaderValue, Uri, header};
 use percent_encoding::percent_decode_str;
 use s3s::{S3Error, S3ErrorCode};
 use tradewind_model::Timestamp;
+use tradewind_wire::query_value;
 
 use crate::refusal::{custom, refused};
 
@@ -47,7 +48,7 @@ fn check_life(query: &str, now: Timestamp) -> Result<(), S3Error> {
             message,
         )
     };
-    let expires: i64 = value(query, "X-Amz-Expires")
+    let expires: i64 = query_value(query, "X-Amz-Expires")
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| malformed("X-Amz-Expires should be a number"))?;
     if expires < 0 {
@@ -58,7 +59,7 @@ fn check_life(query: &str, now: Timestamp) -> Result<(), S3Error> {
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds",
         ));
     }
-    let signed = value(query, "X-Amz-Date")
+    let signed = query_value(query, "X-Amz-Date")
         .and_then(|text| {
             jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", &text)
                 .ok()?
@@ -79,7 +80,7 @@ fn check_life(query: &str, now: Timestamp) -> Result<(), S3Error> {
 }
 
 fn check_old_life(query: &str, now: Timestamp) -> Result<(), S3Error> {
-    let expires: Option<i64> = value(query, "Expires").and_then(|text| text.parse().ok());
+    let expires: Option<i64> = query_value(query, "Expires").and_then(|text| text.parse().ok());
     match expires {
         Some(expires) if now.as_millis().div_euclid(1000) <= expires => Ok(()),
         _ => Err(refused(S3ErrorCode::AccessDenied, "Request has expired")),
@@ -127,15 +128,7 @@ fn rewrite_query(parts: &mut Parts) -> Result<(), S3Error> {
 }
 
 fn has(query: &str, name: &str) -> bool {
-    value(query, name).is_some()
-}
-
-fn value(query: &str, name: &str) -> Option<String> {
-    let mut pairs = query
-        .split('&')
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let (_, value) = pairs.find(|(given, _)| *given == name)?;
-    Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
+    query_value(query, name).is_some()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tradewind_model::Timestamp;
 use tradewind_store::{Batch, DatabaseError};
 
 use super::Lock;
+use crate::api::buckets;
 use crate::objects::{self, Version, Versioning};
 use crate::refusal::{conflict, no_such_key, of_database, refused};
 use crate::state::State;
@@ -22,9 +23,7 @@ pub(crate) async fn put_object_lock_configuration(
     request: S3Request<PutObjectLockConfigurationInput>,
 ) -> S3Result<S3Response<PutObjectLockConfigurationOutput>> {
     let input = request.input;
-    let bucket = state
-        .owned_by(&input.bucket, input.expected_bucket_owner.as_deref())
-        .await?;
+    let bucket = buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let versioned = bucket.versioning == Versioning::Enabled;
     let put = state
         .configurations
@@ -37,9 +36,7 @@ pub(crate) async fn put_object_retention(
     request: S3Request<PutObjectRetentionInput>,
 ) -> S3Result<S3Response<PutObjectRetentionOutput>> {
     let input = request.input;
-    state
-        .owned_by(&input.bucket, input.expected_bucket_owner.as_deref())
-        .await?;
+    buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let bypass = input.bypass_governance_retention == Some(true);
     let id = input.version_id.as_deref();
     change(state, &input.bucket, &input.key, id, |lock, now| {
@@ -54,9 +51,7 @@ pub(crate) async fn get_object_retention(
     request: S3Request<GetObjectRetentionInput>,
 ) -> S3Result<S3Response<GetObjectRetentionOutput>> {
     let input = request.input;
-    state
-        .owned_by(&input.bucket, input.expected_bucket_owner.as_deref())
-        .await?;
+    buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let version = version(state, &input.bucket, &input.key, input.version_id.as_deref()).await?;
     Ok(S3Response::new(GetObjectRetentionOutput {
         retention: Some(Lock::from(&version.lock).retention()?),
@@ -68,9 +63,7 @@ pub(crate) async fn put_object_legal_hold(
     request: S3Request<PutObjectLegalHoldInput>,
 ) -> S3Result<S3Response<PutObjectLegalHoldOutput>> {
     let input = request.input;
-    state
-        .owned_by(&input.bucket, input.expected_bucket_owner.as_deref())
-        .await?;
+    buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let id = input.version_id.as_deref();
     change(state, &input.bucket, &input.key, id, |lock, _now| {
         lock.with_hold(input.legal_hold.clone())
@@ -84,9 +77,7 @@ pub(crate) async fn get_object_legal_hold(
     request: S3Request<GetObjectLegalHoldInput>,
 ) -> S3Result<S3Response<GetObjectLegalHoldOutput>> {
     let input = request.input;
-    state
-        .owned_by(&input.bucket, input.expected_bucket_owner.as_deref())
-        .await?;
+    buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let version = version(state, &input.bucket, &input.key, input.version_id.as_deref()).await?;
     Ok(S3Response::new(GetObjectLegalHoldOutput {
         legal_hold: Some(Lock::from(&version.lock).legal_hold()),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde::Serialize;
+use tradewind_store::queue::Settled;
 
 use crate::error::SqsError;
 
@@ -43,6 +44,24 @@ impl Failed {
             sender_fault: error.is_senders(),
             code: error.code(),
             message: error.to_string(),
+        }
+    }
+}
+
+impl Outcome<Succeeded> {
+    /// Adds what became of the entries that the store was asked for, each an id and its handle, in that
+    /// order; `judge` says what it means for a handle.
+    pub(super) fn settle(
+        &mut self,
+        entries: Vec<(String, String)>,
+        settled: Vec<Settled>,
+        judge: impl Fn(&str, Settled) -> Result<(), SqsError>,
+    ) {
+        for ((id, handle), settled) in entries.into_iter().zip(settled) {
+            match judge(&handle, settled) {
+                Ok(()) => self.successful.push(Succeeded { id }),
+                Err(error) => self.failed.push(Failed::new(id, &error)),
+            }
         }
     }
 }

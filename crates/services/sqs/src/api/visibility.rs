@@ -71,12 +71,7 @@ impl SqsService {
             }
         }
         let settled = self.queues().extend(&id_of(&queue.arn), &changes).await?;
-        for ((id, handle), settled) in named.into_iter().zip(settled) {
-            match judge(&queue, &handle, settled) {
-                Ok(()) => outcome.successful.push(Succeeded { id }),
-                Err(error) => outcome.failed.push(Failed::new(id, &error)),
-            }
-        }
+        outcome.settle(named, settled, |handle, settled| judge(&queue, handle, settled));
         Ok(outcome)
     }
 

@@ -4,20 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tradewind_model::resource::{Properties, ResourceContext, ResourceError, ResourceType};
-use tradewind_model::{AccountId, Region};
 
 use crate::testing::World;
-
-fn context(logical_id: &str) -> ResourceContext {
-    ResourceContext {
-        stack: "shop-dev".into(),
-        logical_id: logical_id.into(),
-        generated_name: format!("shop-dev-{logical_id}-0123456789AB"),
-        account: AccountId::default_account(),
-        region: Region::default_region(),
-        prove_updates: false,
-    }
-}
 
 fn properties(value: Value) -> Properties {
     value.as_object().unwrap().clone()
@@ -37,7 +25,7 @@ async fn attributes(world: &World, url: &str) -> Value {
 async fn a_queue_is_made_changed_and_removed() {
     let world = World::new().await;
     let queues = resource_type(&world, "AWS::SQS::Queue");
-    let context = context("Orders");
+    let context = ResourceContext::for_tests("Orders");
     let given = properties(
         json!({"VisibilityTimeout": 60, "DelaySeconds": "5", "Tags": [{"Key": "a", "Value": "b"}]}),
     );
@@ -94,13 +82,16 @@ async fn fifo_queues_get_names_that_say_so() {
     let world = World::new().await;
     let queues = resource_type(&world, "AWS::SQS::Queue");
     let given = properties(json!({"FifoQueue": true, "ContentBasedDeduplication": true}));
-    let made = queues.create(&context("Orders"), &given).await.unwrap();
+    let made = queues
+        .create(&ResourceContext::for_tests("Orders"), &given)
+        .await
+        .unwrap();
     assert_eq!(made.attributes["QueueName"], "shop-dev-Orders-0123456789AB.fifo");
     assert_eq!(
         attributes(&world, &made.physical_id).await["ContentBasedDeduplication"],
         "true"
     );
-    let long = context(&"x".repeat(100));
+    let long = ResourceContext::for_tests(&"x".repeat(100));
     let made = queues.create(&long, &given).await.unwrap();
     let name = made.attributes["QueueName"].as_str().unwrap();
     assert!(name.len() == 80 && name.ends_with("-0123456789AB.fifo"), "{name}");
@@ -112,7 +103,10 @@ async fn queues_of_others_are_neither_taken_nor_deleted() {
     let url = world.queue("orders", json!({})).await;
     let queues = resource_type(&world, "AWS::SQS::Queue");
     let given = properties(json!({"QueueName": "orders"}));
-    let error = queues.create(&context("Orders"), &given).await.unwrap_err();
+    let error = queues
+        .create(&ResourceContext::for_tests("Orders"), &given)
+        .await
+        .unwrap_err();
     assert!(
         matches!(error, ResourceError::AlreadyExists { kind: "queue", .. }),
         "{error}"
@@ -121,7 +115,10 @@ async fn queues_of_others_are_neither_taken_nor_deleted() {
         physical_id: url,
         ..Default::default()
     };
-    queues.delete(&context("Orders"), &state).await.unwrap();
+    queues
+        .delete(&ResourceContext::for_tests("Orders"), &state)
+        .await
+        .unwrap();
     world.ok("GetQueueUrl", json!({"QueueName": "orders"})).await;
 }
 
@@ -129,11 +126,14 @@ async fn queues_of_others_are_neither_taken_nor_deleted() {
 async fn dead_letter_policies_are_objects_in_templates() {
     let world = World::new().await;
     let queues = resource_type(&world, "AWS::SQS::Queue");
-    let dead = queues.create(&context("Dead"), &Properties::new()).await.unwrap();
+    let dead = queues
+        .create(&ResourceContext::for_tests("Dead"), &Properties::new())
+        .await
+        .unwrap();
     let given =
         json!({"RedrivePolicy": {"deadLetterTargetArn": dead.attributes["Arn"], "maxReceiveCount": 3}});
     let made = queues
-        .create(&context("Orders"), &properties(given))
+        .create(&ResourceContext::for_tests("Orders"), &properties(given))
         .await
         .unwrap();
     let policy = attributes(&world, &made.physical_id).await["RedrivePolicy"].clone();
@@ -151,15 +151,21 @@ async fn a_policy_is_given_to_queues_and_taken_back() {
     let policies = resource_type(&world, "AWS::SQS::QueuePolicy");
     let document = json!({"Statement": [{"Effect": "Allow"}]});
     let of = |queues: &[&String]| properties(json!({"PolicyDocument": document, "Queues": queues}));
-    let made = policies.create(&context("Policy"), &of(&[&first])).await.unwrap();
+    let made = policies
+        .create(&ResourceContext::for_tests("Policy"), &of(&[&first]))
+        .await
+        .unwrap();
     assert_eq!(attributes(&world, &first).await["Policy"], document.to_string());
     policies
-        .update(&context("Policy"), &made, &of(&[&second]))
+        .update(&ResourceContext::for_tests("Policy"), &made, &of(&[&second]))
         .await
         .unwrap();
     assert_eq!(attributes(&world, &first).await.get("Policy"), None);
     assert_eq!(attributes(&world, &second).await["Policy"], document.to_string());
-    policies.delete(&context("Policy"), &made).await.unwrap();
+    policies
+        .delete(&ResourceContext::for_tests("Policy"), &made)
+        .await
+        .unwrap();
     assert_eq!(attributes(&world, &second).await.get("Policy"), None);
 }
 
@@ -197,7 +203,7 @@ async fn problems_are_found_before_anything_is_made() {
     );
     let error = queues
         .create(
-            &context("Orders"),
+            &ResourceContext::for_tests("Orders"),
             &properties(json!({"VisibilityTimeout": 50_000})),
         )
         .await
