@@ -127,6 +127,20 @@ fn check_name(name: &str) -> Result<(), SqsError> {
 }
 
 impl AttributeValue {
+    /// The value of an attribute that another service sends.
+    pub(crate) fn of(data_type: String, value: tradewind_events::AttributeValue) -> Self {
+        let (string_value, binary_value) = match value {
+            tradewind_events::AttributeValue::Text(text) => (Some(text), None),
+            tradewind_events::AttributeValue::Binary(bytes) => (None, Some(STANDARD.encode(bytes))),
+        };
+        Self {
+            data_type: Some(data_type),
+            string_value,
+            binary_value,
+            ..Self::default()
+        }
+    }
+
     fn kind(&self) -> Option<Kind> {
         let data_type = self.data_type.as_deref()?;
         let (base, label) = data_type.split_once('.').unwrap_or((data_type, "-"));

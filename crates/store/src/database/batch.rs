@@ -61,8 +61,8 @@ impl Batch {
     /// be short. A process that dies between the two never calls it: it is a hint for who waits in this
     /// process, nothing more.
     #[must_use]
-    pub(crate) fn after_commit(mut self, hook: Hook) -> Self {
-        self.hooks.push(hook);
+    pub fn after_commit(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.hooks.push(Arc::new(hook));
         self
     }
 

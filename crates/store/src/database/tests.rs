@@ -223,11 +223,13 @@ async fn sums_and_comparisons_are_integers(test: TestDatabase) {
 async fn hooks_follow_a_commit_and_only_a_commit(test: TestDatabase) {
     let calls = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&calls);
-    let hook: batch::Hook = Arc::new(move || {
-        counted.fetch_add(1, Ordering::SeqCst);
-    });
     let database = test.shop().await;
-    let batch = || insert("mug").after_commit(Arc::clone(&hook));
+    let batch = || {
+        let counted = Arc::clone(&counted);
+        insert("mug").after_commit(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        })
+    };
     database.write(batch()).await.unwrap();
     assert!(database.write(batch()).await.is_err(), "there is a mug");
     assert_eq!(calls.load(Ordering::SeqCst), 1);

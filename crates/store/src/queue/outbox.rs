@@ -115,7 +115,7 @@ impl Queues {
             None => self.insert_within(batch, id, message_id, message, hash),
         };
         let (room, queue) = (Arc::clone(&self.room), id.clone());
-        batch.after_commit(Arc::new(move || room.ready(&queue, 1)))
+        batch.after_commit(move || room.ready(&queue, 1))
     }
 
     fn insert_within(

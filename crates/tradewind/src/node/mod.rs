@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tradewind_apigateway::ApiGatewayService;
 use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice, SpawnerProgram};
 use tradewind_deploy::stack::{ApplyError, ApplyRequest, StackEngine, StackEvent, StackOutcome};
+use tradewind_events::Router;
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_iam::IamService;
 use tradewind_lambda::{LambdaConfig, LambdaService};
@@ -306,6 +307,8 @@ async fn compose(
         base_url: base_url.clone(),
     });
     let sqs = sqs.await.map_err(StartNodeError::service)?;
+    let router = Router::new();
+    router.connect("sqs", Arc::new(sqs.clone()));
     let (account, region) = (config.account.clone(), config.region.clone());
     let s3 = S3Service::open(S3Config {
         database: database.clone(),
