@@ -1,32 +1,6 @@
 //! The AWS CLI and boto3, unmodified, against `tradewind serve`.
 
-use std::process::{Command, Output};
-
-use tradewind_tests::{Node, cache, root, stderr, stdout, until};
-
-fn client(program: &str, arguments: &[&str], node: &Node) -> Output {
-    Command::new(cache().join("venv/bin").join(program))
-        .args(arguments)
-        .env_remove("AWS_PROFILE")
-        .env("AWS_ACCESS_KEY_ID", "000000000000")
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .env("AWS_DEFAULT_REGION", "us-east-1")
-        .env("AWS_ENDPOINT_URL", node.url(""))
-        .current_dir(root().join("tests/clients"))
-        .output()
-        .expect("the client was installed")
-}
-
-fn succeeds(program: &str, arguments: &[&str], node: &Node) -> String {
-    let output = client(program, arguments, node);
-    let (out, err) = (stdout(&output), stderr(&output));
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?}\n{out}\n{err}\nnode:\n{}",
-        node.output()
-    );
-    out
-}
+use tradewind_tests::{Node, cache, client_output, stderr, succeeds, until};
 
 #[test]
 #[ignore = "needs what `cargo xtask test` builds"]
@@ -79,7 +53,7 @@ fn the_aws_cli_creates_and_invokes() {
     assert_eq!(std::fs::read_to_string(&out).unwrap(), "{\"got\":{\"a\":1}}");
     let identity = succeeds("aws", &["sts", "get-caller-identity"], &node);
     assert!(identity.contains("\"Account\": \"000000000000\""), "{identity}");
-    let missing = client(
+    let missing = client_output(
         "aws",
         &["lambda", "get-function", "--function-name", "nobody"],
         &node,
@@ -89,7 +63,7 @@ fn the_aws_cli_creates_and_invokes() {
         "{}",
         stderr(&missing)
     );
-    let sns = client("aws", &["sns", "list-topics"], &node);
+    let sns = client_output("aws", &["sns", "list-topics"], &node);
     assert!(stderr(&sns).contains("NotImplemented"), "{}", stderr(&sns));
 }
 

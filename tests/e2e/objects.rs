@@ -2,33 +2,9 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
-use tradewind_tests::{Node, cache, root, stderr, stdout};
-
-fn client(program: &str, arguments: &[&str], node: &Node) -> Command {
-    let mut command = Command::new(cache().join("venv/bin").join(program));
-    command
-        .args(arguments)
-        .env_remove("AWS_PROFILE")
-        .env("AWS_ACCESS_KEY_ID", "000000000000")
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .env("AWS_DEFAULT_REGION", "us-east-1")
-        .env("AWS_ENDPOINT_URL", node.url(""))
-        .current_dir(root().join("tests/clients"));
-    command
-}
-
-fn succeeds(program: &str, arguments: &[&str], node: &Node) -> String {
-    let output = client(program, arguments, node).output().unwrap();
-    let (out, err) = (stdout(&output), stderr(&output));
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?}\n{out}\n{err}\nnode:\n{}",
-        node.output()
-    );
-    out
-}
+use tradewind_tests::{Node, client, stdout, succeeds};
 
 #[test]
 #[ignore = "needs what `cargo xtask test` builds"]

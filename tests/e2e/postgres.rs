@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use tradewind_tests::{Node, cache, root, stderr, stdout};
+use tradewind_tests::{Node, stderr, succeeds};
 
 /// A database of its own on the server that `cargo xtask test` started.
 fn database() -> String {
@@ -24,22 +24,7 @@ fn serve(data: &Path, database: &str) -> Node {
 }
 
 fn script(node: &Node, arguments: &[&str]) -> String {
-    let output = Command::new(cache().join("venv/bin/python3"))
-        .args(arguments)
-        .env_remove("AWS_PROFILE")
-        .env("AWS_ACCESS_KEY_ID", "000000000000")
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .env("AWS_DEFAULT_REGION", "us-east-1")
-        .current_dir(root().join("tests/clients"))
-        .output()
-        .expect("the client was installed");
-    let (out, err) = (stdout(&output), stderr(&output));
-    assert!(
-        output.status.success(),
-        "{arguments:?}\n{out}\n{err}\nnode:\n{}",
-        node.output()
-    );
-    out
+    succeeds("python3", arguments, node)
 }
 
 #[test]

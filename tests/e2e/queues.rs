@@ -1,32 +1,6 @@
 //! SQS: boto3 and the AWS CLI, unmodified, against `tradewind serve`.
 
-use std::process::{Command, Output};
-
-use tradewind_tests::{Node, Project, cache, request, root, stderr, stdout};
-
-fn client(program: &str, arguments: &[&str], node: &Node) -> Output {
-    Command::new(cache().join("venv/bin").join(program))
-        .args(arguments)
-        .env_remove("AWS_PROFILE")
-        .env("AWS_ACCESS_KEY_ID", "000000000000")
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .env("AWS_DEFAULT_REGION", "us-east-1")
-        .env("AWS_ENDPOINT_URL", node.url(""))
-        .current_dir(root().join("tests/clients"))
-        .output()
-        .expect("the client was installed")
-}
-
-fn succeeds(program: &str, arguments: &[&str], node: &Node) -> String {
-    let output = client(program, arguments, node);
-    let (out, err) = (stdout(&output), stderr(&output));
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?}\n{out}\n{err}\nnode:\n{}",
-        node.output()
-    );
-    out
-}
+use tradewind_tests::{Node, Project, cache, client_output, request, stderr, succeeds};
 
 fn part(name: &str, node: &Node) {
     let output = succeeds("python3", &["sqs_api.py", &node.url(""), name], node);
@@ -89,7 +63,7 @@ fn the_aws_cli_works_with_queues() {
         "--queue-url",
         url,
     ];
-    let gone = client("aws", &purge, &node);
+    let gone = client_output("aws", &purge, &node);
     let text = stderr(&gone);
     assert!(text.contains("AWS.SimpleQueueService.NonExistentQueue"), "{text}");
 }

@@ -3,10 +3,12 @@
 //!
 //! Nothing here links the product: tests see what users see.
 
+mod client;
 mod node;
 mod project;
 mod wait;
 
+pub use client::{client, client_output, succeeds};
 pub use node::{Answer, Node, get, request};
 pub use project::Project;
 pub use wait::until;

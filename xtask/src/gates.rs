@@ -1,9 +1,10 @@
 //! `cargo xtask test`: every gate, in the order in which they are cheap to fail.
 
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use crate::chaos;
@@ -96,18 +97,17 @@ fn bootstraps() -> Result<()> {
 /// clients they drive; here they have been.
 fn tests() -> Result<()> {
     fixtures::install()?;
-    run(command("cargo").args(["build", "--locked", "--bin", "tradewind"]))?;
+    // always the whole workspace: a part of it has other features, and everything would be built again
+    run(command("cargo").args(["build", "--workspace", "--locked", "--bin", "tradewind"]))?;
     let postgres = Postgres::start()?;
-    run(on(&postgres).args(["test", "--workspace", "--locked", "--", "--include-ignored"]))?;
-    // what services keep, once more on the server
-    let mut services = on(&postgres);
-    services
-        .env("TRADEWIND_TEST_BACKEND", "postgres")
-        .args(["test", "--locked"]);
-    for service in ON_POSTGRES {
-        services.args(["-p", service]);
-    }
-    run(&mut services)?;
+    run(on(&postgres, command("cargo")).args([
+        "test",
+        "--workspace",
+        "--locked",
+        "--",
+        "--include-ignored",
+    ]))?;
+    on_postgres(&postgres)?;
     let binary = root().join("target/debug/tradewind");
     let kinds = [chaos::Kind::Objects, chaos::Kind::Messages];
     chaos::store(&binary, SHORT_CHAOS, &kinds, None)?;
@@ -117,22 +117,64 @@ fn tests() -> Result<()> {
 /// Kills of a node among the tests; `cargo xtask chaos store` has more.
 const SHORT_CHAOS: u32 = 10;
 
-/// The crates whose tests run on both databases.
-const ON_POSTGRES: &[&str] = &[
-    "tradewind-apigateway",
-    "tradewind-deploy",
-    "tradewind-iam",
-    "tradewind-lambda",
-    "tradewind-logs",
-    "tradewind-s3",
-];
+/// The crates whose tests run on both databases, by their folders.
+const ON_POSTGRES: &[&str] = &["apigateway", "deploy", "iam", "lambda", "logs", "s3", "sqs"];
 
-/// A cargo whose tests find what was installed and started for them.
-fn on(postgres: &Postgres) -> Command {
-    let mut cargo = command("cargo");
-    cargo
+/// What services keep, once more on the server.
+fn on_postgres(postgres: &Postgres) -> Result<()> {
+    for (package, executable) in unit_tests()? {
+        let mut tests = on(postgres, command(executable));
+        tests
+            .current_dir(package)
+            .env("TRADEWIND_TEST_BACKEND", "postgres")
+            .arg("--quiet");
+        run(&mut tests)?;
+    }
+    Ok(())
+}
+
+/// The folder and the built unit tests of each crate of [`ON_POSTGRES`].
+fn unit_tests() -> Result<Vec<(PathBuf, PathBuf)>> {
+    let built = command("cargo")
+        .args([
+            "test",
+            "--workspace",
+            "--locked",
+            "--no-run",
+            "--message-format=json",
+        ])
+        .stderr(Stdio::inherit())
+        .output()?;
+    ensure!(built.status.success(), "the tests do not build");
+    let messages = serde_json::Deserializer::from_slice(&built.stdout).into_iter::<serde_json::Value>();
+    let messages = messages.collect::<Result<Vec<_>, _>>()?;
+    let found: Vec<_> = messages.iter().filter_map(unit_test).collect();
+    ensure!(
+        found.len() == ON_POSTGRES.len(),
+        "{} of the {} crates have unit tests",
+        found.len(),
+        ON_POSTGRES.len()
+    );
+    Ok(found)
+}
+
+/// The folder of the crate and the program, if cargo's message tells of the unit tests of a library of
+/// [`ON_POSTGRES`].
+fn unit_test(message: &serde_json::Value) -> Option<(PathBuf, PathBuf)> {
+    let executable = message["executable"].as_str()?;
+    let is_library = message["target"]["kind"][0] == "lib" && message["profile"]["test"] == true;
+    let manifest = Path::new(message["manifest_path"].as_str()?);
+    let package = manifest.parent()?;
+    let name = package.file_name()?.to_str()?;
+    let listed = is_library && ON_POSTGRES.contains(&name);
+    listed.then(|| (package.to_owned(), executable.into()))
+}
+
+/// A command whose tests find what was installed and started for them.
+fn on(postgres: &Postgres, mut command: Command) -> Command {
+    command
         .env("TRADEWIND_TEST_CACHE", cache())
         .env("TRADEWIND_TEST_POSTGRES", postgres.url())
         .env("TRADEWIND_TEST_POSTGRES_REQUIRED", "1");
-    cargo
+    command
 }
