@@ -13,11 +13,13 @@
 //! - Who receives does not know who sends. Services meet here ([`Router::connect`]) and nowhere else.
 
 mod message;
+mod queue_source;
 mod receiver;
 mod router;
 mod trace;
 
 pub use message::{AttributeValue, Message, MessageAttribute};
+pub use queue_source::{QueueFacts, QueueRecord, QueueSource, RecordAttribute};
 pub use receiver::{Receiver, Undeliverable};
 pub use router::{MAX_DELIVERIES, MAX_HOPS, Router, Routing};
 pub use trace::Trace;

@@ -26,6 +26,7 @@ use tradewind_wire::{
 };
 
 pub(crate) use attempts::Attempts;
+pub(crate) use receive::system_attributes;
 pub(crate) use tags::check as check_tags;
 
 use crate::error::SqsError;

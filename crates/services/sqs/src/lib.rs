@@ -21,6 +21,7 @@ mod names;
 mod operation;
 mod policy;
 mod protocol;
+mod queue_source;
 mod receiver;
 mod registry;
 mod resource;

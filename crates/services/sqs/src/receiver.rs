@@ -52,7 +52,7 @@ impl Receiver for SqsService {
 }
 
 impl SqsService {
-    fn queue_at(&self, target: &Arn) -> Result<std::sync::Arc<Queue>, Undeliverable> {
+    pub(crate) fn queue_at(&self, target: &Arn) -> Result<std::sync::Arc<Queue>, Undeliverable> {
         let found = target.to_string().parse().and_then(|arn| self.queue(&arn));
         found.map_err(|_no_such_queue| Undeliverable::NotFound {
             target: target.to_string(),

@@ -207,31 +207,38 @@ impl Selection {
     }
 
     fn system_attributes(&self, envelope: &Envelope, received: &Received) -> BTreeMap<&'static str, String> {
-        let is_fifo = received.deduplication_id.is_some();
-        let text = |text: &str| Some(text.to_owned());
-        let all = [
-            ("AWSTraceHeader", envelope.trace.clone()),
-            (
-                "ApproximateFirstReceiveTimestamp",
-                text(&received.first_received_at.as_millis().to_string()),
-            ),
-            ("ApproximateReceiveCount", text(&received.receives.to_string())),
-            (
-                "DeadLetterQueueSourceArn",
-                received.death.as_ref().map(|death| death.source.to_string()),
-            ),
-            ("MessageDeduplicationId", received.deduplication_id.clone()),
-            ("MessageGroupId", received.group.clone()),
-            ("SenderId", text(&envelope.sender)),
-            ("SentTimestamp", text(&received.sent_at.as_millis().to_string())),
-            (
-                "SequenceNumber",
-                is_fifo.then(|| sequence_number(received.sequence)),
-            ),
-        ];
         let wanted = |name: &str| self.system.iter().any(|given| given == "All" || given == name);
-        all.into_iter()
-            .filter_map(|(name, value)| Some((name, value.filter(|_| wanted(name))?)))
+        system_attributes(envelope, received)
+            .filter(|(name, _)| wanted(name))
             .collect()
     }
+}
+
+/// The attributes that the service gives a message, in the order in which events have them.
+pub(crate) fn system_attributes(
+    envelope: &Envelope,
+    received: &Received,
+) -> impl Iterator<Item = (&'static str, String)> {
+    let is_fifo = received.deduplication_id.is_some();
+    let all = [
+        ("ApproximateReceiveCount", Some(received.receives.to_string())),
+        ("AWSTraceHeader", envelope.trace.clone()),
+        ("SentTimestamp", Some(received.sent_at.as_millis().to_string())),
+        (
+            "SequenceNumber",
+            is_fifo.then(|| sequence_number(received.sequence)),
+        ),
+        ("MessageGroupId", received.group.clone()),
+        ("SenderId", Some(envelope.sender.clone())),
+        ("MessageDeduplicationId", received.deduplication_id.clone()),
+        (
+            "ApproximateFirstReceiveTimestamp",
+            Some(received.first_received_at.as_millis().to_string()),
+        ),
+        (
+            "DeadLetterQueueSourceArn",
+            received.death.as_ref().map(|death| death.source.to_string()),
+        ),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }
