@@ -25,6 +25,7 @@ mod operation;
 mod payload;
 mod policy;
 mod queue;
+mod receiver;
 mod registry;
 mod resource;
 mod schedule;

@@ -1,27 +1,21 @@
 //! The queue of asynchronous invocations: rows that are leased, run, and deleted or put off.
 //!
-//! In memory stands only the agenda: for each function with rows when the next of them is due, how
+//! In memory stands only the agenda (`agenda.rs`): for each function with rows when the next of them is due, how
 //! many there are, and how many run. A function that is slow or throttled so never stands before
-//! another one's rows. Leases name the worker that holds them; the data folder is open in one
+//! another one's rows. A row comes with the batch of who sends it ([`Queue::accept_within`]). Leases name the worker that holds them; the data folder is open in one
 //! process at a time, so the leases found when the queue opens belong to a process that is dead, and
 //! are released.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod agenda;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 use tradewind_model::{Clock, FunctionArn, Qualifier, RequestId, Timestamp};
 use tradewind_store::{Batch, Database, Row, SqlValue};
 
+use self::agenda::Agenda;
 use crate::error::LambdaError;
 use crate::schedule::Attempts;
 use crate::tables::{LoadFunctionsError, arn_of};
-
-/// Invocations of one function that may wait.
-const WAITING_PER_FUNCTION: u64 = 100_000;
-/// Invocations of one function that run at the same time.
-const RUNNING_PER_FUNCTION: usize = 64;
 
 /// An invocation that is to run.
 #[derive(Clone, Debug)]
@@ -56,25 +50,17 @@ pub(crate) struct Accepted {
     pub(crate) trace_id: Option<String>,
 }
 
+/// As many invocations of the function wait as may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Queue {
     database: Database,
     clock: Clock,
     worker: String,
-    agenda: Mutex<BTreeMap<FunctionArn, Waiting>>,
-    /// How many events of a function run at the same time, where that is less than usual.
-    bounds: Mutex<BTreeMap<FunctionArn, usize>>,
-    changed: Notify,
-}
-
-/// What waits for one function.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Waiting {
-    rows: u64,
-    running: usize,
-    /// When the first row that is not leased is due; none if all are leased.
-    due: Option<Timestamp>,
+    agenda: Agenda,
 }
 
 const RELEASE_ALL: &str = "UPDATE lambda_async_invocations SET leased_by = NULL WHERE leased_by IS NOT NULL";
@@ -93,48 +79,47 @@ const NEXT_DUE: &str = "SELECT due_at FROM lambda_async_invocations \
     WHERE account = $1 AND region = $2 AND name = $3 AND leased_by IS NULL ORDER BY due_at LIMIT 1";
 const PUT_OFF: &str = "UPDATE lambda_async_invocations SET leased_by = NULL, due_at = $1, \
     function_errors = $2, system_errors = $3 WHERE request_id = $4";
+const LEFT: &str = "SELECT COUNT(*), COALESCE(MIN(due_at), 0) FROM lambda_async_invocations \
+    WHERE account = $1 AND region = $2 AND name = $3";
 const DELETE: &str = "DELETE FROM lambda_async_invocations WHERE request_id = $1";
 
 impl Queue {
     /// Reads what waits, and releases what a dead process held.
     pub(crate) async fn open(database: Database, clock: Clock) -> Result<Self, LoadFunctionsError> {
         database.write(Batch::new().run(RELEASE_ALL, vec![])).await?;
-        let mut agenda = BTreeMap::new();
+        let agenda = Agenda::default();
         for row in database.read(AGENDA, vec![]).await? {
-            let waiting = Waiting {
-                rows: u64::try_from(row.integer(3)?).unwrap_or_default(),
-                running: 0,
-                due: Some(Timestamp::from_millis(row.integer(4)?)),
-            };
-            agenda.insert(arn_of(&row)?, waiting);
+            let rows = u64::try_from(row.integer(3)?).unwrap_or_default();
+            agenda.load(arn_of(&row)?, rows, Timestamp::from_millis(row.integer(4)?));
         }
         Ok(Self {
             database,
             clock,
             worker: uuid::Uuid::new_v4().to_string(),
-            agenda: Mutex::new(agenda),
-            bounds: Mutex::default(),
-            changed: Notify::new(),
+            agenda,
         })
     }
 
     /// Keeps an invocation; on `Ok` it is durable.
-    ///
-    /// # Cancel safety
-    /// Not cancel safe: run it in a task of its own. Dropped, a row may be there that the agenda
-    /// does not know until the queue opens again.
     pub(crate) async fn accept(&self, accepted: Accepted) -> Result<(), LambdaError> {
-        self.reserve(&accepted.arn)?;
+        let mut batch = Batch::new();
+        self.accept_within(&mut batch, &accepted)
+            .map_err(|_full| LambdaError::Throttled {
+                reason: "FunctionInvocationRateLimitExceeded".to_owned(),
+            })?;
+        self.database.write(batch).await?;
+        Ok(())
+    }
+
+    /// Adds an invocation to a batch of the caller's own statements: it is kept if and only if they happen, and
+    /// the worker learns of it then. Room for it is taken at once, and given back if the batch fails.
+    pub(crate) fn accept_within(&self, batch: &mut Batch, accepted: &Accepted) -> Result<(), Full> {
+        let place = self.agenda.place(&accepted.arn).ok_or(Full)?;
         let now = self.clock.now();
-        let written = self
-            .database
-            .write(Batch::new().run(INSERT, row_of(&accepted, now)))
-            .await;
-        match written {
-            Ok(_) => self.note_due(&accepted.arn, now),
-            Err(_) => self.give_back(&accepted.arn),
-        }
-        written.map(drop).map_err(LambdaError::from)
+        *batch = std::mem::take(batch)
+            .run(INSERT, row_of(accepted, now))
+            .after_commit(move || place.taken(now));
+        Ok(())
     }
 
     /// Takes back an invocation that was accepted for a function that is gone. That it ran already is fine.
@@ -145,7 +130,7 @@ impl Queue {
     ) -> Result<(), LambdaError> {
         let delete = Batch::new().run(DELETE, vec![request_id.as_str().into()]);
         if self.database.write(delete).await?.first() == Some(&1) {
-            self.give_back(arn);
+            self.agenda.withdrawn(arn);
         }
         Ok(())
     }
@@ -157,7 +142,7 @@ impl Queue {
     pub(crate) async fn lease(&self, room: usize) -> (Vec<Leased>, Result<(), LambdaError>) {
         let now = self.clock.now();
         let (mut leased, mut result) = (Vec::new(), Ok(()));
-        for (arn, free) in self.due_functions(now) {
+        for (arn, free) in self.agenda.due_functions(now) {
             let limit = free.min(room - leased.len());
             if limit == 0 {
                 break;
@@ -172,12 +157,7 @@ impl Queue {
 
     /// When the next row is due that may run then; none if nothing waits but for running ones.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let agenda = self.agenda();
-        agenda
-            .iter()
-            .filter(|(arn, waiting)| waiting.running < self.bound_of(arn))
-            .filter_map(|(_, waiting)| waiting.due)
-            .min()
+        self.agenda.next_due()
     }
 
     /// A function's events keep to its reserved concurrency: those beyond it would only be throttled, and
@@ -185,19 +165,7 @@ impl Queue {
     pub(crate) fn bound(&self, arn: &FunctionArn, reserved: Option<u32>) {
         let bound = reserved.filter(|reserved| *reserved > 0);
         let bound = bound.and_then(|reserved| usize::try_from(reserved).ok());
-        let mut bounds = self.bounds.lock().unwrap_or_else(PoisonError::into_inner);
-        match bound {
-            Some(bound) => drop(bounds.insert(arn.clone(), bound)),
-            None => drop(bounds.remove(arn)),
-        }
-        drop(bounds);
-        self.changed.notify_one();
-    }
-
-    fn bound_of(&self, arn: &FunctionArn) -> usize {
-        let bounds = self.bounds.lock().unwrap_or_else(PoisonError::into_inner);
-        let bound = bounds.get(arn).copied().unwrap_or(RUNNING_PER_FUNCTION);
-        bound.min(RUNNING_PER_FUNCTION)
+        self.agenda.bound(arn, bound);
     }
 
     /// Completes when rows were added, or when running ones made room.
@@ -205,34 +173,19 @@ impl Queue {
     /// # Cancel safety
     /// Cancel-safe: a wake-up that nobody saw is kept for the next call.
     pub(crate) async fn changed(&self) {
-        self.changed.notified().await;
+        self.agenda.changed().await;
     }
 
     /// Ends a lease: the invocation is done or given up.
     pub(crate) async fn finish(&self, leased: &Leased) -> Result<(), LambdaError> {
-        let delete = Batch::new().run(DELETE, vec![leased.request_id.as_str().into()]);
-        self.database.write(delete).await?;
-        self.settle(&leased.arn, true);
-        Ok(())
+        self.finish_with(leased, Batch::new()).await
     }
 
-    /// Ends a lease, and queues `record` of its end for a destination, both or neither.
-    pub(crate) async fn finish_and_tell(
-        &self,
-        leased: &Leased,
-        record: &Accepted,
-    ) -> Result<(), LambdaError> {
-        self.reserve(&record.arn)?;
-        let now = self.clock.now();
-        let batch = Batch::new()
-            .run(DELETE, vec![leased.request_id.as_str().into()])
-            .run(INSERT, row_of(record, now));
-        if let Err(error) = self.database.write(batch).await {
-            self.give_back(&record.arn);
-            return Err(error.into());
-        }
-        self.note_due(&record.arn, now);
-        self.settle(&leased.arn, true);
+    /// Ends a lease together with what `told` says of its end, both or neither.
+    pub(crate) async fn finish_with(&self, leased: &Leased, told: Batch) -> Result<(), LambdaError> {
+        let batch = told.run(DELETE, vec![leased.request_id.as_str().into()]);
+        self.database.write(batch).await?;
+        self.agenda.settle(&leased.arn, None);
         Ok(())
     }
 
@@ -251,83 +204,28 @@ impl Queue {
         ];
         let changed = self.database.write(Batch::new().run(PUT_OFF, row)).await?;
         let deleted_meanwhile = changed.first() == Some(&0);
-        self.settle(&leased.arn, deleted_meanwhile);
-        if !deleted_meanwhile {
-            self.note_due(&leased.arn, due);
-        }
+        self.agenda
+            .settle(&leased.arn, (!deleted_meanwhile).then_some(due));
         Ok(())
     }
 
-    /// The function is deleted, and with it what waited for it.
-    pub(crate) fn forget(&self, arn: &FunctionArn) {
-        let mut agenda = self.agenda();
-        if let Some(waiting) = agenda.get_mut(arn) {
-            waiting.rows = waiting.running as u64;
-            waiting.due = None;
-        }
-        agenda.retain(|_, waiting| waiting.rows > 0);
-    }
-
-    fn agenda(&self) -> MutexGuard<'_, BTreeMap<FunctionArn, Waiting>> {
-        self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts one more row, or refuses it.
-    fn reserve(&self, arn: &FunctionArn) -> Result<(), LambdaError> {
-        let mut agenda = self.agenda();
-        let waiting = agenda.entry(arn.clone()).or_default();
-        if waiting.rows >= WAITING_PER_FUNCTION {
-            return Err(LambdaError::Throttled {
-                reason: "FunctionInvocationRateLimitExceeded".to_owned(),
-            });
-        }
-        waiting.rows += 1;
-        Ok(())
-    }
-
-    /// Takes back what [`Queue::reserve`] counted.
-    fn give_back(&self, arn: &FunctionArn) {
-        let mut agenda = self.agenda();
-        if let Some(waiting) = agenda.get_mut(arn) {
-            waiting.rows = waiting.rows.saturating_sub(1);
-        }
-        agenda.retain(|_, waiting| waiting.rows > 0);
-    }
-
-    /// A row is due at `due`: the worker may have to wake earlier than it thought.
-    fn note_due(&self, arn: &FunctionArn, due: Timestamp) {
-        if let Some(waiting) = self.agenda().get_mut(arn) {
-            waiting.due = Some(waiting.due.map_or(due, |other| other.min(due)));
-        }
-        self.changed.notify_one();
-    }
-
-    /// A lease ended; with `gone` the row did too.
-    fn settle(&self, arn: &FunctionArn, gone: bool) {
-        let mut agenda = self.agenda();
-        if let Some(waiting) = agenda.get_mut(arn) {
-            waiting.running = waiting.running.saturating_sub(1);
-            waiting.rows = waiting.rows.saturating_sub(u64::from(gone));
-        }
-        agenda.retain(|_, waiting| waiting.rows > 0);
-        drop(agenda);
-        self.changed.notify_one();
-    }
-
-    /// Functions with rows due and room to run them, those that have waited longest first.
-    fn due_functions(&self, now: Timestamp) -> Vec<(FunctionArn, usize)> {
-        let agenda = self.agenda();
-        let due = |(arn, waiting): (&FunctionArn, &Waiting)| {
-            let since = waiting.due.filter(|due| *due <= now)?;
-            let free = self
-                .bound_of(arn)
-                .checked_sub(waiting.running)
-                .filter(|free| *free > 0)?;
-            Some((since, arn.clone(), free))
+    /// The function is deleted, and with it what waited for it. What was committed for it in the meantime is
+    /// found, so the worker gives it up.
+    pub(crate) async fn forget(&self, arn: &FunctionArn) {
+        self.agenda.forget(arn);
+        let found = match self.database.read(LEFT, function_key(arn)).await {
+            Ok(rows) => rows.first().map(|row| (row.integer(0), row.integer(1))),
+            Err(_) => None,
         };
-        let mut functions: Vec<_> = agenda.iter().filter_map(due).collect();
-        functions.sort_by_key(|(since, _, _)| *since);
-        functions.into_iter().map(|(_, arn, free)| (arn, free)).collect()
+        match found {
+            Some((Ok(0), _)) => {}
+            Some((Ok(rows), Ok(due))) => {
+                let rows = u64::try_from(rows).unwrap_or_default();
+                self.agenda.found(arn, rows, Timestamp::from_millis(due));
+            }
+            // the worker is to look itself
+            _ => self.agenda.found(arn, 1, self.clock.now()),
+        }
     }
 
     async fn lease_of(
@@ -336,7 +234,7 @@ impl Queue {
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<Leased>, LambdaError> {
-        self.clear_due(arn);
+        self.agenda.clear_due(arn);
         let rows = self.read_due(arn, limit, now).await;
         let leased = match rows {
             Ok(rows) => self.mark(rows).await,
@@ -345,17 +243,11 @@ impl Queue {
         // The rows this call did not take are noted again, also after a failure.
         let next = self.read_next_due(arn).await;
         match next {
-            Ok(Some(due)) => self.note_due(arn, due),
-            Ok(None) => {}
-            Err(_) => self.note_due(arn, now),
+            Ok(Some(due)) => self.agenda.note_due(arn, due),
+            Ok(None) => self.agenda.none_due(arn),
+            Err(_) => self.agenda.note_due(arn, now),
         }
         leased
-    }
-
-    fn clear_due(&self, arn: &FunctionArn) {
-        if let Some(waiting) = self.agenda().get_mut(arn) {
-            waiting.due = None;
-        }
     }
 
     async fn read_due(
@@ -392,10 +284,8 @@ impl Queue {
             .filter(|(_, taken)| *taken == 1)
             .map(|(l, _)| l)
             .collect();
-        if let Some(first) = ours.first()
-            && let Some(waiting) = self.agenda().get_mut(&first.arn)
-        {
-            waiting.running += ours.len();
+        if let Some(first) = ours.first() {
+            self.agenda.leased(&first.arn, ours.len());
         }
         Ok(ours)
     }

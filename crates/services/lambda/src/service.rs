@@ -291,7 +291,7 @@ impl LambdaService {
             self.queue().bound(&arn, reserved(&after));
         }
         if after.is_none() {
-            self.queue().forget(&arn);
+            self.queue().forget(&arn).await;
         }
         Ok(answer)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tradewind_compute::{InvokeError, InvokeRequest, InvokeResponse};
+use tradewind_store::Batch;
 
 use crate::destination::Ending;
 use crate::error::LambdaError;
@@ -142,20 +143,11 @@ async fn tell(service: &LambdaService, leased: &Leased, record: &Accepted) -> Re
         undelivered("the destination is gone");
         return service.queue().finish(leased).await;
     }
-    match service.queue().finish_and_tell(leased, record).await {
-        Err(LambdaError::Throttled { .. }) => {
-            undelivered("too many events wait for the destination");
-            service.queue().finish(leased).await
-        }
-        Err(error) => Err(error),
-        Ok(()) => {
-            // both are settled: what goes wrong from here on is not repeated
-            if let Err(error) = service.keep_if_there(&record.arn, &record.request_id).await {
-                undelivered(&error.to_string());
-            }
-            Ok(())
-        }
+    let mut told = Batch::new();
+    if service.queue().accept_within(&mut told, record).is_err() {
+        undelivered("too many events wait for the destination");
     }
+    service.queue().finish_with(leased, told).await
 }
 
 /// Runs the function; its response comes along if it ran to an end.

@@ -309,6 +309,7 @@ async fn compose(
     let sqs = sqs.await.map_err(StartNodeError::service)?;
     let router = Router::new();
     router.connect("sqs", Arc::new(sqs.clone()));
+    router.connect("lambda", Arc::new(lambda.clone()));
     let (account, region) = (config.account.clone(), config.region.clone());
     let s3 = S3Service::open(S3Config {
         database: database.clone(),

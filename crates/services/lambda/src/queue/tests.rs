@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use tradewind_model::RequestId;
 
+use super::agenda::{RUNNING_PER_FUNCTION, WAITING_PER_FUNCTION};
 use super::*;
 use crate::testing::START;
 
@@ -61,7 +64,7 @@ async fn what_was_accepted_is_leased_once() {
     assert!(lease(&queue, 10).await.is_empty());
     assert_eq!(queue.next_due(), None);
     queue.finish(&leased[0]).await.unwrap();
-    assert!(queue.agenda().is_empty());
+    assert!(queue.agenda.functions().is_empty());
 }
 
 #[tokio::test]
@@ -135,13 +138,13 @@ async fn a_deleted_function_takes_its_rows_along() {
         .write(Batch::new().run("DELETE FROM lambda_async_invocations", vec![]))
         .await
         .unwrap();
-    queue.forget(&arn("f"));
+    queue.forget(&arn("f")).await;
     assert!(lease(&queue, 10).await.is_empty());
     queue
         .put_off(&running[0], running[0].attempts, START)
         .await
         .unwrap();
-    assert!(queue.agenda().is_empty());
+    assert!(queue.agenda.functions().is_empty());
 }
 
 #[tokio::test]
@@ -168,17 +171,54 @@ async fn rows_that_cannot_be_read_hold_up_no_other_function() {
 #[tokio::test]
 async fn a_full_queue_refuses() {
     let (queue, _database, _clock) = queue().await;
-    queue.agenda().insert(
-        arn("f"),
-        Waiting {
-            rows: WAITING_PER_FUNCTION,
-            running: 0,
-            due: None,
-        },
-    );
+    queue.agenda.load(arn("f"), WAITING_PER_FUNCTION, START);
     let refused = queue.accept(event("f")).await.unwrap_err();
     assert_eq!(refused.wire().status, 429);
     queue.accept(event("g")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_comes_with_the_batch_of_who_sends_it() {
+    let (queue, database, _clock) = queue().await;
+    let mut batch = Batch::new();
+    queue.accept_within(&mut batch, &event("f")).unwrap();
+    assert_eq!(queue.next_due(), None, "it is not committed yet");
+    database.write(batch).await.unwrap();
+    assert_eq!(queue.next_due(), Some(START));
+    assert_eq!(lease(&queue, 10).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_gives_its_room_back() {
+    let (queue, database, _clock) = queue().await;
+    queue.agenda.load(arn("f"), WAITING_PER_FUNCTION - 1, START);
+    let mut batch = Batch::new();
+    queue.accept_within(&mut batch, &event("f")).unwrap();
+    assert_eq!(queue.accept_within(&mut Batch::new(), &event("f")), Err(Full));
+    let batch = batch.require("DELETE FROM lambda_functions", vec![], 1);
+    database.write(batch).await.unwrap_err();
+    assert_eq!(queue.agenda.functions()[&arn("f")].places, 0);
+    queue.accept(event("f")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_committed_while_its_function_goes_is_found() {
+    let (queue, _database, _clock) = queue().await;
+    // its hook ran, the delete it met was before it
+    queue.accept(event("f")).await.unwrap();
+    queue.forget(&arn("f")).await;
+    let leased = lease(&queue, 10).await;
+    assert_eq!(leased.len(), 1, "the worker sees that the function is gone");
+    queue.finish(&leased[0]).await.unwrap();
+    assert!(queue.agenda.functions().is_empty());
+}
+
+#[tokio::test]
+async fn rows_that_are_not_there_do_not_count_for_ever() {
+    let (queue, _database, _clock) = queue().await;
+    queue.agenda.load(arn("f"), 3, START);
+    assert!(lease(&queue, 10).await.is_empty());
+    assert!(queue.agenda.functions().is_empty());
 }
 
 /// What a client, the worker, the time and a crash may do to the queue.
