@@ -16,6 +16,7 @@ mod message;
 mod queue_source;
 mod receiver;
 mod router;
+pub mod schedule;
 mod trace;
 
 pub use message::{AttributeValue, Message, MessageAttribute};
