@@ -34,8 +34,8 @@ pub struct LogEvent {
     pub request_id: Option<Arc<str>>,
     /// What kind of line it is.
     pub kind: LogKind,
-    /// The text, without a newline at its end; at most [`LogEvent::MAX_MESSAGE_BYTES`]. The store
-    /// splits longer ones.
+    /// The text, without a newline at its end. What is longer than [`LogEvent::MAX_MESSAGE_BYTES`] is
+    /// split, unless it is appended durably.
     pub message: Box<str>,
 }
 
@@ -81,6 +81,9 @@ fn pieces(text: &str, limit: usize) -> Vec<&str> {
 pub(crate) struct Line<'a> {
     #[serde(rename = "t")]
     pub(crate) timestamp: Timestamp,
+    /// When it was appended, if that is not when it was said.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ingested: Option<Timestamp>,
     #[serde(rename = "k")]
     pub(crate) kind: LogKind,
     #[serde(rename = "s", borrow)]
@@ -93,9 +96,10 @@ pub(crate) struct Line<'a> {
 
 impl Line<'_> {
     /// Appends the event and a newline to `out`.
-    pub(crate) fn write(event: &LogEvent, out: &mut Vec<u8>) {
+    pub(crate) fn write(event: &LogEvent, ingested: Option<Timestamp>, out: &mut Vec<u8>) {
         let line = Line {
             timestamp: event.timestamp,
+            ingested,
             kind: event.kind,
             stream: Cow::Borrowed(&event.stream),
             request_id: event.request_id.as_deref().map(Cow::Borrowed),
@@ -125,7 +129,7 @@ mod tests {
     #[test]
     fn the_line_format_is_fixed() {
         let mut out = Vec::new();
-        Line::write(&event("a\n\"b\"\tü"), &mut out);
+        Line::write(&event("a\n\"b\"\tü"), None, &mut out);
         let expected = "{\"t\":1700000000000,\"k\":\"line\",\"s\":\"2026/11/20/[$LATEST]0a\",\"r\":\"r\",\"m\":\"a\\n\\\"b\\\"\\tü\"}\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }

@@ -14,16 +14,22 @@
 //! - Whatever happens to the disk, the node stays up: events that cannot be written are counted
 //!   ([`LogStore::dropped`]), announced once, and noted in their group as soon as it can be written.
 //! - Logs are written behind: a crash of the process loses what the writer had not taken yet
-//!   (about [`LogOptions::linger`]); a torn last line is skipped, never taken for an event.
+//!   (about [`LogOptions::linger`]); a torn last line is skipped, never taken for an event. What
+//!   [`LogStore::append_durably`] appends is on the disk when it returns.
+//! - A [`LogPosition`] is that of one event for ever: segments are only appended to, what is erased leaves
+//!   blanks of its length, and no number of a segment is used twice.
 //!
 //! # On disk
 //! `<dir>/<group>/<number>.log`, one JSON object a line, so that `grep` and `jq` work when the node
 //! does not. The group is the directory's name, percent-encoded (`name.rs`).
 
 mod event;
+mod home;
 mod name;
+mod position;
 mod queue;
 mod read;
+mod scan;
 mod segment;
 mod store;
 mod tail;
@@ -31,6 +37,9 @@ pub mod usage;
 mod writer;
 
 pub use event::{LogEvent, LogKind};
+pub use home::Home;
+pub use position::{EventKey, LogPosition, StoredEvent};
 pub use read::{LogQuery, ReadLogsError};
-pub use store::{DeleteLogsError, LogOptions, LogStore, OpenLogsError};
+pub use scan::{LogChunk, LogScan, MessageFilter, ScanOrder, Scanned, StreamChoice, StreamSummary};
+pub use store::{AppendLogsError, DeleteLogsError, GroupSummary, LogOptions, LogStore, OpenLogsError};
 pub use tail::{LogTail, TailItem};

@@ -7,10 +7,13 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tradewind_model::Timestamp;
 
-use crate::LogEvent;
+use crate::{GroupSummary, LogEvent};
 
 /// Bytes are counted in units of this size.
 const UNIT_BYTES: usize = 1024;
+
+/// A segment's number from here on is the time at which its group began, or soon after it.
+const FIRST_TIME_NUMBER: i64 = 1_000_000_000_000;
 
 /// What the writer can be asked.
 #[derive(Debug)]
@@ -18,11 +21,15 @@ pub(crate) enum Command {
     Append {
         events: Vec<LogEvent>,
         units: u32,
+        /// Told once the events are on the disk, or why they are not.
+        durable: Option<Written>,
     },
     SetRetention {
         group: String,
         days: Option<u32>,
     },
+    /// Deletes what is past its retention.
+    Sweep,
     Delete {
         group: String,
         done: oneshot::Sender<std::io::Result<()>>,
@@ -35,13 +42,50 @@ pub(crate) enum Command {
     Stop,
 }
 
+/// Who waits until events are on the disk.
+pub(crate) type Written = oneshot::Sender<Result<(), String>>;
+
+/// A segment as the writer knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct SegmentFile {
+    pub(crate) number: u64,
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
+    /// The oldest and the newest event in it; `None` when nobody looked yet.
+    pub(crate) span: Option<(Timestamp, Timestamp)>,
+}
+
 /// The files of a group, oldest first.
 #[derive(Debug)]
 pub(crate) struct GroupFiles {
     pub(crate) group: Arc<str>,
-    pub(crate) segments: Vec<PathBuf>,
+    pub(crate) segments: Vec<SegmentFile>,
     /// Events before this instant are past the group's retention.
     pub(crate) cutoff: Option<Timestamp>,
+}
+
+impl GroupFiles {
+    /// A group without files.
+    pub(crate) fn none(group: &str) -> Self {
+        Self {
+            group: group.into(),
+            segments: Vec::new(),
+            cutoff: None,
+        }
+    }
+
+    pub(crate) fn summary(&self) -> GroupSummary {
+        // segments of groups that began before numbers were times count from zero
+        let first = self.segments.first();
+        let began = first.and_then(|segment| i64::try_from(segment.number).ok());
+        GroupSummary {
+            group: Arc::clone(&self.group),
+            bytes: self.segments.iter().map(|segment| segment.bytes).sum(),
+            since: began
+                .filter(|ms| *ms >= FIRST_TIME_NUMBER)
+                .map(Timestamp::from_millis),
+        }
+    }
 }
 
 /// The sending side.
@@ -84,7 +128,12 @@ impl Queue {
         let Ok(room) = self.room.try_acquire_many(units) else {
             return Err(events);
         };
-        match self.sender.try_send(Command::Append { events, units }) {
+        let durable = None;
+        match self.sender.try_send(Command::Append {
+            events,
+            units,
+            durable,
+        }) {
             Ok(()) => {
                 room.forget();
                 Ok(())
@@ -94,12 +143,21 @@ impl Queue {
     }
 
     /// Waits for room.
-    pub(crate) async fn append(&self, events: Vec<LogEvent>) -> Result<(), Closed<Vec<LogEvent>>> {
+    pub(crate) async fn append(
+        &self,
+        events: Vec<LogEvent>,
+        durable: Option<Written>,
+    ) -> Result<(), Closed<Vec<LogEvent>>> {
         let units = self.units(&events);
         let Ok(room) = self.room.acquire_many(units).await else {
             return Err(Closed(events));
         };
-        match self.sender.send(Command::Append { events, units }).await {
+        let command = Command::Append {
+            events,
+            units,
+            durable,
+        };
+        match self.sender.send(command).await {
             Ok(()) => {
                 room.forget();
                 Ok(())
@@ -147,9 +205,11 @@ impl Drop for Inbox {
 fn events_of(command: Command) -> Vec<LogEvent> {
     match command {
         Command::Append { events, .. } => events,
-        Command::SetRetention { .. } | Command::Delete { .. } | Command::Snapshot { .. } | Command::Stop => {
-            Vec::new()
-        }
+        Command::SetRetention { .. }
+        | Command::Sweep
+        | Command::Delete { .. }
+        | Command::Snapshot { .. }
+        | Command::Stop => Vec::new(),
     }
 }
 
@@ -205,8 +265,8 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_makes_the_sender_wait() {
         let (queue, mut inbox) = bounded(100, 2 * UNIT_BYTES);
-        queue.append(events(UNIT_BYTES)).await.unwrap();
-        let mut waiting = std::pin::pin!(queue.append(events(1)));
+        queue.append(events(UNIT_BYTES), None).await.unwrap();
+        let mut waiting = std::pin::pin!(queue.append(events(1), None));
         let first_poll = std::future::poll_fn(|cx| std::task::Poll::Ready(waiting.as_mut().poll(cx))).await;
         assert!(first_poll.is_pending());
         drain(&mut inbox);
@@ -216,9 +276,9 @@ mod tests {
     #[tokio::test]
     async fn an_abandoned_wait_gives_its_room_back() {
         let (queue, mut inbox) = bounded(1, 10 * UNIT_BYTES);
-        queue.append(events(1)).await.unwrap();
+        queue.append(events(1), None).await.unwrap();
         {
-            let mut waiting = std::pin::pin!(queue.append(events(1)));
+            let mut waiting = std::pin::pin!(queue.append(events(1), None));
             let poll = std::future::poll_fn(|cx| std::task::Poll::Ready(waiting.as_mut().poll(cx))).await;
             assert!(poll.is_pending());
         }
@@ -230,7 +290,7 @@ mod tests {
     async fn a_closed_queue_gives_everything_back() {
         let (queue, inbox) = bounded(1, UNIT_BYTES);
         drop(inbox);
-        assert_eq!(queue.append(events(1)).await.unwrap_err().0.len(), 1);
+        assert_eq!(queue.append(events(1), None).await.unwrap_err().0.len(), 1);
         assert_eq!(queue.try_append(events(1)).unwrap_err().len(), 1);
         assert!(queue.command(Command::Stop).await.is_err());
     }

@@ -95,8 +95,11 @@ fn read_group(group: &GroupFiles, query: &LogQuery, limit: usize) -> Result<Vec<
         query,
     };
     let mut found = Found::new(&group.group, limit);
-    for path in group.segments.iter().rev() {
-        let newest = read_segment(path, &filter, &mut found)?;
+    for segment in group.segments.iter().rev() {
+        let newest = match segment.span {
+            Some((_, newest)) if filter.since.is_some_and(|since| newest < since) => Some(newest),
+            _ => read_segment(&segment.path, &filter, &mut found)?,
+        };
         let horizon = filter.since.map(|since| since.plus_millis(-OUT_OF_ORDER_MS));
         let is_past = newest
             .zip(horizon)
@@ -115,17 +118,7 @@ fn read_segment(
     filter: &Filter<'_>,
     found: &mut Found,
 ) -> Result<Option<Timestamp>, ReadLogsError> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        // Rotated away since the list was made.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        Err(source) => {
-            return Err(ReadLogsError::Unreadable {
-                path: path.into(),
-                source,
-            });
-        }
-    };
+    let bytes = bytes_of(path)?;
     let mut newest = None;
     // What follows the last newline is being written, or torn.
     for line in bytes.rsplit(|&byte| byte == b'\n').skip(1) {
@@ -141,6 +134,18 @@ fn read_segment(
         }
     }
     Ok(newest)
+}
+
+/// The bytes of a segment; none when it was rotated away since the list was made.
+pub(crate) fn bytes_of(path: &Path) -> Result<Vec<u8>, ReadLogsError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(ReadLogsError::Unreadable {
+            path: path.into(),
+            source,
+        }),
+    }
 }
 
 struct Filter<'a> {

@@ -13,7 +13,7 @@ use tradewind_model::Timestamp;
 
 use crate::event::Line;
 use crate::name::{NAME_FILE, directory_of, needs_name_file};
-use crate::queue::GroupFiles;
+use crate::queue::{GroupFiles, SegmentFile};
 use crate::{LogEvent, LogKind};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -31,9 +31,14 @@ pub(crate) struct Limits {
 struct Segment {
     number: u64,
     bytes: u64,
-    /// The newest event in it; `None` when nobody looked since the store was opened.
-    newest: Option<Timestamp>,
+    /// The oldest and the newest event in it; `None` when nobody looked since the store was opened.
+    span: Option<Span>,
 }
+
+type Span = (Timestamp, Timestamp);
+
+/// Of no events.
+const NO_SPAN: Span = (Timestamp::from_millis(i64::MAX), Timestamp::from_millis(i64::MIN));
 
 /// Events that could not be written, and why.
 #[derive(Debug)]
@@ -51,10 +56,16 @@ pub(crate) struct Group {
     dir: PathBuf,
     limits: Limits,
     segments: VecDeque<Segment>,
+    /// No segment had this number or a higher one.
+    next_number: u64,
     file: Option<File>,
     staged: Vec<u8>,
     staged_events: u64,
-    staged_newest: Timestamp,
+    staged_span: Span,
+    /// What was written has to reach the disk before somebody is answered.
+    durable: bool,
+    /// The newest segment's name may not be on the disk.
+    is_new: bool,
     /// Events lost since the last successful write, not noted yet.
     lost: u64,
     retention_days: Option<u32>,
@@ -65,25 +76,32 @@ impl Group {
     pub(crate) fn open(root: &Path, name: Arc<str>, limits: Limits) -> Self {
         let dir = root.join(directory_of(&name));
         let segments = list_segments(&dir);
+        let next_number = segments.back().map_or(0, |segment| segment.number + 1);
         Self {
             name,
             dir,
             limits,
             segments,
+            next_number,
             file: None,
             staged: Vec::new(),
             staged_events: 0,
-            staged_newest: Timestamp::from_millis(i64::MIN),
+            staged_span: NO_SPAN,
+            durable: false,
+            is_new: false,
             lost: 0,
             retention_days: None,
         }
     }
 
-    /// Takes an event; true when so much is staged that it should be written now.
-    pub(crate) fn stage(&mut self, event: &LogEvent) -> bool {
-        Line::write(event, &mut self.staged);
+    /// Takes an event, `ingested` if it has to be durable; true when so much is staged that it should be
+    /// written now.
+    pub(crate) fn stage(&mut self, event: &LogEvent, ingested: Option<Timestamp>) -> bool {
+        Line::write(event, ingested, &mut self.staged);
         self.staged_events += 1;
-        self.staged_newest = self.staged_newest.max(event.timestamp);
+        self.durable |= ingested.is_some();
+        let (oldest, newest) = self.staged_span;
+        self.staged_span = (oldest.min(event.timestamp), newest.max(event.timestamp));
         self.staged.len() as u64 >= STAGED_BYTES.min(self.limits.segment_bytes)
     }
 
@@ -105,6 +123,7 @@ impl Group {
         let events = std::mem::take(&mut self.staged_events);
         self.staged.clear();
         self.staged.shrink_to(64 * 1024);
+        self.staged_span = NO_SPAN;
         match written {
             Ok(()) => {
                 self.lost = 0;
@@ -130,7 +149,7 @@ impl Group {
         let full =
             |segment: &Segment| segment.bytes > 0 && segment.bytes + adding > self.limits.segment_bytes;
         if self.segments.back().is_none_or(full) {
-            self.start_segment()?;
+            self.start_segment(now)?;
         }
         self.open_newest()?;
         let (Some(file), Some(segment)) = (self.file.as_mut(), self.segments.back_mut()) else {
@@ -142,11 +161,27 @@ impl Group {
             return Err(file.set_len(segment.bytes).err().unwrap_or(error));
         }
         segment.bytes += adding;
-        segment.newest = Some(
-            segment
-                .newest
-                .map_or(self.staged_newest, |newest| newest.max(self.staged_newest)),
-        );
+        let (oldest, newest) = self.staged_span;
+        // a note of loss is of now
+        let newest = if note.is_empty() { newest } else { newest.max(now) };
+        segment.span = segment.span.map(|span| (span.0.min(oldest), span.1.max(newest)));
+        Ok(())
+    }
+
+    /// Waits until all that was written durably is on the disk.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.durable) {
+            return Ok(());
+        }
+        if let Some(file) = &self.file {
+            file.sync_data()?;
+        }
+        if std::mem::take(&mut self.is_new) {
+            File::open(&self.dir)?.sync_all()?;
+            if let Some(root) = self.dir.parent() {
+                File::open(root)?.sync_all()?;
+            }
+        }
         Ok(())
     }
 
@@ -162,21 +197,32 @@ impl Group {
                 kind: LogKind::Platform,
                 message: format!("{} log events could not be written and are lost", self.lost).into(),
             };
-            Line::write(&event, &mut note);
+            Line::write(&event, None, &mut note);
         }
         note
     }
 
-    fn start_segment(&mut self) -> io::Result<()> {
-        self.file = None;
-        let number = self.segments.back().map_or(0, |segment| segment.number + 1);
-        let bytes = 0;
-        let newest = Some(Timestamp::from_millis(i64::MIN));
+    /// A group that has no segment, or none any more, begins at the time of day: so no number is used
+    /// twice, and a position that somebody remembers is never that of another event.
+    fn start_segment(&mut self, now: Timestamp) -> io::Result<()> {
+        if let Some(full) = self.file.take()
+            && self.durable
+        {
+            full.sync_data()?;
+        }
+        let number = match self.segments.back() {
+            Some(_) => self.next_number,
+            None => self
+                .next_number
+                .max(u64::try_from(now.as_millis()).unwrap_or_default()),
+        };
         self.create_dir()?;
+        self.next_number = number + 1;
+        self.is_new = true;
         self.segments.push_back(Segment {
             number,
-            bytes,
-            newest,
+            bytes: 0,
+            span: Some(NO_SPAN),
         });
         Ok(())
     }
@@ -246,7 +292,7 @@ impl Group {
         let Some(cutoff) = self.cutoff(now) else { return };
         while let Some(oldest) = self.segments.front_mut() {
             let path = self.dir.join(file_name(oldest.number));
-            let newest = *oldest.newest.get_or_insert_with(|| newest_in(&path));
+            let (_, newest) = *oldest.span.get_or_insert_with(|| span_of(&path));
             if newest >= cutoff {
                 return;
             }
@@ -259,10 +305,15 @@ impl Group {
     }
 
     pub(crate) fn files(&self, now: Timestamp) -> GroupFiles {
-        let path = |segment: &Segment| self.dir.join(file_name(segment.number));
+        let file = |segment: &Segment| SegmentFile {
+            number: segment.number,
+            path: self.dir.join(file_name(segment.number)),
+            bytes: segment.bytes,
+            span: segment.span,
+        };
         GroupFiles {
             group: Arc::clone(&self.name),
-            segments: self.segments.iter().map(path).collect(),
+            segments: self.segments.iter().map(file).collect(),
             cutoff: self.cutoff(now),
         }
     }
@@ -294,7 +345,7 @@ fn list_segments(dir: &Path) -> VecDeque<Segment> {
         Some(Segment {
             number,
             bytes,
-            newest: None,
+            span: None,
         })
     };
     let mut segments: Vec<Segment> = entries.flatten().filter_map(segment).collect();
@@ -309,8 +360,8 @@ fn ends_with_newline(file: &mut File) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-/// The newest event of a segment file; a file without any counts as old.
-fn newest_in(path: &Path) -> Timestamp {
+/// The oldest and the newest event of a segment file; a file without any counts as old.
+fn span_of(path: &Path) -> Span {
     let bytes = std::fs::read(path).unwrap_or_default();
     let lines = bytes.split(|&byte| byte == b'\n');
     let times = lines.filter_map(|line| {
@@ -318,7 +369,7 @@ fn newest_in(path: &Path) -> Timestamp {
             .ok()
             .map(|line| line.timestamp)
     });
-    times.max().unwrap_or(Timestamp::from_millis(i64::MIN))
+    times.fold(NO_SPAN, |span, time| (span.0.min(time), span.1.max(time)))
 }
 
 fn remove(path: &Path) {

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot};
-use tradewind_model::Clock;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tradewind_model::{Clock, Timestamp};
 
 use crate::queue::{Closed, Command, GroupFiles, Queue, bounded};
 use crate::read::read;
+use crate::scan::{self, LogChunk, LogScan, Scanned, StreamSummary};
 use crate::segment::Limits;
 use crate::tail::Tails;
 use crate::writer::{Counters, Writer};
-use crate::{LogEvent, LogQuery, LogTail, ReadLogsError};
+use crate::{LogEvent, LogPosition, LogQuery, LogTail, ReadLogsError};
 
 /// How many reads may hold segments in memory at once.
 const CONCURRENT_READS: usize = 4;
@@ -57,6 +58,29 @@ pub struct OpenLogsError {
     pub source: std::io::Error,
 }
 
+/// Why events could not be appended durably. Some of them may be there; to append again is safe, and may
+/// write those twice.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendLogsError {
+    /// The store was shut down.
+    #[error("the logs are closed: the node is shutting down")]
+    ShutDown,
+    /// The files could not be written.
+    #[error("the log events could not be written: {0}")]
+    Unwritable(String),
+}
+
+/// What a group holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSummary {
+    /// Its name.
+    pub group: Arc<str>,
+    /// Bytes of its segments.
+    pub bytes: u64,
+    /// When its first segment began, as far as that is known.
+    pub since: Option<Timestamp>,
+}
+
 /// Why a group could not be deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteLogsError {
@@ -82,6 +106,7 @@ struct Inner {
     queue: Queue,
     tails: Arc<Tails>,
     counters: Arc<Counters>,
+    changes: watch::Receiver<u64>,
     reads: Arc<Semaphore>,
     thread: std::thread::Thread,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -104,7 +129,8 @@ impl LogStore {
             group_bytes: options.group_bytes,
             segment_bytes: options.segment_bytes,
         };
-        let shown = (Arc::clone(&tails), Arc::clone(&counters));
+        let (written, changes) = watch::channel(0);
+        let shown = (Arc::clone(&tails), Arc::clone(&counters), written);
         let mut writer = Writer::new(inbox, dir.to_owned(), (limits, options.linger), clock, shown);
         writer.load()?;
         let thread = std::thread::Builder::new().name("tradewind-logs".into());
@@ -113,6 +139,7 @@ impl LogStore {
             queue,
             tails,
             counters,
+            changes,
             reads: Arc::new(Semaphore::new(CONCURRENT_READS)),
             thread: handle.thread().clone(),
             writer: Mutex::new(Some(handle)),
@@ -128,7 +155,7 @@ impl LogStore {
         let Err(events) = self.try_append(events) else {
             return;
         };
-        if let Err(Closed(events)) = self.0.queue.append(events).await {
+        if let Err(Closed(events)) = self.0.queue.append(events, None).await {
             self.0
                 .counters
                 .dropped
@@ -142,6 +169,30 @@ impl LogStore {
     /// Gives the events back when the queue is full, or the store shut down.
     pub fn try_append(&self, events: Vec<LogEvent>) -> Result<(), Vec<LogEvent>> {
         self.0.queue.try_append(events)
+    }
+
+    /// Appends events and waits until they are on the disk. Long messages are kept whole.
+    ///
+    /// # Errors
+    /// When the store is shut down or the files cannot be written.
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: the events may be appended when the caller has gone.
+    pub async fn append_durably(&self, events: Vec<LogEvent>) -> Result<(), AppendLogsError> {
+        let (done, written) = oneshot::channel();
+        let sent = self.0.queue.append(events, Some(done)).await;
+        if sent.is_err() {
+            return Err(AppendLogsError::ShutDown);
+        }
+        self.0.thread.unpark();
+        let result = written.await.ok().ok_or(AppendLogsError::ShutDown)?;
+        result.map_err(AppendLogsError::Unwritable)
+    }
+
+    /// A number that changes whenever events were written, to any group.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.clone()
     }
 
     /// A live view of what is appended from now on.
@@ -167,6 +218,88 @@ impl LogStore {
         scan.await.unwrap_or(Err(ReadLogsError::Interrupted))
     }
 
+    /// A page of a group's events by time.
+    ///
+    /// # Errors
+    /// When the store is shut down or a file cannot be read.
+    pub async fn scan(&self, scan: LogScan) -> Result<Scanned, ReadLogsError> {
+        let group = scan.group.clone();
+        self.on_files(group, move |files| scan::scan(files, &scan)).await
+    }
+
+    /// The events of a group from `position` on, in the order in which they were appended; about
+    /// `max_bytes` of segments are read.
+    ///
+    /// # Errors
+    /// When the store is shut down or a file cannot be read.
+    pub async fn read_from(
+        &self,
+        group: &str,
+        position: LogPosition,
+        max_bytes: usize,
+    ) -> Result<LogChunk, ReadLogsError> {
+        self.on_files(group.to_owned(), move |files| {
+            scan::read_from(files, position, max_bytes)
+        })
+        .await
+    }
+
+    /// Where the next event of a group will stand, or earlier.
+    ///
+    /// # Errors
+    /// When the store is shut down.
+    pub async fn end_of(&self, group: &str) -> Result<LogPosition, ReadLogsError> {
+        let files = self.snapshot(vec![group.to_owned()]).await;
+        let files = files.ok_or(ReadLogsError::ShutDown)?;
+        let newest = files.iter().filter_map(|files| files.segments.last()).next();
+        let end = newest.map(|segment| LogPosition {
+            segment: segment.number,
+            offset: segment.bytes,
+        });
+        Ok(end.unwrap_or_default())
+    }
+
+    /// The streams of a group that hold events, by name.
+    ///
+    /// # Errors
+    /// When the store is shut down or a file cannot be read.
+    pub async fn streams(&self, group: &str) -> Result<Vec<StreamSummary>, ReadLogsError> {
+        self.on_files(group.to_owned(), scan::streams).await
+    }
+
+    /// Erases the events of one stream.
+    ///
+    /// # Errors
+    /// When the store is shut down or a file cannot be written; what is left is erased by the next try.
+    pub async fn delete_stream(&self, group: &str, stream: &str) -> Result<(), ReadLogsError> {
+        let stream = stream.to_owned();
+        self.on_files(group.to_owned(), move |files| scan::erase(files, &stream))
+            .await
+    }
+
+    /// What each group holds that has events, by name; nothing once the store is shut down.
+    pub async fn summaries(&self) -> Vec<GroupSummary> {
+        let files = self.snapshot(Vec::new()).await.unwrap_or_default();
+        files.iter().map(GroupFiles::summary).collect()
+    }
+
+    /// Reads the files of a group where blocking does no harm.
+    async fn on_files<T: Send + 'static>(
+        &self,
+        group: String,
+        work: impl FnOnce(&GroupFiles) -> Result<T, ReadLogsError> + Send + 'static,
+    ) -> Result<T, ReadLogsError> {
+        let permit = Arc::clone(&self.0.reads).acquire_owned().await;
+        let files = self.snapshot(vec![group.clone()]).await;
+        let mut files = files.ok_or(ReadLogsError::ShutDown)?;
+        let files = files.pop().unwrap_or_else(|| GroupFiles::none(&group));
+        let read = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work(&files)
+        });
+        read.await.unwrap_or(Err(ReadLogsError::Interrupted))
+    }
+
     /// The names of the groups that hold events, sorted; none once the store is shut down.
     pub async fn groups(&self) -> Vec<String> {
         let files = self.snapshot(Vec::new()).await.unwrap_or_default();
@@ -185,6 +318,13 @@ impl LogStore {
         self.command(Command::SetRetention { group, days })
             .await
             .unwrap_or_default();
+    }
+
+    /// Deletes the segments that are past their retention now; else that happens within the hour, while
+    /// the store is used.
+    pub async fn sweep(&self) {
+        // A store that is shut down sweeps when it is opened and used again.
+        self.command(Command::Sweep).await.unwrap_or_default();
     }
 
     /// Deletes the events of `group` and forgets its retention. That there are none is success.

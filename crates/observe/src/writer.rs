@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tradewind_model::{Clock, Timestamp};
 
-use crate::queue::{Command, GroupFiles, Inbox};
+use crate::queue::{Command, GroupFiles, Inbox, Written};
 use crate::segment::{Group, Limits, Lost};
 use crate::tail::Tails;
 use crate::{LogEvent, name};
@@ -45,6 +45,10 @@ pub(crate) struct Writer {
     groups: HashMap<Arc<str>, Group>,
     /// Groups with staged events.
     dirty: Vec<Arc<str>>,
+    /// Groups whose events of this batch could not be written, and why.
+    failed: HashMap<Arc<str>, String>,
+    /// Told after every batch that wrote.
+    changes: watch::Sender<u64>,
     opened_files: usize,
     next_expiry: Timestamp,
 }
@@ -54,6 +58,8 @@ pub(crate) struct Writer {
 struct Owed {
     units: usize,
     published: Vec<Arc<LogEvent>>,
+    /// Who waits until the events of which groups are on the disk.
+    durable: Vec<(Vec<Arc<str>>, Written)>,
     snapshots: Vec<(Vec<String>, oneshot::Sender<Vec<GroupFiles>>)>,
 }
 
@@ -63,7 +69,7 @@ impl Writer {
         root: PathBuf,
         (limits, linger): (Limits, Duration),
         clock: Clock,
-        (tails, counters): (Arc<Tails>, Arc<Counters>),
+        (tails, counters, changes): (Arc<Tails>, Arc<Counters>, watch::Sender<u64>),
     ) -> Self {
         let now = clock.now();
         Self {
@@ -78,6 +84,8 @@ impl Writer {
             counters,
             groups: HashMap::new(),
             dirty: Vec::new(),
+            failed: HashMap::new(),
+            changes,
             opened_files: 0,
         }
     }
@@ -109,6 +117,12 @@ impl Writer {
             self.apply(command, watched, &mut owed);
         }
         self.write_out();
+        for (groups, written) in owed.durable {
+            // Who gave up has dropped its end.
+            written.send(self.sync(&groups)).unwrap_or_default();
+        }
+        self.failed.clear();
+        self.close_files();
         self.tails.publish(&owed.published);
         self.inbox.release(owed.units);
         self.expire_if_due();
@@ -120,10 +134,20 @@ impl Writer {
 
     fn apply(&mut self, command: Command, watched: bool, owed: &mut Owed) {
         match command {
-            Command::Append { events, units } => {
+            Command::Append {
+                events,
+                units,
+                durable,
+            } => {
                 owed.units += units as usize;
+                let ingested = durable.is_some().then_some(self.now);
+                if let Some(written) = durable {
+                    let mut groups: Vec<_> = events.iter().map(|event| Arc::clone(&event.group)).collect();
+                    groups.dedup();
+                    owed.durable.push((groups, written));
+                }
                 for event in events {
-                    self.accept(event, watched, owed);
+                    self.accept(event, ingested, watched, owed);
                 }
             }
             Command::SetRetention { group, days } => {
@@ -132,6 +156,7 @@ impl Writer {
                 group.set_retention(days);
                 group.expire(now);
             }
+            Command::Sweep => self.next_expiry = self.now,
             Command::Delete { group, done } => {
                 let deleted = self.groups.remove(&*group).map_or(Ok(()), Group::delete);
                 done.send(deleted).unwrap_or_default();
@@ -141,24 +166,25 @@ impl Writer {
         }
     }
 
-    fn accept(&mut self, event: LogEvent, watched: bool, owed: &mut Owed) {
-        if event.is_too_long() {
+    /// An event with a time of its ingestion is to be durable, and whole.
+    fn accept(&mut self, event: LogEvent, ingested: Option<Timestamp>, watched: bool, owed: &mut Owed) {
+        if ingested.is_none() && event.is_too_long() {
             let pieces = event.split();
             return pieces
                 .into_iter()
-                .for_each(|piece| self.accept(piece, watched, owed));
+                .for_each(|piece| self.accept(piece, ingested, watched, owed));
         }
-        self.stage(&event);
+        self.stage(&event, ingested);
         if watched {
             owed.published.push(Arc::new(event));
         }
     }
 
-    fn stage(&mut self, event: &LogEvent) {
+    fn stage(&mut self, event: &LogEvent, ingested: Option<Timestamp>) {
         let now = self.now;
         let group = self.group(&event.group);
         let was_clean = !group.has_staged();
-        let lost = group.stage(event).then(|| group.write_out(now));
+        let lost = group.stage(event, ingested).then(|| group.write_out(now));
         if was_clean {
             self.dirty.push(Arc::clone(&event.group));
         }
@@ -169,19 +195,43 @@ impl Writer {
 
     fn write_out(&mut self) {
         let now = self.now;
-        for name in std::mem::take(&mut self.dirty) {
+        let dirty = std::mem::take(&mut self.dirty);
+        if !dirty.is_empty() {
+            self.changes.send_modify(|batches| *batches += 1);
+        }
+        for name in dirty {
             if let Some(group) = self.groups.get_mut(&name) {
                 let result = group.write_out(now);
                 self.note_written(&name, result);
             }
         }
+    }
+
+    /// What of these groups is to be durable reaches the disk.
+    fn sync(&mut self, groups: &[Arc<str>]) -> Result<(), String> {
+        for name in groups {
+            if let Some(error) = self.failed.get(name) {
+                return Err(error.clone());
+            }
+            let Some(group) = self.groups.get_mut(name) else {
+                continue;
+            };
+            if let Err(error) = group.sync() {
+                self.failed.insert(Arc::clone(name), error.to_string());
+                return Err(error.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn close_files(&mut self) {
         if self.opened_files > OPEN_FILES {
             self.groups.values_mut().for_each(Group::close_file);
             self.opened_files = 0;
         }
     }
 
-    fn note_written(&mut self, group: &str, result: Result<bool, Lost>) {
+    fn note_written(&mut self, group: &Arc<str>, result: Result<bool, Lost>) {
         match result {
             Ok(opened) => self.opened_files += usize::from(opened),
             Err(Lost {
@@ -189,9 +239,10 @@ impl Writer {
                 error,
                 is_first,
             }) => {
+                self.failed.insert(Arc::clone(group), error.to_string());
                 let dropped = self.counters.dropped.fetch_add(events, Ordering::Relaxed) + events;
                 if is_first {
-                    tracing::warn!(group, %error, dropped, "log events cannot be written and are dropped");
+                    tracing::warn!(%group, %error, dropped, "log events cannot be written and are dropped");
                 }
             }
         }
