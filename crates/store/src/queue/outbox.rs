@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::database::Backend;
-use crate::queue::model::{DEDUPLICATION_WINDOW, MessageId, NewMessage, QueueId};
+use crate::queue::model::{DEDUPLICATION_WINDOW, MessageId, NewMessage, QueueId, Receipt};
 use crate::queue::queues::Queues;
 use crate::queue::rows::look_up::millis;
 use crate::queue::rows::send::{content_hash, lowest_sequence};
@@ -71,6 +71,10 @@ const ARRIVED: &str = "INSERT INTO queue_groups (queue, message_group, ready_at)
     SELECT number, $3, $2 + delay_ms FROM queue_queues WHERE id = $1 AND fifo = 1 \
     ON CONFLICT (queue, message_group) DO NOTHING";
 
+/// $1 sequence, $2 receives, $3 queue
+const END: &str = "DELETE FROM queue_messages WHERE sequence = $1 AND receives = $2 \
+    AND queue = (SELECT number FROM queue_queues WHERE id = $3)";
+
 impl Forms {
     fn of(database: &Database) -> &'static Self {
         match database.backend() {
@@ -116,6 +120,18 @@ impl Queues {
         };
         let (room, queue) = (Arc::clone(&self.room), id.clone());
         batch.after_commit(move || room.ready(&queue, 1))
+    }
+
+    /// Adds the end of a message that was received from a standard queue to a batch of the caller's own
+    /// statements. If somebody else has received it meanwhile, or it is gone, nothing of the batch happens.
+    #[must_use]
+    pub fn end_within(&self, batch: Batch, id: &QueueId, receipt: Receipt) -> Batch {
+        let params = vec![
+            receipt.sequence.into(),
+            i64::from(receipt.receives).into(),
+            id.as_str().into(),
+        ];
+        batch.require(END, params, 1)
     }
 
     fn insert_within(

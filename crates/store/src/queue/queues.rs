@@ -209,6 +209,17 @@ impl Queues {
         self.on_queue(id, look).await?
     }
 
+    /// When the next message that is not ready becomes so: a delay or a lease ends. Who visits many queues
+    /// and waits at none asks it.
+    ///
+    /// # Errors
+    /// When the queue does not exist, or the database fails.
+    pub async fn next_due(&self, id: &QueueId) -> Result<Option<Timestamp>, QueueError> {
+        let now = self.clock.now();
+        self.on_queue(id, move |tx, queue, _| look_up::next_due(tx, &queue, now))
+            .await
+    }
+
     /// Ends messages that were received.
     ///
     /// # Errors

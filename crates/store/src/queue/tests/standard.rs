@@ -2,6 +2,7 @@
 
 use super::super::{DeadLetter, Depth, NewMessage, QueueError, QueueId, QueueSettings, Receipt, Settled};
 use super::{Fixture, MINUTE, NO_WAIT, bodies, message};
+use crate::Batch;
 use std::time::Duration;
 
 #[tokio::test]
@@ -147,4 +148,26 @@ fn receipts_survive_the_wire() {
     assert_eq!(Receipt::from_bytes(&receipt.to_bytes()), Ok(receipt));
     assert!(Receipt::from_bytes(&[0; 11]).is_err());
     assert!(Receipt::from_bytes(&[0; 13]).is_err());
+}
+
+#[tokio::test]
+async fn an_end_and_its_batch_happen_together_or_not_at_all() {
+    let it = Fixture::new(&QueueSettings::standard()).await;
+    it.send(&["a"]).await;
+    let first = it.receive(1).await;
+    it.pass(MINUTE);
+    let second = it.receive(1).await;
+    let end = |receipt| {
+        let batch = it
+            .queues
+            .send_within(Batch::new(), &it.id, message("what follows"));
+        it.queues
+            .database
+            .write(it.queues.end_within(batch, &it.id, receipt))
+    };
+    assert!(end(first[0].receipt).await.is_err(), "it was received again");
+    assert!(it.receive(10).await.is_empty());
+    end(second[0].receipt).await.unwrap();
+    assert_eq!(bodies(&it.receive(10).await), ["what follows"]);
+    assert!(end(second[0].receipt).await.is_err(), "it is gone");
 }

@@ -1,0 +1,32 @@
+//! Durable deliveries to what is outside of the node: HTTP endpoints, mail relays.
+//!
+//! A delivery is owed in the transaction of its event ([`Deliveries::owe`]) and lies in its target's **lane**,
+//! a queue of the store, until the target has it or it is given up:
+//!
+//! ```text
+//! owe ──▶ lane ──fetch──▶ attempt ──Done──▶ gone
+//!           ▲                │
+//!           └──after a delay─┤ Retry, while the policy allows one
+//!                            └─ GiveUp, or no retry left ──▶ dead-letter queue, or dropped and logged
+//! ```
+//!
+//! # Invariants
+//! - A delivery that committed is attempted at least once, also across a crash; it ends in the one
+//!   transaction that puts its dead letter.
+//! - A target has a lane of its own with a bound of its own ([`LaneSettings::concurrency`]), and lanes take
+//!   turns: a slow target holds up nobody.
+//! - A lane without work costs no task and no timer, one that waits for a retry costs one entry.
+//! - What a lane's settings are is its owner's to keep: they are told when the node starts
+//!   ([`Deliveries::open`]), and hold from the next attempt.
+
+mod lanes;
+mod model;
+mod retry;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use lanes::{Deliveries, DeliveriesConfig};
+pub use model::{Death, Deliverer, Delivery, LaneId, LaneSettings, Outcome};
+pub use retry::{Backoff, Exhausted, Jitter, RetryPolicy};

@@ -1,0 +1,128 @@
+//! What is delivered, by whom, and what comes of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tradewind_model::{Arn, Timestamp};
+
+use super::retry::{Exhausted, RetryPolicy};
+use crate::message::Message;
+
+/// Which lane: the kind of deliverer, and the target in its owner's words.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LaneId {
+    kind: Box<str>,
+    key: Box<str>,
+}
+
+impl LaneId {
+    /// The lane of the target `key` that deliverers of `kind` (without a colon) deliver to.
+    #[must_use]
+    pub fn new(kind: &str, key: &str) -> Self {
+        Self {
+            kind: kind.into(),
+            key: key.into(),
+        }
+    }
+
+    /// Who delivers.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The target.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+/// The name of the lane's queue.
+impl fmt::Display for LaneId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "delivery:{}:{}", self.kind, self.key)
+    }
+}
+
+/// How a lane's deliveries are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneSettings {
+    /// When a delivery is tried again.
+    pub retry: RetryPolicy,
+    /// Where it goes when it is given up.
+    pub dead_letter: Option<Arn>,
+    /// Attempts that may run at the same time, at least one.
+    pub concurrency: usize,
+    /// Attempts that may begin within a second.
+    pub per_second: Option<u32>,
+}
+
+/// One delivery, at one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its lane.
+    pub lane: LaneId,
+    /// Its own id, the same at every attempt.
+    pub id: String,
+    /// What its owner wrote when it was owed.
+    pub payload: Bytes,
+    /// The number of this attempt, from 1. An attempt that a crash cut off counts.
+    pub attempt: u32,
+    /// When it was owed.
+    pub owed_at: Timestamp,
+}
+
+/// What came of an attempt. `code` is a short word for machines, `reason` a line for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The target has it.
+    Done,
+    /// It failed, and may succeed later.
+    Retry {
+        /// For example a status.
+        code: String,
+        /// What happened.
+        reason: String,
+        /// The target asked for this much time.
+        after: Option<Duration>,
+    },
+    /// It failed, and will fail again.
+    GiveUp {
+        /// For example a status.
+        code: String,
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// Why a delivery was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Death {
+    /// The last attempt's.
+    pub code: String,
+    /// The last attempt's.
+    pub reason: String,
+    /// Attempts that were made.
+    pub attempts: u32,
+    /// Why there was no further one.
+    pub exhausted: Exhausted,
+}
+
+/// Makes the deliveries of one kind.
+#[async_trait::async_trait]
+pub trait Deliverer: Send + Sync + fmt::Debug {
+    /// An attempt that has not ended after this time has failed.
+    fn time_limit(&self) -> Duration;
+
+    /// Makes an attempt.
+    ///
+    /// # Cancel safety
+    /// It is dropped at its time limit and when the node stops: then the attempt has failed, though the
+    /// target may have it.
+    async fn deliver(&self, delivery: &Delivery) -> Outcome;
+
+    /// What the dead-letter queue gets of a delivery that is given up. None: it is no longer wanted.
+    fn dead_letter(&self, delivery: &Delivery, death: &Death) -> Option<Message>;
+}

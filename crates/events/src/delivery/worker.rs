@@ -1,0 +1,352 @@
+//! Runs the lanes: one loop owns all state; fetches and attempts are its tasks and tell it when they end.
+
+mod attempt;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tradewind_model::Timestamp;
+use tradewind_store::queue::{QueueError, Received};
+
+use super::lanes::{Deliveries, Shared, queue_of};
+use super::model::{LaneId, LaneSettings};
+
+/// Attempts of all lanes that run at the same time.
+const MAX_RUNNING: usize = 256;
+/// How long a lane rests after the database failed.
+const AFTER_FAILURE_MS: i64 = 5_000;
+/// The longest sleep: a clock that was set back is noticed after it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// What a lease has beyond the deliverer's time limit, to settle in.
+const TO_SETTLE: Duration = Duration::from_secs(15);
+
+/// What a task of the worker found.
+enum Step {
+    Fetched(Result<Found, QueueError>),
+    /// When it is to be tried again.
+    Attempted(Option<Timestamp>),
+}
+
+struct Found {
+    messages: Vec<Received>,
+    /// When the lane has something again, if nothing more is ready.
+    next: Option<Timestamp>,
+}
+
+/// What a lane is doing.
+#[derive(Default)]
+struct Progress {
+    running: usize,
+    fetching: bool,
+    /// There may be more than was fetched.
+    more: bool,
+    /// It stands in the line.
+    in_line: bool,
+    due: Option<Timestamp>,
+    /// The second in which attempts were begun last, and how many.
+    begun: (i64, u32),
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    lanes: HashMap<LaneId, Progress>,
+    /// Lanes that may have something ready, each once, in turn.
+    line: VecDeque<LaneId>,
+    timers: BTreeSet<(Timestamp, LaneId)>,
+    /// Attempts that run or that a fetch may begin.
+    taken: usize,
+    tasks: JoinSet<Step>,
+    /// Which lane a task is for.
+    lane_of: HashMap<Id, (LaneId, Task)>,
+}
+
+#[derive(Clone, Copy)]
+enum Task {
+    /// May lead to as many attempts.
+    Fetch(usize),
+    Attempt,
+}
+
+impl Deliveries {
+    /// Makes deliveries until cancelled; then no attempt begins any more, and those that run end.
+    ///
+    /// # Cancel safety
+    /// Dropped, attempts that run are cut off; they are made again after their lease.
+    pub async fn run(&self, cancelled: CancellationToken) {
+        let mut worker = Worker {
+            shared: Arc::clone(&self.0),
+            lanes: HashMap::new(),
+            line: VecDeque::new(),
+            timers: BTreeSet::new(),
+            taken: 0,
+            tasks: JoinSet::new(),
+            lane_of: HashMap::new(),
+        };
+        loop {
+            worker.look_around();
+            worker.begin();
+            let sleep = worker.until_next();
+            tokio::select! {
+                () = cancelled.cancelled() => break,
+                () = self.0.hinted.notified() => {}
+                Some(ended) = worker.tasks.join_next_with_id() => worker.ended(ended),
+                () = tokio::time::sleep(sleep) => {}
+            }
+        }
+        worker.finish().await;
+    }
+}
+
+impl Worker {
+    /// Puts lanes into the line that were owed to, or whose time has come.
+    fn look_around(&mut self) {
+        for lane in self.shared.take_hints() {
+            self.may_have_more(&lane);
+        }
+        let now = self.shared.config.clock.now();
+        while let Some((at, _)) = self.timers.first()
+            && *at <= now
+            && let Some((_, lane)) = self.timers.pop_first()
+        {
+            self.lanes.entry(lane.clone()).or_default().due = None;
+            self.may_have_more(&lane);
+        }
+    }
+
+    fn may_have_more(&mut self, lane: &LaneId) {
+        let progress = self.lanes.entry(lane.clone()).or_default();
+        progress.more = true;
+        if !progress.fetching && !progress.in_line {
+            progress.in_line = true;
+            self.line.push_back(lane.clone());
+        }
+    }
+
+    fn wake_at(&mut self, lane: &LaneId, at: Timestamp) {
+        let progress = self.lanes.entry(lane.clone()).or_default();
+        if progress.due.is_some_and(|due| due <= at) {
+            return;
+        }
+        if let Some(later) = progress.due.replace(at) {
+            self.timers.remove(&(later, lane.clone()));
+        }
+        self.timers.insert((at, lane.clone()));
+    }
+
+    /// Fetches for lanes in the line while there is room.
+    fn begin(&mut self) {
+        while self.taken < MAX_RUNNING
+            && let Some(lane) = self.line.pop_front()
+        {
+            if let Some(progress) = self.lanes.get_mut(&lane) {
+                progress.in_line = false;
+            }
+            match self.shared.settings(&lane) {
+                Some(settings) => self.fetch(lane, &settings),
+                None => self.forget_idle(&lane),
+            }
+        }
+    }
+
+    fn fetch(&mut self, lane: LaneId, settings: &LaneSettings) {
+        let Some(deliverer) = self.shared.deliverer(&lane) else {
+            return;
+        };
+        let now = self.shared.config.clock.now();
+        let progress = self.lanes.entry(lane.clone()).or_default();
+        let free = settings.concurrency.max(1).saturating_sub(progress.running);
+        let asked = free
+            .min(MAX_RUNNING - self.taken)
+            .min(progress.allowed(settings.per_second, now));
+        if asked == 0 {
+            // an attempt that ends, or the next second, brings it back
+            if free > 0 {
+                self.wake_at(&lane, next_second(now));
+            }
+            return;
+        }
+        progress.fetching = true;
+        progress.more = false;
+        self.taken += asked;
+        let lease = deliverer.time_limit() + TO_SETTLE;
+        let (shared, queue) = (Arc::clone(&self.shared), queue_of(&lane));
+        let task = self.tasks.spawn(async move {
+            let found = look(&shared, &queue, asked, lease).await;
+            Step::Fetched(found)
+        });
+        self.lane_of.insert(task.id(), (lane, Task::Fetch(asked)));
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Step), JoinError>) {
+        let id = match &ended {
+            Ok((id, _)) => *id,
+            Err(failure) => failure.id(),
+        };
+        let Some((lane, task)) = self.lane_of.remove(&id) else {
+            return;
+        };
+        let progress = self.lanes.entry(lane.clone()).or_default();
+        match task {
+            Task::Fetch(asked) => {
+                self.taken -= asked;
+                progress.fetching = false;
+            }
+            Task::Attempt => {
+                self.taken -= 1;
+                progress.running -= 1;
+            }
+        }
+        match (ended, task) {
+            (Ok((_, Step::Fetched(found))), Task::Fetch(asked)) => self.fetched(&lane, asked, found),
+            (Ok((_, Step::Attempted(retry))), _) => self.attempted(&lane, retry),
+            (Ok(_), Task::Attempt) => {}
+            (Err(failure), _) => {
+                tracing::error!(lane = %lane, %failure, "a delivery failed in an unforeseen way");
+                self.rest(&lane);
+            }
+        }
+        self.forget_idle(&lane);
+    }
+
+    /// Leaves a lane alone for a while.
+    fn rest(&mut self, lane: &LaneId) {
+        let again = self.shared.config.clock.now().plus_millis(AFTER_FAILURE_MS);
+        self.wake_at(lane, again);
+    }
+
+    fn fetched(&mut self, lane: &LaneId, asked: usize, found: Result<Found, QueueError>) {
+        let found = match found {
+            Ok(found) => found,
+            // closed meanwhile
+            Err(QueueError::NotFound { .. }) => return,
+            Err(error) => {
+                tracing::error!(lane = %lane, ?error, "deliveries cannot be fetched; trying again");
+                return self.rest(lane);
+            }
+        };
+        let now = self.shared.config.clock.now();
+        let is_limited = self
+            .shared
+            .settings(lane)
+            .is_some_and(|settings| settings.per_second.is_some());
+        let progress = self.lanes.entry(lane.clone()).or_default();
+        if is_limited {
+            progress.count(now, found.messages.len());
+        }
+        let is_more = progress.more || found.messages.len() == asked;
+        for message in found.messages {
+            self.attempt(lane, message);
+        }
+        if let Some(next) = found.next {
+            self.wake_at(lane, next);
+        }
+        if is_more {
+            self.may_have_more(lane);
+        }
+    }
+
+    fn attempt(&mut self, lane: &LaneId, message: Received) {
+        self.taken += 1;
+        self.lanes.entry(lane.clone()).or_default().running += 1;
+        let (shared, of) = (Arc::clone(&self.shared), lane.clone());
+        let task = self
+            .tasks
+            .spawn(async move { Step::Attempted(attempt::attempt(&shared, of, message).await) });
+        self.lane_of.insert(task.id(), (lane.clone(), Task::Attempt));
+    }
+
+    fn attempted(&mut self, lane: &LaneId, retry: Option<Timestamp>) {
+        if self.lanes.get(lane).is_some_and(|progress| progress.more) {
+            self.may_have_more(lane);
+        }
+        if let Some(at) = retry {
+            self.wake_at(lane, at);
+        }
+    }
+
+    /// A lane with nothing to do is not kept in memory.
+    fn forget_idle(&mut self, lane: &LaneId) {
+        let idle = |progress: &Progress| {
+            let is_busy = progress.running > 0 || progress.fetching || progress.in_line;
+            !is_busy && progress.due.is_none() && progress.begun.1 == 0
+        };
+        if self.lanes.get(lane).is_some_and(idle) {
+            self.lanes.remove(lane);
+        }
+    }
+
+    fn until_next(&self) -> Duration {
+        let Some((at, _)) = self.timers.first() else {
+            return LONGEST_SLEEP;
+        };
+        let ms = at.as_millis() - self.shared.config.clock.now().as_millis();
+        Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(LONGEST_SLEEP)
+    }
+
+    /// Waits for attempts; what was fetched and not begun is free at once.
+    async fn finish(mut self) {
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            let Ok((id, Step::Fetched(Ok(found)))) = ended else {
+                continue;
+            };
+            let Some((lane, _)) = self.lane_of.get(&id) else {
+                continue;
+            };
+            let free: Vec<_> = found
+                .messages
+                .iter()
+                .map(|message| (message.receipt, Duration::ZERO))
+                .collect();
+            if let Err(error) = self.shared.config.queues.nack(&queue_of(lane), &free).await {
+                tracing::warn!(lane = %lane, ?error, "deliveries are made after their lease");
+            }
+        }
+    }
+}
+
+impl Progress {
+    /// How many attempts may begin in this second.
+    fn allowed(&self, per_second: Option<u32>, now: Timestamp) -> usize {
+        let Some(per_second) = per_second else {
+            return usize::MAX;
+        };
+        let (second, begun) = self.begun;
+        let begun = if second == now.as_millis() / 1000 {
+            begun
+        } else {
+            0
+        };
+        per_second.saturating_sub(begun) as usize
+    }
+
+    fn count(&mut self, now: Timestamp, attempts: usize) {
+        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+        let second = now.as_millis() / 1000;
+        self.begun = match self.begun {
+            (last, begun) if last == second => (second, begun.saturating_add(attempts)),
+            _ => (second, attempts),
+        };
+    }
+}
+
+fn next_second(now: Timestamp) -> Timestamp {
+    Timestamp::from_millis((now.as_millis() / 1000 + 1) * 1000)
+}
+
+async fn look(
+    shared: &Shared,
+    queue: &tradewind_store::queue::QueueId,
+    asked: usize,
+    lease: Duration,
+) -> Result<Found, QueueError> {
+    let queues = &shared.config.queues;
+    let messages = queues.receive(queue, asked, lease, Duration::ZERO).await?;
+    let next = match messages.len() == asked {
+        true => None,
+        false => queues.next_due(queue).await?,
+    };
+    Ok(Found { messages, next })
+}

@@ -1,0 +1,147 @@
+//! One attempt, and how it ends.
+
+use std::sync::Arc;
+
+use tradewind_model::Timestamp;
+use tradewind_store::queue::Received;
+use tradewind_store::{Batch, DatabaseError};
+
+use super::AFTER_FAILURE_MS;
+use crate::delivery::lanes::{Shared, queue_of};
+use crate::delivery::model::{Death, Deliverer, Delivery, LaneId, LaneSettings, Outcome};
+use crate::delivery::retry::{Exhausted, millis};
+use crate::router::Routing;
+
+/// What an attempt ends in.
+enum End {
+    Done,
+    Again(std::time::Duration),
+    Dead(Death),
+}
+
+/// Makes an attempt and settles it; when the delivery is to be tried again.
+pub(super) async fn attempt(shared: &Arc<Shared>, lane: LaneId, message: Received) -> Option<Timestamp> {
+    let (settings, deliverer) = (shared.settings(&lane)?, shared.deliverer(&lane)?);
+    let delivery = Delivery {
+        lane,
+        id: message.id.to_string(),
+        attempt: message.receives,
+        owed_at: message.sent_at,
+        payload: message.body.clone().into(),
+    };
+    let end = try_once(shared, &settings, &*deliverer, &delivery).await;
+    let retry = match &end {
+        End::Again(delay) => Some(shared.config.clock.now().plus_millis(millis(*delay))),
+        End::Done | End::Dead(_) => None,
+    };
+    match settle(shared, &settings, &*deliverer, (&delivery, &message), end).await {
+        Ok(()) => retry,
+        Err(error) => {
+            let lane = &delivery.lane;
+            tracing::error!(%lane, %error, "a delivery cannot be settled and is made again after its lease");
+            Some(shared.config.clock.now().plus_millis(AFTER_FAILURE_MS))
+        }
+    }
+}
+
+async fn try_once(
+    shared: &Shared,
+    settings: &LaneSettings,
+    deliverer: &dyn Deliverer,
+    delivery: &Delivery,
+) -> End {
+    let dead = |code: String, reason: String, attempts: u32, exhausted: Exhausted| {
+        End::Dead(Death {
+            code,
+            reason,
+            attempts,
+            exhausted,
+        })
+    };
+    let (policy, owed_at) = (&settings.retry, delivery.owed_at);
+    if policy.is_too_old(owed_at, shared.config.clock.now()) {
+        let reason = "it waited for longer than its policy allows";
+        let made = delivery.attempt.saturating_sub(1);
+        return dead("TooOld".into(), reason.into(), made, Exhausted::Age);
+    }
+    let limit = deliverer.time_limit();
+    let outcome = tokio::time::timeout(limit, deliverer.deliver(delivery)).await;
+    let (code, reason, after) = match outcome {
+        Ok(Outcome::Done) => return End::Done,
+        Ok(Outcome::GiveUp { code, reason }) => {
+            return dead(code, reason, delivery.attempt, Exhausted::GivenUp);
+        }
+        Ok(Outcome::Retry { code, reason, after }) => (code, reason, after),
+        Err(_elapsed) => (
+            "Timeout".to_owned(),
+            format!("no answer within {} seconds", limit.as_secs()),
+            None,
+        ),
+    };
+    let now = shared.config.clock.now();
+    match policy.next(delivery.attempt, after, (owed_at, now), &shared.config.jitter) {
+        Ok(delay) => {
+            let (lane, attempt) = (&delivery.lane, delivery.attempt);
+            tracing::debug!(%lane, attempt, code, reason, ?delay, "a delivery is tried again");
+            End::Again(delay)
+        }
+        Err(exhausted) => dead(code, reason, delivery.attempt, exhausted),
+    }
+}
+
+async fn settle(
+    shared: &Shared,
+    settings: &LaneSettings,
+    deliverer: &dyn Deliverer,
+    (delivery, message): (&Delivery, &Received),
+    end: End,
+) -> Result<(), DatabaseError> {
+    let (queue, queues) = (queue_of(&delivery.lane), &shared.config.queues);
+    let ended = || queues.end_within(Batch::new(), &queue, message.receipt);
+    let batch = match end {
+        End::Again(delay) => {
+            let settled = queues.nack(&queue, &[(message.receipt, delay)]).await;
+            return match settled {
+                Err(tradewind_store::queue::QueueError::Database(error)) => Err(error),
+                // gone or received anew: somebody else settles it
+                _ => Ok(()),
+            };
+        }
+        End::Done => ended(),
+        End::Dead(death) => {
+            let mut routing = Routing::new(ended());
+            bury(shared, settings, deliverer, &mut routing, (delivery, &death));
+            routing.into_batch()
+        }
+    };
+    match shared.config.database.write(batch).await {
+        Ok(_) => Ok(()),
+        // the lane was closed meanwhile, and what it owed is gone with it
+        Err(_) if shared.settings(&delivery.lane).is_none() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Adds the dead letter to the batch that ends the delivery.
+fn bury(
+    shared: &Shared,
+    settings: &LaneSettings,
+    deliverer: &dyn Deliverer,
+    routing: &mut Routing,
+    (delivery, death): (&Delivery, &Death),
+) {
+    let lane = &delivery.lane;
+    let (attempts, code, reason) = (death.attempts, &death.code, &death.reason);
+    let Some(target) = &settings.dead_letter else {
+        return tracing::warn!(%lane, attempts, code, reason, "a delivery is given up and dropped");
+    };
+    let Some(letter) = deliverer.dead_letter(delivery, death) else {
+        return;
+    };
+    match shared.config.router.deliver(routing, target, letter) {
+        Ok(()) => tracing::info!(%lane, attempts, code, reason, %target, "a delivery became a dead letter"),
+        Err(why) => {
+            tracing::warn!(%lane, attempts, code, reason, %why, "a delivery is given up, and its dead letter not taken");
+        }
+    }
+}
