@@ -14,6 +14,7 @@
 
 pub mod delivery;
 mod message;
+pub mod pattern;
 mod queue_source;
 mod receiver;
 mod router;
