@@ -1,16 +1,17 @@
 //! What a destination is told of the end of an asynchronous invocation: the invocation record of the
 //! Developer Guide ("Capturing records of Lambda asynchronous invocations").
 //!
-//! A record is itself an asynchronous invocation: it is queued in the transaction that ends the one it
-//! tells of, so it is sent exactly if that one ended.
+//! The record is delivered in the transaction that ends the invocation, so it is sent exactly if that one
+//! ended. A destination that is gone or has no room hears nothing, as with AWS; the log says so.
 
 use bytes::Bytes;
 use serde_json::json;
 use tradewind_compute::InvokeResponse;
-use tradewind_model::{FunctionArn, Qualifier, RequestId, Timestamp, limits};
+use tradewind_events::{Message, Router, Routing, Trace};
+use tradewind_model::{Arn, FunctionArn, Timestamp};
 
 use crate::event_invoke::EventInvoke;
-use crate::queue::{Accepted, Leased};
+use crate::queue::Leased;
 use crate::schedule::Next;
 
 /// How an invocation ended.
@@ -23,33 +24,71 @@ pub(crate) struct Ending<'a> {
 }
 
 impl Ending<'_> {
-    /// The record to send; none if there is nobody to hear it, or if it is too large to be sent.
-    pub(crate) fn record(&self, config: &EventInvoke) -> Option<Accepted> {
-        let (target, condition) = match self.next {
-            Next::Done => (config.on_success.as_ref()?, "Success"),
-            Next::Drop(reason) => (config.on_failure.as_ref()?, reason.as_str()),
-            Next::Again { .. } => return None,
+    /// Adds what the destination is told, if there is one.
+    pub(crate) fn tell(&self, router: &Router, routing: &mut Routing, config: Option<&EventInvoke>) {
+        let Some((target, condition)) = config.and_then(|config| self.listener(config)) else {
+            return;
         };
-        let payload = self.text(condition);
-        if payload.len() > limits::ASYNC_PAYLOAD_BYTES {
+        let record = self.record(condition);
+        let body = if &*target.service == "events" {
+            self.event(target, record)
+        } else {
+            record
+        };
+        if let Err(error) = router.deliver(routing, target, self.message(body.into())) {
             tracing::error!(
-                function = %self.leased.arn, request_id = %self.leased.request_id, destination = %target,
-                bytes = payload.len(), "the record of an asynchronous invocation is too large to be sent"
+                function = %self.leased.arn, request_id = %self.leased.request_id, destination = %target, %error,
+                "the record of an asynchronous invocation is not delivered"
             );
-            return None;
         }
-        let qualifier = target.qualifier.as_ref().map(Qualifier::to_string);
-        Some(Accepted {
-            request_id: RequestId::random(),
-            arn: target.unqualified(),
-            qualifier: qualifier.unwrap_or_default(),
-            payload: payload.into(),
-            trace_id: self.leased.trace_id.clone(),
-        })
+    }
+
+    /// Who hears of this ending, and the ending's name.
+    fn listener<'a>(&self, config: &'a EventInvoke) -> Option<(&'a Arn, &'static str)> {
+        match self.next {
+            Next::Done => Some((config.on_success.as_ref()?, "Success")),
+            Next::Drop(reason) => Some((config.on_failure.as_ref()?, reason.as_str())),
+            Next::Again { .. } => None,
+        }
+    }
+
+    fn message(&self, body: Bytes) -> Message {
+        Message {
+            body,
+            sender: "lambda.amazonaws.com".to_owned(),
+            source: self.function_arn().to_string(),
+            trace: Trace::from_header(self.leased.trace_id.as_deref(), self.at),
+            ..Message::default()
+        }
+    }
+
+    /// The record as the `detail` of an event for a bus.
+    fn event(&self, bus: &Arn, record: Vec<u8>) -> Vec<u8> {
+        let result = match self.next {
+            Next::Done => "Success",
+            Next::Drop(_) | Next::Again { .. } => "Failure",
+        };
+        let function = &self.leased.arn;
+        let envelope = json!({
+            "version": "0",
+            "id": uuid::Uuid::new_v4().to_string(),
+            "detail-type": format!("Lambda Function Invocation Result - {result}"),
+            "source": "lambda",
+            "account": function.account.as_str(),
+            "time": to_the_second(self.at),
+            "region": function.region.as_str(),
+            "resources": [self.function_arn().to_string(), bus.to_string()],
+        });
+        let mut text = envelope.to_string().into_bytes();
+        text.pop();
+        text.extend_from_slice(br#","detail":"#);
+        text.extend(record);
+        text.push(b'}');
+        text
     }
 
     /// The payloads go in as they are: numbers and keys stay to the letter.
-    fn text(&self, condition: &str) -> Vec<u8> {
+    fn record(&self, condition: &str) -> Vec<u8> {
         let context = json!({
             "requestId": self.leased.request_id.as_str(),
             "functionArn": self.function_arn().to_string(),
@@ -81,6 +120,12 @@ impl Ending<'_> {
             .arn
             .qualified(self.leased.asked_for().unwrap_or_default())
     }
+}
+
+/// `2026-11-20T23:08:00Z`: how events of a bus write a time.
+fn to_the_second(at: Timestamp) -> String {
+    let seconds = Timestamp::from_millis(at.as_millis().div_euclid(1000) * 1000);
+    seconds.to_rfc3339().replace(".000Z", "Z")
 }
 
 /// A payload as a member of a JSON text; what is no JSON becomes a string.

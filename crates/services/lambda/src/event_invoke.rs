@@ -2,11 +2,11 @@
 //! tried, and who hears of their end (`PutFunctionEventInvokeConfig`, `AWS::Lambda::EventInvokeConfig`).
 //!
 //! It is kept by qualifier: that of an alias holds for the events sent to the alias, that of `$LATEST` for
-//! those sent to the function itself. Destinations are functions of the same account and region; other
-//! services are refused by name.
+//! those sent to the function itself. Destinations are functions of the same account and region, queues, topics
+//! and event buses; other services are refused by name.
 
 use serde::Deserialize;
-use tradewind_model::{FunctionArn, Timestamp};
+use tradewind_model::{Arn, FunctionArn, Timestamp};
 
 use crate::error::{LambdaError, Violations};
 use crate::model::Function;
@@ -30,9 +30,9 @@ pub(crate) struct EventInvoke {
     /// `MaximumEventAgeInSeconds`.
     pub(crate) age_seconds: Option<u32>,
     /// Who hears of successes.
-    pub(crate) on_success: Option<FunctionArn>,
+    pub(crate) on_success: Option<Arn>,
     /// Who hears of events that were given up.
-    pub(crate) on_failure: Option<FunctionArn>,
+    pub(crate) on_failure: Option<Arn>,
     pub(crate) last_modified: Timestamp,
 }
 
@@ -206,7 +206,7 @@ impl Destinations {
         &self,
         service: &LambdaService,
         function: &Function,
-    ) -> Result<(Option<FunctionArn>, Option<FunctionArn>), LambdaError> {
+    ) -> Result<(Option<Arn>, Option<Arn>), LambdaError> {
         let resolve = |path, text: &Option<String>| {
             let text = text.as_deref();
             text.map(|text| self.resolve_one(service, function, path, text))
@@ -224,7 +224,7 @@ impl Destinations {
         function: &Function,
         path: &[&str],
         text: &str,
-    ) -> Result<FunctionArn, LambdaError> {
+    ) -> Result<Arn, LambdaError> {
         let of_service = match text.split(':').nth(2) {
             _ if text.starts_with("kafka://") => "kafka",
             Some(of_service) => of_service,
@@ -234,21 +234,25 @@ impl Destinations {
             let path = path.iter().map(|&name| name.to_owned()).collect();
             return Err(LambdaError::Refused(Refusal { path, hint }));
         }
-        if of_service != "lambda" {
+        if !matches!(of_service, "lambda" | "sqs" | "sns" | "events") {
             return Err(self.invalid());
         }
         let invalid = || LambdaError::DestinationInvalid { arn: text.to_owned() };
-        let arn: FunctionArn = text.parse().map_err(|_no_function| invalid())?;
-        if arn.unqualified() == function.arn {
-            return Err(LambdaError::DestinationIsItself);
+        let arn: Arn = text.parse().map_err(|_no_arn| invalid())?;
+        if of_service == "lambda" {
+            let target: FunctionArn = text.parse().map_err(|_no_function| invalid())?;
+            if target.unqualified() == function.arn {
+                return Err(LambdaError::DestinationIsItself);
+            }
+            if target.account != function.arn.account || target.region != function.arn.region {
+                return Err(invalid());
+            }
         }
-        let is_near = arn.account == function.arn.account && arn.region == function.arn.region;
-        let target = service.find(&arn.unqualified()).filter(|_| is_near);
-        let qualifier = arn.qualifier.clone().unwrap_or_default();
-        target
-            .and_then(|target| target.invocable(&qualifier))
-            .map(|_there| arn)
-            .ok_or_else(invalid)
+        if arn.resource.ends_with(".fifo") {
+            return Err(invalid());
+        }
+        let found = service.router().find(&arn);
+        found.map(|()| arn).map_err(|_not_there| invalid())
     }
 
     fn invalid(&self) -> LambdaError {
@@ -270,11 +274,8 @@ impl Destinations {
 /// Why a service that AWS sends records to is none here.
 fn hint_for(of_service: &str) -> Option<&'static str> {
     Some(match of_service {
-        "sqs" => "records are not sent to SQS queues; name a function",
-        "sns" => "records are not sent to SNS topics; name a function",
-        "events" => "records are not sent to EventBridge buses; name a function",
-        "s3" => "records are not sent to S3 buckets; name a function",
-        "kafka" => "records are not sent to Kafka topics; name a function",
+        "s3" => "records are not sent to S3 buckets; name a function, a queue, a topic or a bus",
+        "kafka" => "records are not sent to Kafka topics; name a function, a queue, a topic or a bus",
         _ => return None,
     })
 }

@@ -129,7 +129,7 @@ operations! {
     GetResourcePolicy "GET" "/2026-07-09/resource-policy/{}" => Missing,
     GetRuntimeManagementConfig "GET" "/2021-07-20/functions/{}/runtime-management-config" => Served("always `Auto`: functions run on the interpreters of the machine"),
     Invoke "POST" "/2015-03-31/functions/{}/invocations" => Served(
-        "`RequestResponse`, `Event` and `DryRun`; destinations are functions; no dead-letter queues yet",
+        "`RequestResponse`, `Event` and `DryRun`; no dead-letter queues yet",
     ),
     InvokeAsync "POST" "/2014-11-13/functions/{}/invoke-async" => Missing,
     InvokeWithResponseStream "POST" "/2021-11-15/functions/{}/response-streaming-invocations" => Served("no limit of 2 MB/s after the first 6 MB: the reader sets the pace"),
@@ -153,7 +153,7 @@ operations! {
     PublishVersion "POST" "/2015-03-31/functions/{}/versions" => Served(""),
     PutFunctionCodeSigningConfig "PUT" "/2020-06-30/functions/{}/code-signing-config" => Missing,
     PutFunctionConcurrency "PUT" "/2017-10-31/functions/{}/concurrency" => Served(""),
-    PutFunctionEventInvokeConfig "PUT" "/2019-09-25/functions/{}/event-invoke-config" => Served("destinations are functions; queues, topics, event buses and buckets are refused by name"),
+    PutFunctionEventInvokeConfig "PUT" "/2019-09-25/functions/{}/event-invoke-config" => Served("destinations are functions, queues, topics and event buses; buckets are refused by name"),
     PutFunctionRecursionConfig "PUT" "/2024-08-31/functions/{}/recursion-config" => Missing,
     PutFunctionScalingConfig "PUT" "/2025-11-30/functions/{}/function-scaling-config" => Missing,
     PutProvisionedConcurrencyConfig "PUT" "/2019-09-30/functions/{}/provisioned-concurrency" => Served(""),
@@ -176,7 +176,7 @@ operations! {
     UpdateFunctionConfiguration "PUT" "/2015-03-31/functions/{}/configuration" => Served(
         "the same settings as CreateFunction",
     ),
-    UpdateFunctionEventInvokeConfig "POST" "/2019-09-25/functions/{}/event-invoke-config" => Served("destinations are functions; queues, topics, event buses and buckets are refused by name"),
+    UpdateFunctionEventInvokeConfig "POST" "/2019-09-25/functions/{}/event-invoke-config" => Served("destinations are functions, queues, topics and event buses; buckets are refused by name"),
     UpdateFunctionUrlConfig "PUT" "/2021-10-31/functions/{}/url" => Served(""),
 }
 

@@ -176,12 +176,7 @@ impl Queue {
         self.agenda.changed().await;
     }
 
-    /// Ends a lease: the invocation is done or given up.
-    pub(crate) async fn finish(&self, leased: &Leased) -> Result<(), LambdaError> {
-        self.finish_with(leased, Batch::new()).await
-    }
-
-    /// Ends a lease together with what `told` says of its end, both or neither.
+    /// Ends a lease: the invocation is done or given up. `told` says so to others, both or neither.
     pub(crate) async fn finish_with(&self, leased: &Leased, told: Batch) -> Result<(), LambdaError> {
         let batch = told.run(DELETE, vec![leased.request_id.as_str().into()]);
         self.database.write(batch).await?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 use tradewind_compute::{Engine, Interpreters, PackageId};
+use tradewind_events::Router;
 use tradewind_gateway::{
     Api, ApiId, ApiKind, Gateway, Integration, LambdaIntegration, PayloadFormat, Route, RouteKey, Stage,
 };
@@ -35,6 +36,8 @@ pub struct LambdaConfig {
     pub engine: Engine,
     /// What serves their URLs.
     pub gateway: Gateway,
+    /// Where the records of asynchronous invocations go.
+    pub router: Router,
     /// What runs managed runtimes on this machine; the engine's own.
     pub interpreters: Interpreters,
     /// The time.
@@ -196,6 +199,10 @@ impl LambdaService {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.0.config.engine
+    }
+
+    pub(crate) fn router(&self) -> &Router {
+        &self.0.config.router
     }
 
     pub(crate) fn interpreters(&self) -> &Interpreters {

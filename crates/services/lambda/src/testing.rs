@@ -1,7 +1,7 @@
 //! For tests of this crate: a service over a database in memory and an engine in a temporary folder.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,9 +10,10 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
 use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice};
+use tradewind_events::{Message, Receiver, Router, Routing, Undeliverable};
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_model::resource::{Properties, ResourceContext, ResourceType};
-use tradewind_model::{AccountId, Clock, Region, Timestamp};
+use tradewind_model::{AccountId, Arn, Clock, Region, Timestamp};
 use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_store::Database;
@@ -75,12 +76,14 @@ impl World {
         let config = LambdaConfig {
             database: Database::in_memory_for_tests(&[crate::MIGRATIONS]),
             gateway: gateway(&engine),
+            router: Router::new(),
             engine,
             interpreters,
             clock: clock.clone(),
             base_url: "http://127.0.0.1:4566".to_owned(),
         };
         let service = LambdaService::open(config.clone()).await.unwrap();
+        config.router.connect("lambda", Arc::new(service.clone()));
         Self {
             service,
             config,
@@ -91,7 +94,9 @@ impl World {
 
     /// The service as the next start of the node finds it.
     pub(crate) async fn reopened(&self) -> LambdaService {
-        LambdaService::open(self.config.clone()).await.unwrap()
+        let service = LambdaService::open(self.config.clone()).await.unwrap();
+        self.config.router.connect("lambda", Arc::new(service.clone()));
+        service
     }
 
     pub(crate) async fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
@@ -269,4 +274,44 @@ pub(crate) fn function_properties(source: &str) -> Properties {
         "Runtime": "nodejs20.x", "Handler": "index.handler", "Role": ROLE, "Code": {"ZipFile": source},
     });
     properties.as_object().unwrap().clone()
+}
+
+/// Takes what is sent to any resource of a service but those called `gone`.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox(Mutex<Vec<(String, Message)>>);
+
+impl Mailbox {
+    /// One for queues, topics and buses.
+    pub(crate) fn connect(router: &Router) -> Arc<Self> {
+        let mailbox = Arc::new(Self::default());
+        for service in ["sqs", "sns", "events"] {
+            router.connect(service, mailbox.clone());
+        }
+        mailbox
+    }
+
+    /// The last message, and the ARN it was sent to.
+    pub(crate) fn last(&self) -> (String, Message) {
+        self.0.lock().unwrap().last().unwrap().clone()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+impl Receiver for Mailbox {
+    fn find(&self, target: &Arn) -> Result<(), Undeliverable> {
+        let target = target.to_string();
+        if target.ends_with("gone") {
+            return Err(Undeliverable::NotFound { target });
+        }
+        Ok(())
+    }
+
+    fn accept(&self, _routing: &mut Routing, target: &Arn, message: Message) -> Result<(), Undeliverable> {
+        self.find(target)?;
+        self.0.lock().unwrap().push((target.to_string(), message));
+        Ok(())
+    }
 }

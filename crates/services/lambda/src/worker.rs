@@ -5,12 +5,13 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tradewind_compute::{InvokeError, InvokeRequest, InvokeResponse};
+use tradewind_events::Routing;
 use tradewind_store::Batch;
 
 use crate::destination::Ending;
 use crate::error::LambdaError;
 use crate::event_invoke::EventInvoke;
-use crate::queue::{Accepted, Leased};
+use crate::queue::Leased;
 use crate::schedule::{DropReason, Next, Outcome, is_expired, next};
 use crate::service::LambdaService;
 
@@ -100,8 +101,7 @@ async fn run_once(service: LambdaService, leased: Leased) {
         response: response.as_ref(),
         at: service.clock().now(),
     };
-    let record = config.and_then(|config| ending.record(&config));
-    while let Err(error) = settle(&service, &leased, next, record.as_ref()).await {
+    while let Err(error) = settle(&service, &ending, config.as_ref()).await {
         tracing::error!(?error, request_id = %leased.request_id, "cannot note how an invocation ended; trying again");
         tokio::time::sleep(AFTER_FAILURE).await;
     }
@@ -113,41 +113,26 @@ fn config_of(service: &LambdaService, leased: &Leased) -> Option<EventInvoke> {
     function.event_invoke.get(&leased.asked_for()?).cloned()
 }
 
+/// Notes what follows, and tells the destination if it is the end: both or neither.
 async fn settle(
     service: &LambdaService,
-    leased: &Leased,
-    next: Next,
-    record: Option<&Accepted>,
+    ending: &Ending<'_>,
+    config: Option<&EventInvoke>,
 ) -> Result<(), LambdaError> {
-    let settled = match (next, record) {
-        (Next::Again { attempts, at }, _) => service.queue().put_off(leased, attempts, at).await,
-        (Next::Done | Next::Drop(_), Some(record)) => tell(service, leased, record).await,
-        (Next::Done | Next::Drop(_), None) => service.queue().finish(leased).await,
+    let settled = if let Next::Again { attempts, at } = ending.next {
+        service.queue().put_off(ending.leased, attempts, at).await
+    } else {
+        let mut routing = Routing::new(Batch::new());
+        ending.tell(service.router(), &mut routing, config);
+        service
+            .queue()
+            .finish_with(ending.leased, routing.into_batch())
+            .await
     };
     match settled {
         Err(LambdaError::ShuttingDown) => Ok(()),
         other => other,
     }
-}
-
-/// Ends the invocation and sends its record. A destination that is gone or has no room hears nothing, as
-/// with AWS; the log says so.
-async fn tell(service: &LambdaService, leased: &Leased, record: &Accepted) -> Result<(), LambdaError> {
-    let undelivered = |reason: &str| {
-        tracing::error!(
-            function = %leased.arn, request_id = %leased.request_id, destination = %record.arn, reason,
-            "the record of an asynchronous invocation is not delivered"
-        );
-    };
-    if service.find(&record.arn).is_none() {
-        undelivered("the destination is gone");
-        return service.queue().finish(leased).await;
-    }
-    let mut told = Batch::new();
-    if service.queue().accept_within(&mut told, record).is_err() {
-        undelivered("too many events wait for the destination");
-    }
-    service.queue().finish_with(leased, told).await
 }
 
 /// Runs the function; its response comes along if it ran to an end.

@@ -287,8 +287,10 @@ async fn compose(
             clock: clock.clone(),
         },
     );
+    let router = Router::new();
     let lambda = LambdaService::open(LambdaConfig {
         database: database.clone(),
+        router: router.clone(),
         engine: engine.clone(),
         gateway: gateway.clone(),
         interpreters,
@@ -307,7 +309,6 @@ async fn compose(
         base_url: base_url.clone(),
     });
     let sqs = sqs.await.map_err(StartNodeError::service)?;
-    let router = Router::new();
     router.connect("sqs", Arc::new(sqs.clone()));
     router.connect("lambda", Arc::new(lambda.clone()));
     let (account, region) = (config.account.clone(), config.region.clone());

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use tradewind_model::{FunctionArn, Qualifier, Timestamp};
+use tradewind_model::{Arn, FunctionArn, Qualifier, Timestamp};
 
 use super::{Answer, Call, empty, json};
 use crate::error::LambdaError;
@@ -92,7 +92,7 @@ fn show(arn: &FunctionArn, qualifier: &Qualifier, config: &EventInvoke) -> Value
     shape
 }
 
-fn destination(arn: Option<&FunctionArn>) -> Value {
+fn destination(arn: Option<&Arn>) -> Value {
     arn.map_or_else(|| json!({}), |arn| json!({"Destination": arn.to_string()}))
 }
 

@@ -63,7 +63,7 @@ async fn what_was_accepted_is_leased_once() {
     );
     assert!(lease(&queue, 10).await.is_empty());
     assert_eq!(queue.next_due(), None);
-    queue.finish(&leased[0]).await.unwrap();
+    queue.finish_with(&leased[0], Batch::new()).await.unwrap();
     assert!(queue.agenda.functions().is_empty());
 }
 
@@ -114,7 +114,7 @@ async fn a_busy_function_leaves_room_for_others() {
         None,
         "the last one waits for room, not for time"
     );
-    queue.finish(&leased[0]).await.unwrap();
+    queue.finish_with(&leased[0], Batch::new()).await.unwrap();
     assert_eq!(lease(&queue, 1_000).await.len(), 1);
 }
 
@@ -209,7 +209,7 @@ async fn an_event_committed_while_its_function_goes_is_found() {
     queue.forget(&arn("f")).await;
     let leased = lease(&queue, 10).await;
     assert_eq!(leased.len(), 1, "the worker sees that the function is gone");
-    queue.finish(&leased[0]).await.unwrap();
+    queue.finish_with(&leased[0], Batch::new()).await.unwrap();
     assert!(queue.agenda.functions().is_empty());
 }
 
@@ -274,7 +274,7 @@ async fn follow(steps: Vec<Step>) {
             Step::Lease(room) => lease_and_compare(&queue, &mut model, room, clock.now()).await,
             Step::Finish(which) => {
                 if let Some(leased) = model.take(which) {
-                    queue.finish(&leased).await.unwrap();
+                    queue.finish_with(&leased, Batch::new()).await.unwrap();
                 }
             }
             Step::PutOff(which, ms) => {

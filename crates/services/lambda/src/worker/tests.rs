@@ -1,9 +1,10 @@
 //! The worker with a real engine, in the time of a manual clock.
 
 use serde_json::{Value, json};
+use tradewind_events::Message;
 
 use super::*;
-use crate::testing::{START, World};
+use crate::testing::{Mailbox, START, World};
 
 const EVENT: &[(&str, &str)] = &[("x-amz-invocation-type", "Event")];
 
@@ -243,4 +244,81 @@ async fn a_destination_that_is_gone_stands_in_nobodys_way() {
         .await;
     run_due(&world.service).await;
     assert_eq!(rows(&world).await, 0);
+}
+
+/// `f` with an event configuration, run once; what was sent.
+async fn told(source: &str, kind: &str, destination: &str) -> (String, Message) {
+    let world = World::new().await;
+    let mailbox = Mailbox::connect(&world.config.router);
+    world.create("f", source).await;
+    let config =
+        json!({"MaximumRetryAttempts": 0, "DestinationConfig": {kind: {"Destination": destination}}});
+    let path = "/2019-09-25/functions/f/event-invoke-config";
+    let put = world.call("PUT", path, &config).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    accept(&world, "f").await;
+    run_due(&world.service).await;
+    assert_eq!((mailbox.len(), rows(&world).await), (1, 0));
+    mailbox.last()
+}
+
+#[tokio::test]
+async fn queues_and_topics_hear_the_record() {
+    for (kind, source, condition) in [
+        ("OnSuccess", "exports.handler = async () => 7;", "Success"),
+        (
+            "OnFailure",
+            "exports.handler = async () => { throw new Error('no'); };",
+            "RetriesExhausted",
+        ),
+    ] {
+        for target in [
+            "arn:aws:sqs:us-east-1:000000000000:q",
+            "arn:aws:sns:us-east-1:000000000000:t",
+        ] {
+            let (to, message) = told(source, kind, target).await;
+            let record: Value = serde_json::from_slice(&message.body).unwrap();
+            assert_eq!(
+                (to.as_str(), record["requestContext"]["condition"].as_str()),
+                (target, Some(condition))
+            );
+            assert_eq!(record["requestPayload"], json!({"order": 1}));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bus_gets_the_record_as_the_detail_of_an_event() {
+    let bus = "arn:aws:events:us-east-1:000000000000:event-bus/default";
+    let (to, message) = told("exports.handler = async () => 7;", "OnSuccess", bus).await;
+    let mut event: Value = serde_json::from_slice(&message.body).unwrap();
+    let detail = event["detail"].take();
+    assert_eq!((detail["responsePayload"].as_i64(), to.as_str()), (Some(7), bus));
+    event["id"].take();
+    let function = "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST";
+    let envelope = json!({
+        "version": "0", "id": null, "detail-type": "Lambda Function Invocation Result - Success",
+        "source": "lambda", "account": "000000000000", "time": "2023-11-14T22:13:20Z", "region": "us-east-1",
+        "resources": [function, bus], "detail": null,
+    });
+    assert_eq!(event, envelope);
+}
+
+#[tokio::test]
+async fn destinations_that_cannot_be_sent_to_are_refused() {
+    let world = World::new().await;
+    Mailbox::connect(&world.config.router);
+    world.create("f", "exports.handler = async () => {};").await;
+    for destination in [
+        "arn:aws:sqs:us-east-1:000000000000:gone",
+        "arn:aws:sqs:us-east-1:000000000000:ordered.fifo",
+        "arn:aws:events:us-east-1:000000000000:event-bus/gone",
+        "arn:aws:lambda:us-east-1:000000000000:function:gone",
+    ] {
+        let config = json!({"DestinationConfig": {"OnSuccess": {"Destination": destination}}});
+        let path = "/2019-09-25/functions/f/event-invoke-config";
+        let (status, code, text) = world.call("PUT", path, &config).await.error();
+        assert_eq!((status, code.as_str()), (400, "InvalidParameterValueException"));
+        assert_eq!(text, format!("The destination ARN {destination} is invalid."));
+    }
 }

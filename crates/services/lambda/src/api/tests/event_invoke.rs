@@ -113,9 +113,9 @@ async fn what_is_wrong_is_said_in_the_service_s_words() {
             "The destination ARN arn:aws:lambda:us-east-1:000000000000:function:f-none is invalid.",
         ),
         (
-            to("arn:aws:sqs:us-east-1:000000000000:q"),
-            "`DestinationConfig.OnSuccess.Destination` is not supported yet: records are not sent to SQS queues; \
-             name a function",
+            to("arn:aws:s3:::records"),
+            "`DestinationConfig.OnSuccess.Destination` is not supported yet: records are not sent to S3 buckets; \
+             name a function, a queue, a topic or a bus",
         ),
         (
             to("arn:aws:kinesis:us-east-1:000000000000:stream/s"),
