@@ -11,6 +11,8 @@
 
 mod cron;
 mod field;
+mod recurrence;
+pub mod timer;
 mod zone;
 
 #[cfg(test)]
@@ -23,6 +25,7 @@ use jiff::civil::DateTime;
 use tradewind_model::Timestamp;
 
 use self::cron::Cron;
+pub use self::recurrence::Recurrence;
 pub use self::zone::{TimeZone, UnknownTimeZone};
 
 /// `rate(…)`, `cron(…)` or `at(…)`. It prints as it was given.
@@ -96,18 +99,6 @@ impl ScheduleExpression {
             Kind::Cron(cron) => cron.next_after(after, zone),
             Kind::At(time) => Some(zone.instant_of(*time)).filter(|at| *at > after),
         }
-    }
-
-    /// The time after `due` that is still to come at `now`. What was missed in between is skipped, and
-    /// the rhythm kept: a rate goes on counting from `due`.
-    #[must_use]
-    pub fn next_of(&self, due: Timestamp, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        let Kind::Rate(period) = self.kind else {
-            return self.next_after(due.max(now), zone);
-        };
-        let behind = now.as_millis().saturating_sub(due.as_millis()).max(0);
-        let periods = behind / period + 1;
-        zone::within_calendar(due.plus_millis(periods.saturating_mul(period)))
     }
 }
 

@@ -23,6 +23,7 @@ use tradewind_apigateway::ApiGatewayService;
 use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice, SpawnerProgram};
 use tradewind_deploy::stack::{ApplyError, ApplyRequest, StackEngine, StackEvent, StackOutcome};
 use tradewind_events::Router;
+use tradewind_events::schedule::timer::{self, Timers};
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_iam::IamService;
 use tradewind_lambda::{LambdaConfig, LambdaService};
@@ -92,6 +93,7 @@ pub(crate) struct State {
     pub(crate) lambda: LambdaService,
     pub(crate) iam: IamService,
     pub(crate) queues: Queues,
+    pub(crate) timers: Timers,
     pub(crate) sqs: SqsService,
     pub(crate) api_gateway: ApiGatewayService,
     pub(crate) stacks: StackEngine,
@@ -106,6 +108,7 @@ pub(crate) struct State {
 const MIGRATIONS: &[&[Migration]] = &[
     tradewind_store::queue::MIGRATIONS,
     tradewind_store::blobs::MIGRATIONS,
+    timer::MIGRATIONS,
     tradewind_deploy::stack::MIGRATIONS,
     tradewind_lambda::MIGRATIONS,
     tradewind_apigateway::MIGRATIONS,
@@ -152,6 +155,8 @@ impl Node {
         let queues = self.state.queues.clone();
         let stop = self.background.clone();
         self.workers.spawn(async move { queues.run(stop).await });
+        let (timers, stop) = (self.state.timers.clone(), self.background.clone());
+        self.workers.spawn(async move { timers.run(stop).await });
         let accept = server::accept(
             listener,
             Arc::clone(&self.state),
@@ -309,6 +314,7 @@ async fn compose(
         base_url: base_url.clone(),
     });
     let sqs = sqs.await.map_err(StartNodeError::service)?;
+    let timers = Timers::new(database.clone(), clock.clone());
     router.connect("sqs", Arc::new(sqs.clone()));
     router.connect("lambda", Arc::new(lambda.clone()));
     let (account, region) = (config.account.clone(), config.region.clone());
@@ -335,6 +341,7 @@ async fn compose(
         lambda,
         iam,
         queues,
+        timers,
         sqs,
         api_gateway,
         stacks,
