@@ -20,6 +20,7 @@ mod receiver;
 mod router;
 pub mod schedule;
 mod trace;
+pub mod transform;
 
 pub use message::{AttributeValue, Message, MessageAttribute};
 pub use queue_source::{QueueFacts, QueueRecord, QueueSource, RecordAttribute};
