@@ -13,6 +13,7 @@
 //! - Who receives does not know who sends. Services meet here ([`Router::connect`]) and nowhere else.
 
 pub mod delivery;
+pub mod filter_policy;
 mod message;
 pub mod pattern;
 mod queue_source;

@@ -38,12 +38,14 @@ pub const MAX_CONJUNCTIONS: usize = 1000;
 /// An event pattern.
 #[derive(Clone, Debug)]
 pub struct Pattern {
+    /// Each in the order of its fields' costs, the cheapest first.
+    conjunctions: Vec<Conjunction>,
     /// One for each conjunction.
     trees: Vec<Tree>,
 }
 
 /// Fields that must all match.
-type Conjunction = Vec<Field>;
+pub(crate) type Conjunction = Vec<Field>;
 
 /// A field of a pattern: one of its values must match, or (the only matcher is [`Matcher::Absent`]) there
 /// must be none.
@@ -64,6 +66,7 @@ impl Pattern {
         let conjunctions = compile::compile(text)?;
         Ok(Self {
             trees: conjunctions.iter().map(Tree::of).collect(),
+            conjunctions,
         })
     }
 
@@ -71,6 +74,10 @@ impl Pattern {
     #[must_use]
     pub fn matches(&self, event: &Value) -> bool {
         self.trees.iter().any(|tree| tree.matches(event))
+    }
+
+    pub(crate) fn conjunctions(&self) -> &[Conjunction] {
+        &self.conjunctions
     }
 }
 
@@ -92,6 +99,8 @@ impl Place {
 #[error("Event pattern is not valid. Reason: {reason}")]
 pub struct InvalidPattern {
     reason: String,
+    /// Whether it is not even JSON.
+    no_json: bool,
 }
 
 /// So much of the pattern AWS's reader repeats in its message, in bytes.
@@ -104,10 +113,15 @@ impl InvalidPattern {
         &self.reason
     }
 
+    pub(crate) fn is_no_json(&self) -> bool {
+        self.no_json
+    }
+
     /// Of something that AWS says without a place.
     fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
+            no_json: false,
         }
     }
 

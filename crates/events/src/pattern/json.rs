@@ -77,7 +77,10 @@ impl<'a> Reader<'a> {
     }
 
     fn error(&self, reason: impl Into<String>) -> InvalidPattern {
-        InvalidPattern::at(self.source, self.place, reason)
+        InvalidPattern {
+            no_json: true,
+            ..InvalidPattern::at(self.source, self.place, reason)
+        }
     }
 
     fn unexpected(&self, found: char, expected: &str) -> InvalidPattern {
