@@ -19,6 +19,7 @@
 mod compile;
 pub(crate) mod json;
 pub(crate) mod matcher;
+mod rule_set;
 mod tree;
 pub(crate) mod value;
 
@@ -28,6 +29,8 @@ mod naive;
 mod tests;
 
 use serde_json::Value;
+
+pub use rule_set::RuleSet;
 
 use matcher::Matcher;
 use tree::Tree;

@@ -78,6 +78,11 @@ impl Wildcard {
         })
     }
 
+    /// At least one.
+    pub(crate) fn pieces(&self) -> &[Box<str>] {
+        &self.pieces
+    }
+
     pub(crate) fn matches(&self, text: &str) -> bool {
         let [first, middle @ .., last] = &*self.pieces else {
             return self.pieces.first().is_some_and(|only| **only == *text);

@@ -434,7 +434,7 @@ fn operator() -> impl Strategy<Value = Value> {
     ])
 }
 
-fn event() -> impl Strategy<Value = Value> {
+pub(super) fn event() -> impl Strategy<Value = Value> {
     let any = leaf().prop_recursive(4, 24, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Value::Array),
@@ -462,7 +462,7 @@ fn any_pattern() -> impl Strategy<Value = Value> {
 }
 
 /// A valid pattern as JSON and as what it is read as.
-fn valid() -> impl Strategy<Value = (Value, Pattern)> {
+pub(super) fn valid() -> impl Strategy<Value = (Value, Pattern)> {
     any_pattern().prop_filter_map("a path is there twice", |value| {
         let pattern = Pattern::parse(&value.to_string()).ok()?;
         Some((value, pattern))
