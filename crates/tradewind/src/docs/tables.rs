@@ -69,6 +69,22 @@ name. [Queues](../queues.md) says how queues behave here.
 }
 
 #[test]
+fn eventbridge() {
+    let page = "\
+# EventBridge's API
+
+Every operation of the EventBridge API and whether a node serves it. An operation that is not served is
+answered with status 501, code `NotImplemented` and its name. [Events](../events.md) says how the event bus
+behaves here.
+
+";
+    check(
+        "compatibility/eventbridge.md",
+        &format!("{page}{}", operations(tradewind_eventbridge::operations())),
+    );
+}
+
+#[test]
 fn services() {
     let page = "\
 # Services
@@ -90,6 +106,7 @@ fn answer(service: &Service) -> String {
     match present(service) {
         Some(Present::Lambda) => "yes: [operations](lambda.md)".to_owned(),
         Some(Present::Sqs) => "yes: [operations](sqs.md)".to_owned(),
+        Some(Present::EventBridge) => "yes: [operations](eventbridge.md)".to_owned(),
         Some(Present::S3) => "yes: [operations](s3.md)".to_owned(),
         Some(Present::Sts) => {
             let operations = |served| {

@@ -82,6 +82,7 @@ async fn serve(
     match present(&service) {
         Some(Present::Lambda) => state.lambda.handle(request, caller).await,
         Some(Present::Sqs) => state.sqs.handle(request, caller, gone).await,
+        Some(Present::EventBridge) => state.event_bridge.handle(request, caller).await,
         Some(Present::Sts) => state.iam.handle_sts(request, &caller, &RequestId::random()).await,
         Some(Present::Iam) => state.iam.handle_iam(request, &RequestId::random()).await,
         Some(Present::S3) => {
@@ -101,6 +102,7 @@ async fn serve(
 pub(crate) enum Present {
     Lambda,
     Sqs,
+    EventBridge,
     Sts,
     /// Names the operation it is asked for, and has none.
     Iam,
@@ -112,6 +114,7 @@ pub(crate) fn present(service: &Service) -> Option<Present> {
     match service {
         Service::Lambda => Some(Present::Lambda),
         Service::Sqs => Some(Present::Sqs),
+        Service::EventBridge => Some(Present::EventBridge),
         Service::Sts => Some(Present::Sts),
         Service::Iam => Some(Present::Iam),
         Service::S3 => Some(Present::S3),

@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tradewind_apigateway::ApiGatewayService;
 use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice, SpawnerProgram};
 use tradewind_deploy::stack::{ApplyError, ApplyRequest, StackEngine, StackEvent, StackOutcome};
+use tradewind_eventbridge::{EventBridgeConfig, EventBridgeService};
 use tradewind_events::Router;
 use tradewind_events::schedule::timer::{self, Timers};
 use tradewind_gateway::{Gateway, GatewayConfig};
@@ -95,6 +96,7 @@ pub(crate) struct State {
     pub(crate) queues: Queues,
     pub(crate) timers: Timers,
     pub(crate) sqs: SqsService,
+    pub(crate) event_bridge: EventBridgeService,
     pub(crate) api_gateway: ApiGatewayService,
     pub(crate) stacks: StackEngine,
     pub(crate) blobs: Blobs,
@@ -116,6 +118,7 @@ const MIGRATIONS: &[&[Migration]] = &[
     tradewind_logs::MIGRATIONS,
     tradewind_s3::MIGRATIONS,
     tradewind_sqs::MIGRATIONS,
+    tradewind_eventbridge::MIGRATIONS,
     tradewind_s3::CONFIGURATION_MIGRATIONS,
 ];
 
@@ -317,6 +320,13 @@ async fn compose(
     let timers = Timers::new(database.clone(), clock.clone());
     router.connect("sqs", Arc::new(sqs.clone()));
     router.connect("lambda", Arc::new(lambda.clone()));
+    let event_bridge = EventBridgeService::open(EventBridgeConfig {
+        database: database.clone(),
+        router: router.clone(),
+        clock: clock.clone(),
+    });
+    let event_bridge = event_bridge.await.map_err(StartNodeError::service)?;
+    router.connect("events", Arc::new(event_bridge.clone()));
     let (account, region) = (config.account.clone(), config.region.clone());
     let s3 = S3Service::open(S3Config {
         database: database.clone(),
@@ -326,7 +336,8 @@ async fn compose(
         account: account.clone(),
         region: region.clone(),
     });
-    let types = resource_types(&database, &logs, &lambda, &api_gateway, &iam, (&sqs, &s3)).await?;
+    let mut types = resource_types(&database, &logs, &lambda, &api_gateway, &iam, (&sqs, &s3)).await?;
+    types.extend(event_bridge.resource_types());
     let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock);
     stacks.recover().await?;
     collect_packages(&engine, &lambda, &stacks).await;
@@ -343,6 +354,7 @@ async fn compose(
         queues,
         timers,
         sqs,
+        event_bridge,
         api_gateway,
         stacks,
         blobs,

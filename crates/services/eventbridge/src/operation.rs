@@ -1,0 +1,112 @@
+//! Every operation of the EventBridge API in one table. The router, the "not implemented" answer and the
+//! compatibility page come from it alone.
+
+use tradewind_wire::{OperationSupport, Support};
+
+macro_rules! operations {
+    ($($name:ident => $support:expr,)+) => {
+        /// An operation of the EventBridge API (version 2015-10-07).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(crate) enum Operation {
+            $($name,)+
+        }
+
+        /// All operations, by name.
+        const OPERATIONS: &[(Operation, &str, Support)] = &[
+            $((Operation::$name, stringify!($name), $support),)+
+        ];
+    };
+}
+
+use Support::{Missing, Served};
+
+operations! {
+    ActivateEventSource => Missing,
+    CancelReplay => Missing,
+    CreateApiDestination => Missing,
+    CreateArchive => Missing,
+    CreateConnection => Missing,
+    CreateEndpoint => Missing,
+    CreateEventBus => Served("partner buses (`EventSourceName`), `KmsKeyIdentifier` and `LogConfig` are refused"),
+    CreatePartnerEventSource => Missing,
+    DeactivateEventSource => Missing,
+    DeauthorizeConnection => Missing,
+    DeleteApiDestination => Missing,
+    DeleteArchive => Missing,
+    DeleteConnection => Missing,
+    DeleteEndpoint => Missing,
+    DeleteEventBus => Served(""),
+    DeletePartnerEventSource => Missing,
+    DeleteRule => Served(""),
+    DescribeApiDestination => Missing,
+    DescribeArchive => Missing,
+    DescribeConnection => Missing,
+    DescribeEndpoint => Missing,
+    DescribeEventBus => Served(""),
+    DescribeEventSource => Missing,
+    DescribePartnerEventSource => Missing,
+    DescribeReplay => Missing,
+    DescribeRule => Served(""),
+    DisableRule => Served(""),
+    EnableRule => Served(""),
+    ListApiDestinations => Missing,
+    ListArchives => Missing,
+    ListConnections => Missing,
+    ListEndpoints => Missing,
+    ListEventBuses => Served(""),
+    ListEventSources => Missing,
+    ListPartnerEventSourceAccounts => Missing,
+    ListPartnerEventSources => Missing,
+    ListReplays => Missing,
+    ListRuleNamesByTarget => Served(""),
+    ListRules => Served(""),
+    ListTagsForResource => Served(""),
+    ListTargetsByRule => Served(""),
+    PutEvents => Served("an entry for a bus that is not there fails; AWS drops it in silence. No quota of requests is enforced; `EndpointId` is refused"),
+    PutPartnerEvents => Missing,
+    PutPermission => Served("kept in the bus's policy, which is not evaluated yet"),
+    PutRule => Served("in force at once; the state `ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS` is refused"),
+    PutTargets => Served("functions, queues, topics, buses and log groups; other targets and their parameters are refused. `RoleArn` is kept and not evaluated yet"),
+    RemovePermission => Served(""),
+    RemoveTargets => Served(""),
+    StartReplay => Missing,
+    TagResource => Served(""),
+    TestEventPattern => Served(""),
+    UntagResource => Served(""),
+    UpdateApiDestination => Missing,
+    UpdateArchive => Missing,
+    UpdateConnection => Missing,
+    UpdateEndpoint => Missing,
+    UpdateEventBus => Served("refuses what `CreateEventBus` refuses"),
+}
+
+impl Operation {
+    /// The operation of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let found = OPERATIONS.iter().find(|(_, found, _)| *found == name);
+        found.map(|(operation, ..)| *operation)
+    }
+}
+
+/// Every operation and whether it is served, by name; the compatibility page is made of it.
+pub fn operations() -> impl Iterator<Item = OperationSupport> {
+    OPERATIONS.iter().map(|(_, name, support)| (*name, *support))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_by_name() {
+        assert!(OPERATIONS.is_sorted_by_key(|(_, name, _)| *name));
+    }
+
+    #[test]
+    fn every_line_is_found_by_its_name() {
+        for (operation, name, _) in OPERATIONS {
+            assert_eq!(Operation::named(name), Some(*operation));
+        }
+        assert_eq!(Operation::named("PutEvent"), None);
+    }
+}

@@ -1,0 +1,103 @@
+//! The service itself: what is configured in memory, and the one way to change it.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::{Mutex, MutexGuard};
+use tradewind_events::Router;
+use tradewind_model::resource::ResourceType;
+use tradewind_model::{Clock, Timestamp};
+use tradewind_store::{Batch, Database};
+
+use crate::error::EventBridgeError;
+use crate::model::{EventBus, Rule, RuleDefinition};
+use crate::registry::Registry;
+use crate::tables;
+
+/// What the service is made of.
+#[derive(Clone, Debug)]
+pub struct EventBridgeConfig {
+    /// Where buses and rules are kept; migrated with [`crate::MIGRATIONS`].
+    pub database: Database,
+    /// What targets are reached through.
+    pub router: Router,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The EventBridge service of a node. Clones are handles to the same one.
+#[derive(Clone, Debug)]
+pub struct EventBridgeService(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    config: EventBridgeConfig,
+    registry: RwLock<Registry>,
+    /// Held while something configured changes, so that database and memory see the same order. It is an
+    /// async mutex because the writes happen while it is held.
+    changing: Mutex<()>,
+}
+
+impl EventBridgeService {
+    /// Reads what is configured.
+    ///
+    /// # Errors
+    /// When the database fails or holds what this binary cannot read.
+    pub async fn open(config: EventBridgeConfig) -> Result<Self, EventBridgeError> {
+        let mut registry = Registry::default();
+        for bus in tables::load::<EventBus>(&config.database).await? {
+            registry.put_bus(bus);
+        }
+        for definition in tables::load::<RuleDefinition>(&config.database).await? {
+            let arn = definition.bus.rule(&definition.name);
+            let rule = Rule::compile(definition).map_err(|error| EventBridgeError::stored(&arn, error))?;
+            registry.put_rule(rule);
+        }
+        Ok(Self(Arc::new(Shared {
+            config,
+            registry: RwLock::new(registry),
+            changing: Mutex::new(()),
+        })))
+    }
+
+    /// The CloudFormation types of this service.
+    #[must_use]
+    pub fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+        crate::resource::types(self)
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.0.config.database
+    }
+
+    pub(crate) fn router(&self) -> &Router {
+        &self.0.config.router
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.config.clock.now()
+    }
+
+    /// Reads what is configured. `read` is short: changes wait for it.
+    pub(crate) fn registry<T>(&self, read: impl FnOnce(&Registry) -> T) -> T {
+        read(&self.0.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits for its turn to change something.
+    pub(crate) async fn changing(&self) -> MutexGuard<'_, ()> {
+        self.0.changing.lock().await
+    }
+
+    /// Writes the batch, then changes memory to what it says. Called while [`Self::changing`] is held.
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: call it in a task that is not dropped.
+    pub(crate) async fn commit<T>(
+        &self,
+        batch: Batch,
+        change: impl FnOnce(&mut Registry) -> T,
+    ) -> Result<T, EventBridgeError> {
+        self.database().write(batch).await?;
+        let mut registry = self.0.registry.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(change(&mut registry))
+    }
+}

@@ -1,0 +1,252 @@
+//! Targets of rules: what they are given, and what becomes of what they do not take.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tradewind_model::Arn;
+
+use crate::error::EventBridgeError;
+use crate::names::Name;
+
+/// Targets that a rule may have. EventBridge User Guide, "Quotas".
+pub(crate) const MAX_TARGETS: usize = 5;
+const MAX_ID: usize = 64;
+const MAX_INPUT: usize = 8192;
+const MAX_GROUP: usize = 128;
+
+/// A target in the shape that the API has; what is stored went through [`TargetDefinition::check`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct TargetDefinition {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) input: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) input_path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) input_transformer: Option<TransformerDefinition>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sqs_parameters: Option<SqsParameters>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dead_letter_config: Option<DeadLetterConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_policy: Option<RetryPolicy>,
+    /// What is not known here; nothing of it is ever stored.
+    #[serde(flatten)]
+    pub(crate) unknown: Map<String, Value>,
+}
+
+/// How an event is turned into what the target gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct TransformerDefinition {
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) input_paths_map: BTreeMap<String, String>,
+    pub(crate) input_template: String,
+}
+
+/// What a FIFO queue needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct SqsParameters {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message_group_id: Option<String>,
+}
+
+/// Where what could not be delivered goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct DeadLetterConfig {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) arn: Option<String>,
+}
+
+/// How often and for how long a delivery is tried again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct RetryPolicy {
+    /// 0 to 185.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) maximum_retry_attempts: Option<i64>,
+    /// 60 to 86,400.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) maximum_event_age_in_seconds: Option<i64>,
+}
+
+/// A target as it is used.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) arn: Arn,
+    pub(crate) input: Input,
+    pub(crate) group: Option<String>,
+    pub(crate) dead_letter: Option<Arn>,
+}
+
+/// What a target gets.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// The event as it is.
+    Event,
+    /// Always the same.
+    Constant(Bytes),
+}
+
+impl TargetDefinition {
+    /// Parses what a request says; gives the id and the definition as it may be stored.
+    pub(crate) fn check(self) -> Result<(Name, Self), EventBridgeError> {
+        let id = Name::parse(self.id.clone(), "targets.member.id", MAX_ID)?;
+        if let Some((member, _)) = self.unknown.iter().find(|(_, value)| !value.is_null()) {
+            let what = format!("Parameter {member} of target {id}");
+            return Err(EventBridgeError::unsupported(&what, unsupported(member)));
+        }
+        self.check_input(&id)?;
+        self.check_retries()?;
+        self.check_fifo(&id)?;
+        Target::compile(&self)?;
+        Ok((id, self))
+    }
+
+    fn check_input(&self, id: &Name) -> Result<(), EventBridgeError> {
+        let ways = [
+            self.input.is_some(),
+            self.input_path.is_some(),
+            self.input_transformer.is_some(),
+        ];
+        if ways.iter().filter(|given| **given).count() > 1 {
+            return Err(EventBridgeError::Validation(format!(
+                "Only one of Input, InputPath, or InputTransformer must be provided for target {id}."
+            )));
+        }
+        let Some(input) = &self.input else { return Ok(()) };
+        if input.len() > MAX_INPUT {
+            let rule = format!("Member must have length less than or equal to {MAX_INPUT}");
+            return Err(EventBridgeError::constraint(
+                "of the input",
+                "targets.member.input",
+                &rule,
+            ));
+        }
+        if serde_json::from_str::<serde::de::IgnoredAny>(input).is_err() {
+            return Err(EventBridgeError::Validation(format!(
+                "JSON syntax error in input for target {id}."
+            )));
+        }
+        Ok(())
+    }
+
+    fn check_retries(&self) -> Result<(), EventBridgeError> {
+        let Some(policy) = &self.retry_policy else {
+            return Ok(());
+        };
+        let members = [
+            ("maximumRetryAttempts", policy.maximum_retry_attempts, 0..=185),
+            (
+                "maximumEventAgeInSeconds",
+                policy.maximum_event_age_in_seconds,
+                60..=86_400,
+            ),
+        ];
+        for (member, given, range) in members {
+            let Some(given) = given.filter(|given| !range.contains(given)) else {
+                continue;
+            };
+            let (bound, limit) = if given < *range.start() {
+                ("greater", range.start())
+            } else {
+                ("less", range.end())
+            };
+            return Err(EventBridgeError::constraint(
+                &format!("'{given}'"),
+                &format!("targets.member.retryPolicy.{member}"),
+                &format!("Member must have value {bound} than or equal to {limit}"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_fifo(&self, id: &Name) -> Result<(), EventBridgeError> {
+        let arn = self.arn.as_deref().unwrap_or_default();
+        let group = self
+            .sqs_parameters
+            .as_ref()
+            .and_then(|given| given.message_group_id.as_ref());
+        if group.is_some_and(|group| group.is_empty() || group.chars().count() > MAX_GROUP) {
+            return Err(EventBridgeError::parameter(
+                "MessageGroupId",
+                "It has 1 to 128 characters.",
+            ));
+        }
+        let is_fifo = arn.starts_with("arn:aws:sqs:") && arn.ends_with(".fifo");
+        if is_fifo && group.is_none() {
+            return Err(EventBridgeError::Validation(format!(
+                "Parameter(s) SqsParameters must be specified for target: {id}."
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Why a parameter of other targets is not taken.
+fn unsupported(member: &str) -> &'static str {
+    match member {
+        "KinesisParameters"
+        | "EcsParameters"
+        | "BatchParameters"
+        | "RunCommandParameters"
+        | "RedshiftDataParameters"
+        | "SageMakerPipelineParameters"
+        | "AppSyncParameters" => "it has no targets of that kind",
+        _ => "it does not know it",
+    }
+}
+
+impl Target {
+    /// Understands a definition.
+    pub(crate) fn compile(definition: &TargetDefinition) -> Result<Self, EventBridgeError> {
+        let dead_letter = definition
+            .dead_letter_config
+            .as_ref()
+            .and_then(|config| config.arn.as_deref());
+        Ok(Self {
+            arn: parse_arn(definition.arn.as_deref().unwrap_or_default(), "Arn")?,
+            input: Input::compile(definition)?,
+            group: definition
+                .sqs_parameters
+                .as_ref()
+                .and_then(|given| given.message_group_id.clone()),
+            dead_letter: dead_letter.map(parse_queue).transpose()?,
+        })
+    }
+}
+
+impl Input {
+    fn compile(definition: &TargetDefinition) -> Result<Self, EventBridgeError> {
+        if let Some(constant) = &definition.input {
+            return Ok(Self::Constant(constant.clone().into()));
+        }
+        Ok(Self::Event)
+    }
+}
+
+pub(crate) fn parse_arn(text: &str, parameter: &str) -> Result<Arn, EventBridgeError> {
+    let invalid =
+        |_not_an_arn| EventBridgeError::parameter(parameter, "Provided Arn is not in correct format.");
+    text.parse().map_err(invalid)
+}
+
+/// The ARN of a queue that takes dead letters.
+pub(crate) fn parse_queue(text: &str) -> Result<Arn, EventBridgeError> {
+    let arn = parse_arn(text, "DeadLetterConfig")?;
+    if &*arn.service != "sqs" || arn.resource.ends_with(".fifo") {
+        let reason = "The target of a dead letter queue has to be a standard SQS queue.";
+        return Err(EventBridgeError::parameter("DeadLetterConfig", reason));
+    }
+    Ok(arn)
+}

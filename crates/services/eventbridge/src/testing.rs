@@ -1,0 +1,151 @@
+//! A service over a database in memory, and requests to it.
+
+use std::sync::{Arc, Mutex};
+
+use http::Request;
+use serde_json::{Value, json};
+use tradewind_events::{Message, Receiver, Router, Routing, Undeliverable};
+use tradewind_model::{AccountId, Arn, Clock, Region, Timestamp};
+use tradewind_store::Database;
+use tradewind_wire::{Body, Caller, read_body};
+
+use crate::{EventBridgeConfig, EventBridgeService};
+
+/// A service, its clock, and queues that note what they get.
+pub(crate) struct World {
+    pub(crate) service: EventBridgeService,
+    pub(crate) clock: Clock,
+    pub(crate) queues: Arc<Queues>,
+    pub(crate) database: Database,
+}
+
+/// Queues of any name but `missing`; what they get counts when it commits.
+#[derive(Debug, Default)]
+pub(crate) struct Queues(Arc<Mutex<Vec<(String, Message)>>>);
+
+impl Receiver for Queues {
+    fn find(&self, target: &Arn) -> Result<(), Undeliverable> {
+        if &*target.resource == "missing" {
+            let target = target.to_string();
+            return Err(Undeliverable::NotFound { target });
+        }
+        Ok(())
+    }
+
+    fn accept(&self, routing: &mut Routing, target: &Arn, message: Message) -> Result<(), Undeliverable> {
+        self.find(target)?;
+        let (all, name) = (Arc::clone(&self.0), target.resource.to_string());
+        routing.add(|batch| {
+            batch.after_commit(move || all.lock().unwrap().push((name.clone(), message.clone())))
+        });
+        Ok(())
+    }
+}
+
+impl Queues {
+    /// What came since the last call, by the queues' names.
+    pub(crate) fn take(&self) -> Vec<(String, Message)> {
+        let mut all = std::mem::take(&mut *self.0.lock().unwrap());
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
+    }
+
+    /// The same, as JSON.
+    pub(crate) fn bodies(&self) -> Vec<(String, Value)> {
+        let json = |(name, message): (String, Message)| {
+            (name, serde_json::from_slice(&message.body).unwrap_or(Value::Null))
+        };
+        self.take().into_iter().map(json).collect()
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let database =
+            Database::in_memory_for_tests(&[crate::MIGRATIONS, tradewind_store::queue::MIGRATIONS]);
+        let clock = Clock::manual(Timestamp::from_millis(1_700_000_000_000));
+        let queues = Arc::new(Queues::default());
+        let service = open(&database, &clock, &queues).await;
+        Self {
+            service,
+            clock,
+            queues,
+            database,
+        }
+    }
+
+    /// The same database, in a service that was just started.
+    pub(crate) async fn restart(&mut self) {
+        self.service = open(&self.database, &self.clock, &self.queues).await;
+    }
+
+    async fn call(&self, action: &str, parameters: Value) -> (u16, Value) {
+        let request = Request::post("/")
+            .header("x-amz-target", format!("AWSEvents.{action}"))
+            .body(Body::full(parameters.to_string()))
+            .unwrap();
+        let caller = Caller {
+            account: AccountId::default_account(),
+            region: Region::default_region(),
+            access_key: Some("AKIDEXAMPLE".into()),
+            service: Some("events".into()),
+        };
+        let (parts, body) = self.service.handle(request, caller).await.into_parts();
+        let body = read_body(body, 16 * 1024 * 1024).await.unwrap();
+        (parts.status.as_u16(), serde_json::from_slice(&body).unwrap())
+    }
+
+    /// An operation that succeeds.
+    pub(crate) async fn ok(&self, action: &str, parameters: Value) -> Value {
+        let (status, answer) = self.call(action, parameters).await;
+        assert_eq!(status, 200, "{action}: {answer}");
+        answer
+    }
+
+    /// An operation that is refused: its code and text.
+    pub(crate) async fn refused(&self, action: &str, parameters: Value) -> (String, String) {
+        let (status, answer) = self.call(action, parameters).await;
+        assert!(status >= 400, "{action}: {answer}");
+        let text = |name: &str| answer[name].as_str().unwrap().to_owned();
+        (text("__type"), text("message"))
+    }
+
+    /// A rule of the bus that sends what `pattern` matches to the targets.
+    pub(crate) async fn rule(&self, bus: &str, name: &str, pattern: Value, targets: Value) {
+        let rule = json!({"Name": name, "EventBusName": bus, "EventPattern": pattern.to_string()});
+        self.ok("PutRule", rule).await;
+        self.ok(
+            "PutTargets",
+            json!({"Rule": name, "EventBusName": bus, "Targets": targets}),
+        )
+        .await;
+    }
+
+    /// Puts one event of the source `shop`; gives its id.
+    pub(crate) async fn put(&self, bus: &str, detail: Value) -> String {
+        let entry = json!({
+            "EventBusName": bus, "Source": "shop", "DetailType": "order", "Detail": detail.to_string(),
+        });
+        let answer = self.ok("PutEvents", json!({"Entries": [entry]})).await;
+        assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
+        answer["Entries"][0]["EventId"].as_str().unwrap().to_owned()
+    }
+}
+
+/// The ARN of a queue.
+pub(crate) fn queue(name: &str) -> String {
+    format!("arn:aws:sqs:us-east-1:000000000000:{name}")
+}
+
+async fn open(database: &Database, clock: &Clock, queues: &Arc<Queues>) -> EventBridgeService {
+    let router = Router::new();
+    router.connect("sqs", Arc::clone(queues) as Arc<dyn Receiver>);
+    let config = EventBridgeConfig {
+        database: database.clone(),
+        router: router.clone(),
+        clock: clock.clone(),
+    };
+    let service = EventBridgeService::open(config).await.unwrap();
+    router.connect("events", Arc::new(service.clone()));
+    service
+}
