@@ -169,6 +169,12 @@ def website(bucket):
     assert visit("/go") == (301, "/elsewhere")
     status, place = visit("/was/x")
     assert status == 301 and place.endswith("/is/x")
+    s3.delete_object(Bucket=bucket, Key="err.html")
+    status, page = visit("/none")
+    assert status == 404 and "<li>Code: NoSuchKey</li>" in page, page
+    s3.delete_bucket_website(Bucket=bucket)
+    status, page = visit("/")
+    assert status == 404 and "<li>Code: NoSuchWebsiteConfiguration</li>" in page, page
 
 
 def notifications(bucket):

@@ -18,6 +18,10 @@ pub(crate) use self::sqlite::query_positional as query;
 use crate::migrate::Migration;
 use crate::value::{Row, SqlValue};
 
+/// What is kept free on the disk of a database file, in bytes: messages are received and objects are deleted
+/// on a full disk, too, and that takes space first.
+pub(crate) const RESERVE: u64 = 64 * 1024 * 1024;
+
 /// The database of this node. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct Database {
@@ -103,9 +107,24 @@ impl Database {
     /// # Cancel safety
     /// Once polled, the batch runs to its end even if this future is dropped.
     pub async fn write(&self, batch: Batch) -> Result<Vec<u64>, DatabaseError> {
+        if batch.grows {
+            self.room()?;
+        }
         match &self.backend {
             Backend::Sqlite(sqlite) => sqlite.write(batch).await,
             Backend::Postgres(postgres) => postgres.write(batch).await,
+        }
+    }
+
+    /// Whether what is stored may grow: at least [`RESERVE`] bytes are free. Of its disk a server takes care
+    /// itself.
+    ///
+    /// # Errors
+    /// [`DatabaseError::DiskFull`].
+    pub(crate) fn room(&self) -> Result<(), DatabaseError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.room(),
+            Backend::Postgres(_) => Ok(()),
         }
     }
 

@@ -117,6 +117,7 @@ impl Queue {
         let place = self.agenda.place(&accepted.arn).ok_or(Full)?;
         let now = self.clock.now();
         *batch = std::mem::take(batch)
+            .growing()
             .run(INSERT, row_of(accepted, now))
             .after_commit(move || place.taken(now));
         Ok(())

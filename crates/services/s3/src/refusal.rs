@@ -89,6 +89,13 @@ pub(crate) fn of_database(error: DatabaseError) -> S3Error {
 pub(crate) fn of_blob(error: BlobError) -> S3Error {
     match error {
         BlobError::Full { .. } => full(),
+        BlobError::Remote { .. } => {
+            tracing::error!(%error, "an S3 request failed");
+            refused(
+                S3ErrorCode::ServiceUnavailable,
+                "The store of this node's content cannot be reached. Please try again.",
+            )
+        }
         other => internal(&other),
     }
 }

@@ -5,6 +5,7 @@ mod durable;
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,7 +47,11 @@ impl Drop for Temporary {
 impl Folder {
     pub(super) fn open(root: PathBuf, reserve: u64) -> Result<Self, BlobError> {
         let temporary = root.join("tmp");
-        fs::create_dir_all(&temporary).map_err(BlobError::io("make the folder", &temporary))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&temporary)
+            .map_err(BlobError::io("make the folder", &temporary))?;
         for entry in list(&temporary)? {
             fs::remove_file(&entry).map_err(BlobError::io("remove the unfinished file", &entry))?;
         }

@@ -30,7 +30,7 @@ impl Backend {
     /// Makes sure that the place belongs to the database, and that its content is there.
     pub(super) async fn claim(&self, database: &Database, place: &Place) -> Result<(), BlobError> {
         let here = match place {
-            Place::Folder(_) => "the data folder".to_owned(),
+            Place::Folder(root) => format!("the folder {}", root.display()),
             Place::Remote(config) => config.location(),
         };
         let (owner, there) = table::owner(database, &here).await?;

@@ -12,6 +12,7 @@ pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 pub struct Batch {
     pub(super) statements: Vec<Statement>,
     hooks: Vec<Hook>,
+    pub(super) grows: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +55,14 @@ impl Batch {
             params,
             expected_rows: Some(rows),
         });
+        self
+    }
+
+    /// Marks a batch by which what is stored grows on and on: a message, an object. It is refused while little
+    /// is free on the disk, so that there is room left for those that make room.
+    #[must_use]
+    pub fn growing(mut self) -> Self {
+        self.grows = true;
         self
     }
 

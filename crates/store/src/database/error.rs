@@ -28,7 +28,7 @@ pub enum DatabaseError {
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     /// The disk is full; nothing was changed.
-    #[error("the disk of the data folder is full")]
+    #[error("the disk of the data folder is full, up to what is kept free so that things can be deleted")]
     DiskFull,
     /// A required statement changed another number of rows; the batch was undone.
     #[error("statement {statement} of the batch changed {rows} rows, not what it requires")]

@@ -6,6 +6,7 @@ mod statement;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -17,8 +18,8 @@ use self::open::{open_reader, open_writer};
 use self::statement::query;
 pub(crate) use self::statement::query_positional;
 use self::writer::{Job, job, run_batch, write_loop};
-use super::DatabaseError;
 use super::batch::{Batch, Hook};
+use super::{DatabaseError, RESERVE};
 use crate::migrate::{Migration, migrate};
 use crate::value::{Row, SqlValue};
 
@@ -32,6 +33,8 @@ pub(crate) struct Sqlite {
     thread: Option<JoinHandle<()>>,
     checker: Option<Checker>,
     path: Location,
+    /// Bytes that batches that grow leave free.
+    reserve: AtomicU64,
     idle_readers: Mutex<Vec<Connection>>,
     reader_slots: Arc<Semaphore>,
 }
@@ -51,7 +54,6 @@ impl Sqlite {
     }
 
     pub(super) fn in_memory(migrations: &[&[Migration]]) -> Self {
-        use std::sync::atomic::{AtomicU64, Ordering};
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!(
             "file:test-{}?mode=memory&cache=shared",
@@ -73,9 +75,25 @@ impl Sqlite {
             thread: Some(thread),
             checker: None,
             path,
+            reserve: AtomicU64::new(RESERVE),
             idle_readers: Mutex::default(),
             reader_slots: Arc::new(Semaphore::new(READERS)),
         }
+    }
+
+    pub(super) fn room(&self) -> Result<(), DatabaseError> {
+        let Location::File(path) = &self.path else {
+            return Ok(());
+        };
+        // a disk that cannot be asked fails by itself soon enough
+        let Ok(disk) = rustix::fs::statvfs(path) else {
+            return Ok(());
+        };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < self.reserve.load(Ordering::Relaxed) {
+            return Err(DatabaseError::DiskFull);
+        }
+        Ok(())
     }
 
     pub(super) async fn write(&self, mut batch: Batch) -> Result<Vec<u64>, DatabaseError> {

@@ -119,7 +119,7 @@ impl Queues {
             None => self.insert_within(batch, id, message_id, message, hash),
         };
         let (room, queue) = (Arc::clone(&self.room), id.clone());
-        batch.after_commit(move || room.ready(&queue, 1))
+        batch.growing().after_commit(move || room.ready(&queue, 1))
     }
 
     /// Adds the end of a message that was received from a standard queue to a batch of the caller's own

@@ -129,6 +129,7 @@ impl Queues {
     /// # Errors
     /// When the queue does not exist, a message does not fit a FIFO queue, or the database fails.
     pub async fn send(&self, id: &QueueId, messages: Vec<NewMessage>) -> Result<Vec<Sent>, QueueError> {
+        self.database.room()?;
         let now = self.clock.now();
         let messages: Vec<_> = messages
             .into_iter()

@@ -1,6 +1,7 @@
 //! Why a node does not start, and what to do about it.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use tradewind_compute::StartEngineError;
 use tradewind_observe::OpenLogsError;
@@ -36,6 +37,15 @@ pub(crate) enum StartNodeError {
     /// Functions cannot be run.
     #[error(transparent)]
     Engine(#[from] StartEngineError),
+    /// The database is of another data folder, as far as one can tell: it knows functions, and there is no code
+    /// of any of them.
+    #[error("the database knows {functions} packages of functions, and {folder} holds none of them")]
+    OtherFolder {
+        /// Packages that functions name.
+        functions: usize,
+        /// The data folder.
+        folder: PathBuf,
+    },
     /// A service could not read its state.
     #[error("{0}")]
     Service(String),
@@ -93,6 +103,9 @@ impl StartNodeError {
                 "stop that one, or give this node a database of its own: several nodes on one database are \
                  not supported yet"
                     .into(),
+            ),
+            Self::OtherFolder { .. } => Some(
+                "start with the data folder that these functions were deployed to, with `--data DIR`".into(),
             ),
             Self::Database(DatabaseError::DiskFull) => Some("free some space and start again".into()),
             Self::Content(BlobError::Remote { .. }) => {

@@ -306,6 +306,9 @@ async fn compose(
         base_url: base_url.clone(),
     });
     let lambda = lambda.await.map_err(StartNodeError::service)?;
+    if config.database.is_some() {
+        refuse_other_folder(folder, &engine, &lambda)?;
+    }
     let api_gateway = ApiGatewayService::open(database.clone(), gateway.clone());
     let api_gateway = api_gateway.await.map_err(StartNodeError::service)?;
     let iam = IamService::open(database.clone());
@@ -425,6 +428,22 @@ async fn resource_types(
     types.extend(sqs.resource_types());
     types.extend(s3.resource_types());
     Ok(types)
+}
+
+/// Code of functions is in the data folder, also where the rows are on a server.
+fn refuse_other_folder(
+    folder: &DataFolder,
+    engine: &Engine,
+    lambda: &LambdaService,
+) -> Result<(), StartNodeError> {
+    let named = lambda.packages_in_use();
+    if named.is_empty() || named.iter().any(|id| engine.packages().contains(id)) {
+        return Ok(());
+    }
+    Err(StartNodeError::OtherFolder {
+        functions: named.len(),
+        folder: folder.path().to_owned(),
+    })
 }
 
 /// Deletes packages that neither a function nor a stack names.

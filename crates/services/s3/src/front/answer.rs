@@ -45,6 +45,10 @@ impl Asked {
     }
 }
 
+/// An answer whose errors are pages for people, not XML for programs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AsItIs;
+
 /// The answer of s3s as the node sends it.
 pub(super) fn finish(response: s3s::HttpResponse, asked: &Asked) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
@@ -60,7 +64,9 @@ pub(super) fn finish(response: s3s::HttpResponse, asked: &Asked) -> Response<Bod
         .headers
         .insert(header::SERVER, HeaderValue::from_static("AmazonS3"));
     let whole = body.bytes();
-    if parts.status.is_client_error() || parts.status.is_server_error() || parts.status.is_redirection() {
+    let is_page = parts.extensions.remove::<AsItIs>().is_some() && !asked.head;
+    let is_success = parts.status.is_success() || parts.status.is_informational();
+    if !is_page && !is_success {
         if asked.head || parts.status == StatusCode::NOT_MODIFIED {
             parts.headers.remove(header::CONTENT_LENGTH);
             parts.headers.remove(header::CONTENT_TYPE);

@@ -80,7 +80,9 @@ async fn respond(
     }
     if let Some(bucket) = browser::website_of(parts) {
         parts.extensions.insert(caller);
-        return website::serve(state, wire, parts, &bucket).await;
+        let mut page = website::serve(state, wire, parts, &bucket).await?;
+        page.extensions_mut().insert(answer::AsItIs);
+        return Ok(page);
     }
     let trailers = prepare(state, parts, caller)?;
     if post::is_form(parts) {

@@ -121,7 +121,7 @@ pub(crate) async fn put(
     let _turn = state.locks.turn(upload, &part.number.to_string()).await;
     for _ in 0..20 {
         let old = after(state, upload, part.number - 1, 1).await?;
-        let mut batch = keep(Batch::new());
+        let mut batch = keep(Batch::new().growing());
         if let Some(old) = old.first().filter(|old| old.number == part.number) {
             batch = state.blobs.drop_in(batch, &old.content).require(
                 "DELETE FROM s3_parts WHERE upload = $1 AND number = $2 AND content = $3",

@@ -78,7 +78,7 @@ pub(crate) fn no_such_upload() -> S3Error {
 /// # Errors
 /// `NoSuchBucket`.
 pub(crate) async fn create(state: &State, upload: &Upload) -> S3Result {
-    let batch = Batch::new().require(
+    let batch = Batch::new().growing().require(
         "INSERT INTO s3_uploads (id, bucket, key, account, started, algorithm, composite, head, tags, lock_mode,
                                  lock_until, legal_hold)
          VALUES ($1, (SELECT name FROM s3_buckets WHERE name = $2), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",

@@ -88,7 +88,7 @@ pub(crate) async fn put(
         check(found.version.as_ref())?;
         let now = state.clock.now();
         // what is added comes first: content that is shared is not yet given up by what it replaces
-        let batch = more(Batch::new());
+        let batch = more(Batch::new().growing());
         let (batch, id) = decide(state, batch, (bucket, key), new, &found, now).await?;
         let told = new.event_of(key, found.versioning, &id);
         let batch = state.notifier.add(batch, &new.audience, &told);

@@ -45,6 +45,13 @@ impl Server {
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(refuse("it names no host"));
         }
+        // else half of the password would be printed as the host's name
+        let is_odd = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+        if config.get_hosts().iter().any(is_odd) {
+            return Err(refuse(
+                "it has more than one `@`: write one that belongs to the password as `%40`",
+            ));
+        }
         if config.get_application_name().is_none() {
             config.application_name("tradewind");
         }
@@ -215,6 +222,7 @@ mod tests {
             "postgres://u:hunter2@h:port/db",
             "postgres://u:hunter2@h/db?sslmode=hunter2",
             "postgres://u:hunter2@h/db?colour=blue",
+            "postgres://u:p@hunter2@h/db",
             "postgres://",
         ];
         for url in wrong {

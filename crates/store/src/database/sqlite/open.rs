@@ -22,6 +22,7 @@ pub(super) fn open_writer(path: &Path, migrations: &[&[Migration]]) -> Result<Co
         source,
     };
     refuse_other_files(path)?;
+    make_private(path);
     let mut connection = Connection::open(path).map_err(open)?;
     check(&connection, path)?;
     configure(&connection)?;
@@ -43,6 +44,20 @@ pub(super) fn open_reader(location: &Location) -> Result<Connection, rusqlite::E
             connection.pragma_update(None, "read_uncommitted", true)?;
             Ok(connection)
         }
+    }
+}
+
+/// A new file is for this user alone, and with it what SQLite puts beside it: it holds environments of
+/// functions, messages and small objects. If it cannot be made, opening it says why.
+fn make_private(path: &Path) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let new = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    if let Err(error) = new {
+        tracing::trace!(%error, "the database is there, or cannot be made");
     }
 }
 

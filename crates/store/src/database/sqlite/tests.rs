@@ -1,5 +1,7 @@
 use super::writer::commit_together;
 use super::*;
+use crate::Database;
+use crate::database::Backend;
 use crate::database::tests::{COUNT, SCHEMA, insert};
 
 #[test]
@@ -117,4 +119,33 @@ async fn a_damaged_table_is_refused_at_once_and_a_damaged_row_is_found() {
     drop(Sqlite::open(&path, &[SCHEMA]).unwrap());
     let connection = open_reader(&Location::File(path.clone())).unwrap();
     assert!(open::check_all(&connection).is_ok_and(|damage| damage.is_some()));
+}
+
+#[tokio::test]
+async fn what_is_kept_free_is_for_what_makes_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("node.db"), &[SCHEMA]).unwrap();
+    let Backend::Sqlite(sqlite) = database.backend() else {
+        panic!("a file is SQLite's");
+    };
+    database.write(insert("mug").growing()).await.unwrap();
+    sqlite.reserve.store(u64::MAX, Ordering::Relaxed);
+    let error = database.write(insert("jug").growing()).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::DiskFull), "{error}");
+    database.write(insert("note that the mug goes")).await.unwrap();
+    let delete = Batch::new().require("DELETE FROM shop_items WHERE name = $1", vec!["mug".into()], 1);
+    database.write(delete).await.unwrap();
+}
+
+#[test]
+fn what_is_stored_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("node.db"), &[SCHEMA]).unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let file = entry.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?}", file.file_name());
+    }
+    drop(database);
 }
