@@ -5,6 +5,12 @@ pub(super) fn normalise(key: &str) -> String {
     upper_first(&key.replace('-', "Dash").replace('_', "Underscore"))
 }
 
+/// The name of a topic, a queue or a bucket in logical ids: its letters and digits, the first in upper case.
+pub(super) fn normalise_name(name: &str) -> String {
+    let kept: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    upper_first(&kept)
+}
+
 /// A path in logical ids: each part in lower case with an upper-case first letter, `{x}` as `XVar`.
 pub(super) fn normalise_path(path: &str) -> String {
     path.split('/').map(normalise_part).collect()
@@ -23,7 +29,8 @@ pub(super) fn normalise_method(method: &str) -> String {
     upper_first(&method.to_lowercase())
 }
 
-fn upper_first(text: &str) -> String {
+/// `text` with its first letter in upper case.
+pub(super) fn upper_first(text: &str) -> String {
     let mut chars = text.chars();
     match chars.next() {
         Some(first) => first.to_uppercase().chain(chars).collect(),

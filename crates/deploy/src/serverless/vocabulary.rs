@@ -23,6 +23,7 @@ provider:
   logs: {lambda: {}}
   apiGateway: {}
   httpApi: {cors: {}}
+  eventBridge: {}
 package: {}
 layers:
   NAME: {path: folder, package: {}}
@@ -32,11 +33,18 @@ functions:
     package: {}
     httpApi: {}
     url: {cors: {}}
-    destinations: {}
+    destinations: {onSuccess: {type: sqs, arn: 'arn:aws:sqs:us-east-1:000000000000:queue'}}
     logs: {}
     events:
       - http: {method: get, path: /, cors: {}, request: {parameters: {}}}
       - httpApi: {method: get, path: /}
+      - sqs: {arn: 'arn:aws:sqs:us-east-1:000000000000:queue'}
+      - s3: {bucket: bucket}
+      - sns: {topicName: topic, redrivePolicy: {deadLetterTargetImport: {arn: a, url: b}}}
+      - schedule: {rate: rate(1 hour), method: scheduler, inputTransformer: {inputTemplate: text}}
+      - eventBridge: {pattern: {}, retryPolicy: {}, inputTransformer: {inputTemplate: text}}
+      - cloudwatchEvent: {event: {}, inputTransformer: {inputTemplate: text}}
+      - cloudwatchLog: {logGroup: group}
 ";
 
 /// The words of the format.
@@ -44,6 +52,8 @@ functions:
 pub struct Vocabulary {
     /// The keys of each mapping; `*` in a path stands for a name or an index.
     pub mappings: Vec<KnownKeys>,
+    /// Events that are served, and how each is written at its shortest.
+    pub served_events: &'static [(&'static str, &'static str)],
     /// Events that are refused by name.
     pub refused_events: &'static [&'static str],
     /// Sources of variables.
@@ -67,6 +77,7 @@ pub fn vocabulary() -> Vocabulary {
     let known = read::known_keys(&root, &options());
     Vocabulary {
         mappings: merged(known),
+        served_events: &read::SERVED,
         refused_events: &read::NOT_YET,
         sources: &variables::SOURCES,
         refused_sources: &variables::UNAVAILABLE,
@@ -169,11 +180,25 @@ mod tests {
             "",
             "functions.*",
             "functions.*.destinations",
+            "functions.*.destinations.onSuccess",
+            "functions.*.events.*.cloudwatchEvent",
+            "functions.*.events.*.cloudwatchEvent.inputTransformer",
+            "functions.*.events.*.cloudwatchLog",
+            "functions.*.events.*.eventBridge",
+            "functions.*.events.*.eventBridge.inputTransformer",
+            "functions.*.events.*.eventBridge.retryPolicy",
             "functions.*.events.*.http",
             "functions.*.events.*.http.cors",
             "functions.*.events.*.http.request",
             "functions.*.events.*.http.request.parameters",
             "functions.*.events.*.httpApi",
+            "functions.*.events.*.s3",
+            "functions.*.events.*.schedule",
+            "functions.*.events.*.schedule.inputTransformer",
+            "functions.*.events.*.sns",
+            "functions.*.events.*.sns.redrivePolicy",
+            "functions.*.events.*.sns.redrivePolicy.deadLetterTargetImport",
+            "functions.*.events.*.sqs",
             "functions.*.httpApi",
             "functions.*.logs",
             "functions.*.package",
@@ -185,6 +210,7 @@ mod tests {
             "provider",
             "provider.apiGateway",
             "provider.deploymentBucket",
+            "provider.eventBridge",
             "provider.httpApi",
             "provider.httpApi.cors",
             "provider.iam",

@@ -63,8 +63,8 @@ functions:
 /// What stands below the events of a function, and what is said of it.
 const BAD_EVENTS: [(&str, &str); 19] = [
     (
-        "- sqs: arn:x",
-        "7:9: event `sqs` is not supported yet | this version runs `http` and `httpApi` events",
+        "- stream: arn:x",
+        "7:9: event `stream` is not supported yet | remove the event to run the rest",
     ),
     ("- alexaSkill", "7:9: event `alexaSkill` is not supported yet"),
     (
@@ -73,7 +73,7 @@ const BAD_EVENTS: [(&str, &str); 19] = [
     ),
     (
         "- http",
-        "7:9: event `http` needs a method and a path | write `- http: GET /path`",
+        "7:9: event `http` says nothing of its source | write `- http: GET /path`",
     ),
     ("- http:", "7:9: `functions.a.events.0.http` is empty"),
     ("- http: users", "7:15: `http: users` is not a method and a path"),
@@ -313,28 +313,275 @@ service: s
 provider: {name: aws, runtime: nodejs20.x}
 functions:
   a: {handler: x.y, timeout: 0}
-  b: {events: [{sns: t}]}
+  b: {events: [{kafka: t}]}
 ";
     let found = problems(text).await;
     assert_eq!(found.len(), 3, "{found:?}");
     let unresolved = text.replace("x.y", "'${env:NOPE}'");
     let found = problems(&unresolved).await;
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(found[0].contains("`${env:NOPE}` has no value") && found[1].contains("event `sns`"));
+    assert!(found[0].contains("`${env:NOPE}` has no value") && found[1].contains("event `kafka`"));
+}
+
+/// What is wrong with the settings of events of queues, buckets and topics, and what is said of it.
+const BAD_SOURCES: [(&str, &str); 24] = [
+    (
+        "- sqs",
+        "7:9: event `sqs` says nothing of its source | write `- sqs: arn:aws:sqs:us-east-1:000000000000:queue`",
+    ),
+    (
+        "- sqs:",
+        "7:9: `functions.a.events.0.sqs` is empty | write `- sqs: arn:aws:sqs",
+    ),
+    (
+        "- sqs: orders",
+        "7:14: `functions.a.events.0.sqs` is `orders`, not the ARN of a queue | for example `arn:aws:sqs:",
+    ),
+    (
+        "- sqs: arn:aws:sns:us-east-1:000000000000:t",
+        "7:14: `functions.a.events.0.sqs` is an ARN of the service `sns`, not of a queue",
+    ),
+    (
+        "- sqs: arn:aws:sqs:us-east-1:${AWS::AccountId}:q",
+        "7:14: `functions.a.events.0.sqs` contains `${`, which is not resolved in plain text | write `!Sub arn:aws",
+    ),
+    (
+        "- sqs: {batchSize: 1}",
+        "7:14: `functions.a.events.0.sqs.arn` is missing",
+    ),
+    (
+        "- sqs: [a]",
+        "7:14: `functions.a.events.0.sqs` is a list, not a mapping",
+    ),
+    (
+        "- sqs: {arn: 'arn:aws:sqs:r:1:q', batchSize: 0}",
+        "7:52: `functions.a.events.0.sqs.batchSize` is `0`, not a whole number from 1 to 10000",
+    ),
+    (
+        "- sqs: {arn: 'arn:aws:sqs:r:1:q', maximumConcurrency: 1}",
+        "`functions.a.events.0.sqs.maximumConcurrency` is `1`, not a whole number from 2 to 1000",
+    ),
+    (
+        "- sqs: {arn: 'arn:aws:sqs:r:1:q', functionResponseType: All}",
+        "`functions.a.events.0.sqs.functionResponseType` is `All`, not `ReportBatchItemFailures`",
+    ),
+    (
+        "- sqs: {arn: 'arn:aws:sqs:r:1:q', filterPatterns: {body: [1]}}",
+        "`functions.a.events.0.sqs.filterPatterns` is a mapping, not a list of event patterns",
+    ),
+    (
+        "- sqs: {arn: 'arn:aws:sqs:r:1:q', filterPatterns: [{},{},{},{},{},{},{},{},{},{},{}]}",
+        "`functions.a.events.0.sqs.filterPatterns` has 11 patterns | a mapping has at most 10",
+    ),
+    (
+        "- sqs: {arn: 'arn:aws:sqs:r:1:q'}\n      - sqs: 'arn:aws:sqs:r:2:q'",
+        "8:9: this and ",
+    ),
+    (
+        "- s3: {event: 's3:ObjectCreated:*'}",
+        "7:13: `functions.a.events.0.s3.bucket` is missing",
+    ),
+    (
+        "- s3: {bucket: b, event: ObjectCreated}",
+        "7:32: `functions.a.events.0.s3.event` is `ObjectCreated`, not an event of a bucket | for example `s3:",
+    ),
+    (
+        "- s3: {bucket: b, rules: {prefix: x}}",
+        "7:32: `functions.a.events.0.s3.rules` is not a list of prefixes and suffixes | write `rules: [",
+    ),
+    (
+        "- s3: {bucket: b, rules: [{prefix: x, suffix: y}]}",
+        "`functions.a.events.0.s3.rules` is not a list of prefixes and suffixes",
+    ),
+    (
+        "- s3: {bucket: {Ref: B}}",
+        "7:22: `functions.a.events.0.s3.bucket` is an expression, not the name of a new bucket",
+    ),
+    (
+        "- s3: {bucket: b, existing: true}",
+        "7:25: `functions.a.events.0.s3.existing` is not supported yet",
+    ),
+    (
+        "- sns: 'a b'",
+        "7:14: `functions.a.events.0.sns`: `a b` cannot name a topic",
+    ),
+    (
+        "- sns: {displayName: x}",
+        "7:14: `functions.a.events.0.sns.topicName` is missing",
+    ),
+    (
+        "- sns: {arn: {Ref: T}}",
+        "`functions.a.events.0.sns.topicName` is missing | `arn` is an expression; say how",
+    ),
+    (
+        "- sns: {topicName: t, redrivePolicy: {}}",
+        "7:44: `functions.a.events.0.sns.redrivePolicy` names no queue, or several",
+    ),
+    (
+        "- sns: {topicName: t, filterPolicy: [a]}",
+        "7:43: `functions.a.events.0.sns.filterPolicy` is a list, not a mapping",
+    ),
+];
+
+/// The same of schedules, rules and filters of logs.
+const BAD_RULES: [(&str, &str); 24] = [
+    (
+        "- schedule: hourly",
+        "7:19: `functions.a.events.0.schedule` is `hourly`, not a schedule | for example `rate(5 minutes)`",
+    ),
+    (
+        "- schedule: rate(1 hours)",
+        "is `rate(1 hours)`, not a schedule | write `rate(1 hour)`",
+    ),
+    ("- schedule: rate(5 minute)", "| write `rate(5 minutes)`"),
+    (
+        "- schedule: rate(0 days)",
+        "| a rate is a number of minutes, hours or days",
+    ),
+    (
+        "- schedule: rate(2 weeks)",
+        "| a rate is a number of minutes, hours or days",
+    ),
+    (
+        "- schedule: cron(0 12 * * *)",
+        "| `cron` has six fields, minutes to year, here are 5",
+    ),
+    (
+        "- schedule: at(2030-01-01T00:00:00)",
+        "| `at` is for schedules of the scheduler: add `method",
+    ),
+    (
+        "- schedule: {enabled: true}",
+        "7:19: `functions.a.events.0.schedule.rate` is missing",
+    ),
+    (
+        "- schedule: {rate: [rate(1 hour), rate(1 day)], name: x}",
+        "several rates cannot have one name | remove `name`",
+    ),
+    (
+        "- schedule: {rate: rate(1 hour), timezone: UTC}",
+        "7:40: `functions.a.events.0.schedule.timezone` is for schedules of the scheduler | add `method: scheduler`",
+    ),
+    (
+        "- schedule: {rate: rate(1 hour), method: scheduler, inputPath: $.a}",
+        "`functions.a.events.0.schedule.inputPath` is for rules",
+    ),
+    (
+        "- schedule: {rate: rate(1 hour), method: cron}",
+        "`functions.a.events.0.schedule.method` is `cron`, not `eventBus` or `scheduler`",
+    ),
+    (
+        "- schedule: {rate: rate(1 hour), input: {}, inputPath: $.a}",
+        "7:51: `input` and `inputPath` cannot stand together",
+    ),
+    (
+        "- schedule: {rate: rate(1 hour), name: a b}",
+        "`functions.a.events.0.schedule.name`: `a b` cannot name a rule or a schedule",
+    ),
+    (
+        "- schedule: {rate: rate(1 hour), inputTransformer: {}}",
+        "`functions.a.events.0.schedule.inputTransformer.inputTemplate` is missing",
+    ),
+    (
+        "- eventBridge: shop",
+        "7:22: `functions.a.events.0.eventBridge` is text, not a mapping",
+    ),
+    (
+        "- eventBridge: {eventBus: orders}",
+        "7:22: `functions.a.events.0.eventBridge.pattern` is missing | say which events: `pattern:",
+    ),
+    (
+        "- eventBridge: {pattern: {sorce: [x]}}",
+        "7:33: `functions.a.events.0.eventBridge.pattern` names `sorce`, which no event has | did you mean `source`?",
+    ),
+    (
+        "- eventBridge: {pattern: [x]}",
+        "`functions.a.events.0.eventBridge.pattern` is a list, not a mapping of fields",
+    ),
+    (
+        "- eventBridge: {eventBus: orders, schedule: rate(1 hour)}",
+        "only rules of the default bus can have a schedule | remove `eventBus`",
+    ),
+    (
+        "- eventBridge: {pattern: {}, retryPolicy: {maximumRetryAttempts: 186}}",
+        "`functions.a.events.0.eventBridge.retryPolicy.maximumRetryAttempts` is `186`, not a whole number from 0 to 185",
+    ),
+    (
+        "- cloudwatchEvent: {name: x}",
+        "7:26: `functions.a.events.0.cloudwatchEvent.event` is missing",
+    ),
+    (
+        "- cloudwatchLog: 'a b'",
+        "7:24: `functions.a.events.0.cloudwatchLog`: `a b` cannot name a log group",
+    ),
+    (
+        "- cloudwatchLog: a\n      - cloudwatchLog: a\n      - cloudwatchLog: a",
+        "9:9: log group `a` gets more than 2 filters",
+    ),
+];
+
+#[tokio::test]
+async fn every_bad_source_gets_one_clear_message() {
+    for (event, expected) in BAD_SOURCES.into_iter().chain(BAD_RULES) {
+        let found = problems(&format!("{SMALL}      {event}\n")).await;
+        assert_eq!(found.len(), 1, "{event}: {found:?}");
+        assert!(
+            found[0].contains(expected),
+            "{event}: {} instead of {expected}",
+            found[0]
+        );
+    }
 }
 
 #[tokio::test]
-async fn destinations_are_functions() {
-    let text = "service: s\nprovider: {name: aws}\nfunctions:\n  f:\n    handler: a.b\n    destinations:\n      \
-                onSuccess: arn:aws:sqs:us-east-1:000000000000:q\n      onFailure: {type: sns, arn: {Ref: T}}\n";
-    let expected = [
-        "7:18: `functions.f.destinations.onSuccess` of the service `sqs` is not supported yet | name a function",
-        "8:18: `functions.f.destinations.onFailure` of the service `sns` is not supported yet | name a function",
+async fn where_records_go_must_be_clear() {
+    let cases = [
+        (
+            "destinations: {onSuccess: nobody}",
+            "6:31: there is no function `nobody` to send records to | name a function of this file",
+        ),
+        (
+            "destinations: {onSuccess: {Ref: Q}}",
+            "6:31: `functions.f.destinations.onSuccess` does not say what it is | write `{type: sqs, arn: …}`",
+        ),
+        (
+            "destinations: {onSuccess: {type: queue, arn: 'arn:aws:sqs:r:1:q'}}",
+            "6:38: `functions.f.destinations.onSuccess.type` is `queue`, not `sns` or `sqs` or `eventBus`",
+        ),
+        (
+            "destinations: {onFailure: {type: sqs}}",
+            "6:31: `functions.f.destinations.onFailure.arn` is missing",
+        ),
+        (
+            "destinations: {onFailure: 'arn:aws:kinesis:r:1:s'}",
+            "6:31: `functions.f.destinations.onFailure` is an ARN of the service `kinesis`, not of a function",
+        ),
+        (
+            "onError: q",
+            "6:14: `functions.f.onError` is `q`, not the ARN of a queue or a topic",
+        ),
+        (
+            "maximumRetryAttempts: 3",
+            "6:27: `functions.f.maximumRetryAttempts` is `3`, not a whole number from 0 to 2",
+        ),
+        (
+            "maximumEventAge: 59",
+            "6:22: `functions.f.maximumEventAge` is `59`, not a whole number from 60 to 21600",
+        ),
     ];
-    assert_eq!(problems(text).await, expected);
-    let text = "service: s\nprovider: {name: aws}\nfunctions:\n  f:\n    handler: a.b\n    \
-                destinations: {onSuccess: nobody}\n";
-    let expected = "6:31: there is no function `nobody` to send records to | name a function of this file, or \
-                    write an ARN";
-    assert_eq!(problems(text).await, [expected]);
+    let head = "service: s\nprovider: {name: aws}\nfunctions:\n  f:\n    handler: a.b\n";
+    for (setting, expected) in cases {
+        let found = problems(&format!("{head}    {setting}\n")).await;
+        assert_eq!(found.len(), 1, "{setting}: {found:?}");
+        assert!(found[0].contains(expected), "{setting}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn settings_of_a_bucket_that_no_event_makes_are_warned_of() {
+    let text = "service: s\nprovider: {name: aws, s3: {b: {name: c}, d: {}}}\nfunctions:\n  f: {handler: a.b, events: [s3: b]}\n";
+    assert_eq!(
+        lines(&loaded(text).await.warnings),
+        ["2:42: no `s3` event makes the bucket `d`, so its settings change nothing | "]
+    );
 }

@@ -248,11 +248,12 @@ fn serverless_yml() {
     let refused_sources = words.refused_sources.iter();
     let rows = refused_sources.map(|(source, what)| vec![format!("`{source}`"), (*what).to_owned()]);
     let page = format!(
-        "{SERVERLESS}{}\n## Events\n\nServed: `http`, `httpApi`. Refused by name: {}.\n\n\
+        "{SERVERLESS}{}\n## Events\n\nServed: {}. Refused by name: {}.\n\n\
          ## Variables\n\nSources: {}, and literal fallbacks. Refused, unless a fallback follows:\n\n{}\n\
          ## Plugins\n\nNo plugin is run. These need no warning, because the builds do their work or say what is missing: {}.\n\n\
          Nor do these: their settings are read here, or a node has no use for them: {}.\n\nAny other is named in a warning.\n",
         mappings.join("\n"),
+        names(words.served_events.iter().map(|(name, _)| *name)),
         names(words.refused_events.iter().copied()),
         names(words.sources.iter().copied()),
         table(&["source", "would read"], rows),

@@ -6,15 +6,9 @@ use super::builder::Builder;
 use super::function::{function_id, invoked_alias};
 use super::intrinsics::{attribute, reference};
 use crate::diagnostic::Diagnostic;
-use crate::serverless::model::{Destination, Function};
+use crate::serverless::model::{Destination, DestinationKind, Function};
 
-pub(super) fn compile(builder: &mut Builder<'_>) {
-    for function in &builder.definition.functions {
-        compile_one(builder, function);
-    }
-}
-
-fn compile_one(builder: &mut Builder<'_>, function: &Function) {
+pub(super) fn compile(builder: &mut Builder<'_>, function: &Function) {
     let Some(events) = &function.event_invoke else {
         return;
     };
@@ -61,7 +55,7 @@ fn compile_one(builder: &mut Builder<'_>, function: &Function) {
 
 fn arn_of(builder: &mut Builder<'_>, destination: &Destination) -> Option<Value> {
     match destination {
-        Destination::Arn(arn) => Some(arn.clone()),
+        Destination::Arn(_, arn) => Some(arn.clone()),
         Destination::Function(key, span) => {
             let named = builder.definition.functions.iter().find(|f| f.key == *key);
             if named.is_none() {
@@ -75,23 +69,48 @@ fn arn_of(builder: &mut Builder<'_>, destination: &Destination) -> Option<Value>
     }
 }
 
-/// What the role must allow: to invoke each destination. Functions of this file are named, not referred to:
-/// they wait for the role.
+/// What the role must allow: to send to where failed invocations go and to each destination. Functions of this
+/// file are named, not referred to: they wait for the role.
 pub(super) fn statements(functions: &[Function], function: &Function) -> Vec<Value> {
-    let Some(events) = &function.event_invoke else {
+    if function.role.is_some() {
         return Vec::new();
-    };
-    let arn = |destination: &Destination| match destination {
-        Destination::Arn(arn) => Some(arn.clone()),
+    }
+    let mut statements = Vec::from_iter(dead_letter_statement(function));
+    let events = function.event_invoke.iter();
+    for destination in events.flat_map(|events| [&events.on_success, &events.on_failure]) {
+        statements.extend(destination.as_ref().and_then(|given| statement(functions, given)));
+    }
+    statements
+}
+
+fn statement(functions: &[Function], destination: &Destination) -> Option<Value> {
+    let (kind, arn) = match destination {
+        Destination::Arn(kind, arn) => (*kind, arn.clone()),
         Destination::Function(key, _) => {
             let named = functions.iter().find(|function| function.key == *key)?;
             let prefix = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:";
-            Some(json!({ "Fn::Sub": format!("{prefix}{}", named.name) }))
+            let arn = json!({ "Fn::Sub": format!("{prefix}{}", named.name) });
+            (DestinationKind::Function, arn)
         }
     };
-    let given = [&events.on_success, &events.on_failure].into_iter().flatten();
-    given
-        .filter_map(arn)
-        .map(|arn| json!({"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn}))
-        .collect()
+    Some(json!({"Effect": "Allow", "Action": action(kind), "Resource": arn}))
+}
+
+fn action(kind: DestinationKind) -> &'static str {
+    match kind {
+        DestinationKind::Function => "lambda:InvokeFunction",
+        DestinationKind::Queue => "sqs:SendMessage",
+        DestinationKind::Topic => "sns:Publish",
+        DestinationKind::EventBus => "events:PutEvents",
+    }
+}
+
+/// Only of an ARN in plain text: what an expression gives is not known here, as in the reference.
+fn dead_letter_statement(function: &Function) -> Option<Value> {
+    let arn = function.dead_letters.as_ref()?.as_str()?;
+    let kind = match arn.split(':').nth(2)? {
+        "sqs" => DestinationKind::Queue,
+        _ => DestinationKind::Topic,
+    };
+    Some(json!({"Effect": "Allow", "Action": [action(kind)], "Resource": [arn]}))
 }

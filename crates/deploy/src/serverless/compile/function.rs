@@ -9,14 +9,14 @@ use sha2::{Digest, Sha256};
 
 use super::builder::Builder;
 use super::intrinsics::{attribute, join, reference};
-use super::layers;
-use super::role::ROLE;
+use super::{event_invoke, layers, url};
 use crate::serverless::model::{Function, Logging, Role};
 use crate::serverless::read::tag_list;
 
 /// Template properties and the keys they are written as.
-const WRITTEN_AS: [(&str, &str); 16] = [
+const WRITTEN_AS: [(&str, &str); 17] = [
     ("Architectures", "architecture"),
+    ("DeadLetterConfig", "onError"),
     ("Description", "description"),
     ("Environment", "environment"),
     ("EphemeralStorage", "ephemeralStorageSize"),
@@ -64,6 +64,8 @@ pub(super) fn functions(builder: &mut Builder<'_>) {
         for (property, key) in WRITTEN_AS {
             builder.locate_in_function(&id, property, function, key);
         }
+        url::compile(builder, function);
+        event_invoke::compile(builder, function);
     }
 }
 
@@ -75,7 +77,8 @@ fn resource(builder: &Builder<'_>, index: usize, function: &Function) -> Value {
         .role
         .as_ref()
         .or(builder.definition.role.existing.as_ref());
-    resource.insert("Properties".into(), properties(function, code, role).into());
+    let role_arn = super::role::arn_of(builder.definition, function);
+    resource.insert("Properties".into(), properties(function, code, role_arn).into());
     if let Some(condition) = &function.condition {
         resource.insert("Condition".into(), condition.as_str().into());
     }
@@ -116,7 +119,7 @@ pub(super) fn package_place(builder: &Builder<'_>, package: usize) -> Value {
     json!({"S3Bucket": bucket, "S3Key": key})
 }
 
-fn properties(function: &Function, code: Value, role: Option<&Role>) -> Map<String, Value> {
+fn properties(function: &Function, code: Value, role: Value) -> Map<String, Value> {
     let mut properties = Map::new();
     let mut set = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -158,8 +161,15 @@ fn properties(function: &Function, code: Value, role: Option<&Role>) -> Map<Stri
         "Layers",
         (!function.layers.is_empty()).then(|| function.layers.clone().into()),
     );
+    set(
+        "DeadLetterConfig",
+        function
+            .dead_letters
+            .as_ref()
+            .map(|arn| json!({ "TargetArn": arn })),
+    );
     set("LoggingConfig", function.logging.as_ref().and_then(logging));
-    set("Role", Some(role_value(role)));
+    set("Role", Some(role));
     set(
         "ReservedConcurrentExecutions",
         function.reserved_concurrency.map(Value::from),
@@ -184,14 +194,6 @@ fn logging(logging: &Logging) -> Option<Value> {
     (!config.is_empty()).then_some(config.into())
 }
 
-fn role_value(role: Option<&Role>) -> Value {
-    match role {
-        Some(Role::Arn(arn)) => arn.clone(),
-        Some(Role::Resource(id)) => attribute(id, "Arn"),
-        None => attribute(ROLE, "Arn"),
-    }
-}
-
 /// A version for each function whose code or configuration may have changed: its logical id is a hash of both.
 pub(super) fn versions(builder: &mut Builder<'_>, digests: &BTreeMap<String, String>) {
     let all = builder.definition.publish_versions;
@@ -211,11 +213,10 @@ pub(super) fn versions(builder: &mut Builder<'_>, digests: &BTreeMap<String, Str
         if let Some(description) = &function.description {
             properties.insert("Description".into(), description.clone());
         }
-        let resource = json!({
-            "Type": "AWS::Lambda::Version",
-            "DeletionPolicy": "Retain",
-            "Properties": properties,
-        });
+        let mut resource = json!({"Type": "AWS::Lambda::Version", "Properties": properties});
+        if all && function.version {
+            resource["DeletionPolicy"] = "Retain".into();
+        }
         builder.add(&id, resource, &function.span);
         let output = format!("{}QualifiedArn", function_id(function));
         builder.output(&output, Some("Current Lambda function version"), reference(&id));

@@ -34,33 +34,44 @@ pub(super) fn endpoint(api: &str, path: Option<String>) -> Value {
     join("", parts)
 }
 
+/// An ARN of this account and region: `arn:<partition>:<service>:<region>:<account>` and what follows, colon and all.
+pub(super) fn local_arn(service: &str, rest: Vec<Value>) -> Value {
+    let mut parts = vec![
+        json!("arn:"),
+        reference("AWS::Partition"),
+        json!(format!(":{service}:")),
+        reference("AWS::Region"),
+        json!(":"),
+        reference("AWS::AccountId"),
+    ];
+    parts.extend(rest);
+    join("", parts)
+}
+
 /// The permission for an API to invoke a function: on everything of the API that `routes` matches.
 pub(super) fn api_permission(function: &Function, api: &str, routes: &str) -> Value {
-    let source = join(
-        "",
-        vec![
-            json!("arn:"),
-            reference("AWS::Partition"),
-            json!(":execute-api:"),
-            reference("AWS::Region"),
-            json!(":"),
-            reference("AWS::AccountId"),
-            json!(":"),
-            reference(api),
-            json!(routes),
-        ],
-    );
-    let mut permission = json!({
+    let source = local_arn("execute-api", vec![json!(":"), reference(api), json!(routes)]);
+    permission(function, json!("apigateway.amazonaws.com"), source)
+}
+
+/// The permission for `principal` to invoke a function on behalf of `source`.
+pub(super) fn permission(function: &Function, principal: Value, source: Value) -> Value {
+    let permission = json!({
         "Type": "AWS::Lambda::Permission",
         "Properties": {
             "FunctionName": invoked_arn(function),
             "Action": "lambda:InvokeFunction",
-            "Principal": "apigateway.amazonaws.com",
+            "Principal": principal,
             "SourceArn": source,
         },
     });
+    after_alias(permission, function)
+}
+
+/// `resource`, made after the alias that `function` is invoked by, if there is one.
+pub(super) fn after_alias(mut resource: Value, function: &Function) -> Value {
     if let Some(alias) = invoked_alias(function) {
-        permission["DependsOn"] = alias.into();
+        resource["DependsOn"] = alias.into();
     }
-    permission
+    resource
 }

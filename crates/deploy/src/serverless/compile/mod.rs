@@ -4,6 +4,7 @@
 mod api_method;
 mod bucket;
 mod builder;
+mod cloudwatch_log;
 mod cors;
 mod event_invoke;
 mod function;
@@ -13,6 +14,12 @@ mod layers;
 mod resources;
 mod rest_api;
 mod role;
+mod rule;
+mod rule_input;
+mod s3;
+mod schedule;
+mod sns;
+mod sqs;
 mod url;
 
 use std::collections::BTreeMap;
@@ -45,9 +52,14 @@ pub(super) fn compile(
         role::compile(&mut builder);
         function::functions(&mut builder);
         function::versions(&mut builder, digests);
-        event_invoke::compile(&mut builder);
-        url::compile(&mut builder);
+        schedule::compile(&mut builder);
+        s3::compile(&mut builder);
         rest_api::compile(&mut builder);
+        sns::compile(&mut builder);
+        rule::cloudwatch_events(&mut builder);
+        cloudwatch_log::compile(&mut builder);
+        rule::event_bridge(&mut builder);
+        sqs::compile(&mut builder);
         http_api::compile(&mut builder);
     }
     resources::merge(&mut builder);

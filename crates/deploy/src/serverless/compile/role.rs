@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::builder::Builder;
-use super::event_invoke;
-use super::intrinsics::{join, reference};
-use crate::serverless::model::{Definition, ExecutionRole, Function};
+use super::intrinsics::{attribute, join, reference};
+use super::{event_invoke, schedule, sqs};
+use crate::serverless::model::{Definition, ExecutionRole, Function, Role};
 use crate::serverless::project::Project;
 use crate::serverless::read::tag_list;
 
@@ -30,11 +30,32 @@ pub(super) fn compile(builder: &mut Builder<'_>) {
     builder.locate_in_provider(ROLE, "RoleName", &["iam", "role", "name"]);
 }
 
+/// The role of `function`, if it is a resource of the template.
+pub(super) fn made_here(definition: &Definition, function: &Function) -> Option<String> {
+    match function.role.as_ref().or(definition.role.existing.as_ref()) {
+        None => Some(ROLE.to_owned()),
+        Some(Role::Resource(id)) => Some(id.clone()),
+        Some(Role::Arn(_)) => None,
+    }
+}
+
+/// The ARN of the role of `function`.
+pub(super) fn arn_of(definition: &Definition, function: &Function) -> Value {
+    match function.role.as_ref().or(definition.role.existing.as_ref()) {
+        Some(Role::Arn(arn)) => arn.clone(),
+        Some(Role::Resource(id)) => attribute(id, "Arn"),
+        None => attribute(ROLE, "Arn"),
+    }
+}
+
 fn properties(project: &Project, definition: &Definition) -> Map<String, Value> {
     let role = &definition.role;
     let mut properties = Map::new();
     let mut set = |name: &str, value: Value| drop(properties.insert(name.to_owned(), value));
-    set("AssumeRolePolicyDocument", trust());
+    set(
+        "AssumeRolePolicyDocument",
+        trust(schedule::needs_trust(definition)),
+    );
     set("Policies", json!([policy(project, definition)]));
     set("Path", json!(role.path.as_deref().unwrap_or("/")));
     set("RoleName", name(project, role));
@@ -50,13 +71,15 @@ fn properties(project: &Project, definition: &Definition) -> Map<String, Value> 
     properties
 }
 
-fn trust() -> Value {
+fn trust(of_scheduler: bool) -> Value {
+    let mut services = vec!["lambda.amazonaws.com"];
+    services.extend(of_scheduler.then_some("scheduler.amazonaws.com"));
     json!({
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Effect": "Allow",
-                "Principal": {"Service": ["lambda.amazonaws.com"]},
+                "Principal": {"Service": services},
                 "Action": ["sts:AssumeRole"],
             },
         ],
@@ -90,6 +113,8 @@ fn policy(project: &Project, definition: &Definition) -> Value {
             }
         }
     }
+    statements.extend(schedule::statement(definition));
+    statements.extend(sqs::statement(definition));
     json!({
         "PolicyName": join("-", vec![json!(project.service), json!(project.stage), json!("lambda")]),
         "PolicyDocument": {"Version": "2012-10-17", "Statement": statements},

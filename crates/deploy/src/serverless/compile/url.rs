@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::builder::Builder;
-use super::function::{function_id, invoked_alias, invoked_arn};
-use super::intrinsics::attribute;
+use super::function::{function_id, invoked_arn};
+use super::intrinsics::{after_alias, attribute};
 use crate::serverless::model::{Function, UrlCors};
 
 /// The framework's default for `allowedHeaders`.
@@ -17,13 +17,7 @@ const DEFAULT_HEADERS: [&str; 6] = [
     "X-Amzn-Trace-Id",
 ];
 
-pub(super) fn compile(builder: &mut Builder<'_>) {
-    for function in &builder.definition.functions {
-        compile_one(builder, function);
-    }
-}
-
-fn compile_one(builder: &mut Builder<'_>, function: &Function) {
+pub(super) fn compile(builder: &mut Builder<'_>, function: &Function) {
     let Some(url) = &function.url else { return };
     let auth = if url.signed { "AWS_IAM" } else { "NONE" };
     let mut properties = Map::new();
@@ -53,13 +47,6 @@ fn compile_one(builder: &mut Builder<'_>, function: &Function) {
         builder.add(&permission_id, after_alias(permission, function), &function.span);
     }
     builder.output(&id, Some("Lambda Function URL"), attribute(&id, "FunctionUrl"));
-}
-
-fn after_alias(mut resource: Value, function: &Function) -> Value {
-    if let Some(alias) = invoked_alias(function) {
-        resource["DependsOn"] = alias.into();
-    }
-    resource
 }
 
 fn cors_configuration(cors: &UrlCors) -> Map<String, Value> {

@@ -1,32 +1,38 @@
 //! The events of a function: which there are, which work.
 
 use super::section::Problems;
-use super::{http, http_api};
+use super::{cloudwatch_log, http, http_api, rule, s3, schedule, sns, sqs};
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::serverless::model::{HttpApiEvent, HttpEvent};
+use crate::serverless::model::{Event, EventSource, HttpApiEvent, HttpEvent};
 use crate::serverless::variables::NOT_SUPPORTED;
 use crate::yaml::{Content, Entry, Map, Node};
 
+/// Events that invoke functions, and how each is written at its shortest.
+pub(in crate::serverless) const SERVED: [(&str, &str); 9] = [
+    ("cloudwatchEvent", "{event: {source: [shop]}}"),
+    ("cloudwatchLog", "/aws/lambda/name"),
+    ("eventBridge", "{pattern: {source: [shop]}}"),
+    ("http", "GET /path"),
+    ("httpApi", "GET /path"),
+    ("s3", "bucket"),
+    ("schedule", "rate(1 hour)"),
+    ("sns", "topic"),
+    ("sqs", "arn:aws:sqs:us-east-1:000000000000:queue"),
+];
+
 /// Events of the format that have no service yet.
-pub(in crate::serverless) const NOT_YET: [&str; 20] = [
+pub(in crate::serverless) const NOT_YET: [&str; 13] = [
     "activemq",
     "alb",
     "alexaSkill",
     "alexaSmartHome",
     "cloudFront",
-    "cloudwatchEvent",
-    "cloudwatchLog",
     "cognitoUserPool",
-    "eventBridge",
     "iot",
     "iotFleetProvisioning",
     "kafka",
     "msk",
     "rabbitmq",
-    "s3",
-    "schedule",
-    "sns",
-    "sqs",
     "stream",
     "websocket",
 ];
@@ -36,6 +42,7 @@ pub(in crate::serverless) const NOT_YET: [&str; 20] = [
 pub(super) struct Events {
     pub(super) http: Vec<HttpEvent>,
     pub(super) http_api: Vec<HttpApiEvent>,
+    pub(super) others: Vec<Event>,
 }
 
 /// Reads `events` of the function `key`.
@@ -52,17 +59,29 @@ pub(super) fn read(node: Option<&Node>, key: &str, problems: &mut Problems) -> E
     };
     for (index, item) in list.iter().enumerate() {
         let path = format!("functions.{key}.events.{index}");
-        event(item, &path, &mut events, problems);
+        let place = Place {
+            number: index + 1,
+            path: &path,
+        };
+        event(item, place, &mut events, problems);
     }
     events
 }
 
-fn event(item: &Node, path: &str, events: &mut Events, problems: &mut Problems) {
+/// Where an event stands: its place in the list, from 1, and its path.
+#[derive(Clone, Copy, Debug)]
+struct Place<'a> {
+    number: usize,
+    path: &'a str,
+}
+
+fn event(item: &Node, place: Place<'_>, events: &mut Events, problems: &mut Problems) {
+    let path = place.path;
     match &item.content {
         Content::Null => {}
         Content::Text(name) => problems.add(named(name, item)),
         Content::Map(map) => match map.iter().next() {
-            Some(entry) if map.len() == 1 => configured(entry, path, events, problems),
+            Some(entry) if map.len() == 1 => configured(entry, place, events, problems),
             Some(entry) => problems.add(not_indented(entry, map)),
             None => {}
         },
@@ -76,28 +95,57 @@ fn event(item: &Node, path: &str, events: &mut Events, problems: &mut Problems) 
     }
 }
 
-fn configured(entry: &Entry, path: &str, events: &mut Events, problems: &mut Problems) {
-    let path = format!("{path}.{}", entry.key);
-    match entry.key.as_str() {
-        "http" | "httpApi" if entry.node.is_null() => {
-            problems.error(
-                &entry.key_span,
-                format!("`{path}` is empty; it needs a method and a path"),
-            );
-        }
+fn configured(entry: &Entry, place: Place<'_>, events: &mut Events, problems: &mut Problems) {
+    let path = format!("{}.{}", place.path, entry.key);
+    let name = entry.key.as_str();
+    if let Some((_, example)) = SERVED.iter().find(|(served, _)| *served == name)
+        && entry.node.is_null()
+    {
+        let empty = Diagnostic::error(format!("`{path}` is empty")).at(&entry.key_span);
+        problems.add(empty.hint(format!("write `- {name}: {example}`")));
+        return;
+    }
+    match name {
         "http" => events.http.extend(http::read(entry, &path, problems)),
         "httpApi" => events.http_api.extend(http_api::event(entry, &path, problems)),
+        name if is_served(name) => {
+            let source = source(entry, &path, problems);
+            events.others.extend(source.map(|source| Event {
+                number: place.number,
+                source,
+                node: entry.node.clone(),
+                span: entry.key_span.clone(),
+            }));
+        }
         name => problems.add(unsupported(name, &entry.key_span)),
     }
 }
 
+/// What is neither `http` nor `httpApi`; none when it is wrong.
+fn source(entry: &Entry, path: &str, problems: &mut Problems) -> Option<EventSource> {
+    match entry.key.as_str() {
+        "cloudwatchEvent" => rule::cloudwatch_event(entry, path, problems).map(EventSource::CloudwatchEvent),
+        "cloudwatchLog" => cloudwatch_log::event(entry, path, problems).map(EventSource::CloudwatchLog),
+        "eventBridge" => rule::event_bridge(entry, path, problems).map(EventSource::EventBridge),
+        "schedule" => schedule::event(entry, path, problems).map(EventSource::Schedule),
+        "s3" => s3::event(entry, path, problems).map(EventSource::S3),
+        "sns" => sns::event(entry, path, problems).map(EventSource::Sns),
+        "sqs" => sqs::event(entry, path, problems).map(EventSource::Sqs),
+        _ => None,
+    }
+}
+
+fn is_served(name: &str) -> bool {
+    SERVED.iter().any(|(served, _)| *served == name)
+}
+
 /// An event that is only a name.
 fn named(name: &str, item: &Node) -> Diagnostic {
-    match name {
-        "http" | "httpApi" => Diagnostic::error(format!("event `{name}` needs a method and a path"))
+    match SERVED.iter().find(|(served, _)| *served == name) {
+        Some((_, example)) => Diagnostic::error(format!("event `{name}` says nothing of its source"))
             .at(&item.span)
-            .hint(format!("write `- {name}: GET /path`")),
-        _ => unsupported(name, &item.span),
+            .hint(format!("write `- {name}: {example}`")),
+        None => unsupported(name, &item.span),
     }
 }
 
@@ -105,13 +153,13 @@ fn unsupported(name: &str, span: &crate::diagnostic::Span) -> Diagnostic {
     if NOT_YET.contains(&name) {
         return Diagnostic::error(format!("event `{name}` {NOT_SUPPORTED}"))
             .at(span)
-            .hint("this version runs `http` and `httpApi` events; remove the event to run the rest");
+            .hint("remove the event to run the rest");
     }
     let error = Diagnostic::error(format!("unknown event `{name}`")).at(span);
-    let known = NOT_YET.into_iter().chain(["http", "httpApi"]);
-    match nearest(name, known) {
+    let served = || SERVED.into_iter().map(|(name, _)| name);
+    match nearest(name, NOT_YET.into_iter().chain(served())) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint("this version runs `http` and `httpApi` events"),
+        None => error.hint(format!("events are {}", served().collect::<Vec<_>>().join(", "))),
     }
 }
 

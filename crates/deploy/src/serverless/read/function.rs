@@ -54,7 +54,7 @@ const RETENTION_DAYS: [u64; 23] = [
     0,
 ];
 
-const REFUSED: [(&str, &str); 9] = [
+const REFUSED: [(&str, &str); 8] = [
     (
         "image",
         "package the function as a zip: give it a `handler` and a `runtime`",
@@ -62,10 +62,6 @@ const REFUSED: [(&str, &str); 9] = [
     (
         "vpc",
         "remove it, or set `vpc: false`; functions run without a network of their own",
-    ),
-    (
-        "onError",
-        "remove it; failed asynchronous invocations are only logged",
     ),
     ("snapStart", "remove it; instances are started on demand"),
     ("fileSystemConfig", "remove it; use /tmp, or a bucket"),
@@ -175,7 +171,9 @@ fn settings(
         url: super::url::read(section, problems),
         event_invoke: super::event_invoke::read(section, problems),
         http: events.http,
+        dead_letters: super::event_invoke::dead_letters(section, problems),
         http_api: events.http_api,
+        events: events.others,
         node: entry.node.clone(),
         span: span.unwrap_or_else(|| entry.key_span.clone()),
         name: name?,

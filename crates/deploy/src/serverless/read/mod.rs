@@ -1,8 +1,10 @@
 //! From a resolved configuration to a checked [`Definition`]: every key is either honoured, known to
 //! mean nothing here, refused by name, or reported as unknown.
 
+mod cloudwatch_log;
 mod event_invoke;
 mod events;
+mod expression;
 mod function;
 mod http;
 mod http_api;
@@ -13,7 +15,13 @@ mod packages;
 mod plugins;
 mod provider;
 mod routes;
+mod rule;
+mod rule_input;
+mod s3;
+mod schedule;
 mod section;
+mod sns;
+mod sqs;
 mod url;
 
 use std::collections::BTreeMap;
@@ -33,7 +41,8 @@ use super::pseudo::lists_plugin;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::yaml::{Content, Entry, Map, Node};
 
-pub(super) use events::NOT_YET;
+pub(super) use events::{NOT_YET, SERVED};
+pub(super) use expression::name_of;
 pub(super) use http::DEFAULT_HEADERS;
 pub(super) use plugins::{BUILT, NOT_NEEDED};
 pub(super) use provider::tag_list;
@@ -151,6 +160,9 @@ fn service(root: &Node, given: &Given<'_>, problems: &mut Problems) -> Project {
     section.finish(problems);
     let read = functions_of(functions.as_ref(), &project, &provider, problems);
     routes::check(&read, problems);
+    if let Some(entry) = provider_entry {
+        s3::warn_of_unused(&entry.node, &read, problems);
+    }
     let shared = packages::Shared {
         packaging: &packaging,
         prefix: provider.deployment_prefix.as_deref().unwrap_or("serverless"),
@@ -180,6 +192,7 @@ fn shared_definition(provider: Provider) -> Definition {
         role: provider.role,
         rest_api: provider.rest_api,
         http_api: provider.http_api,
+        buckets: provider.buckets,
         export_outputs: provider.export_outputs,
         ..Definition::default()
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::expression::is_expression;
 use super::section::{Problems, Section};
 use super::{function, http_api};
 use crate::diagnostic::Diagnostic;
-use crate::serverless::model::{DeploymentBucket, ExecutionRole, HttpApi, Logging, RestApi};
+use crate::serverless::model::{BucketSettings, DeploymentBucket, ExecutionRole, HttpApi, Logging, RestApi};
 use crate::yaml::{Content, Node};
 
 /// `provider`, read.
@@ -36,6 +37,7 @@ pub(super) struct Provider {
     pub(super) role: ExecutionRole,
     pub(super) rest_api: RestApi,
     pub(super) http_api: HttpApi,
+    pub(super) buckets: BTreeMap<String, BucketSettings>,
 }
 
 /// Keys that need what is not there yet.
@@ -54,7 +56,7 @@ const REFUSED: [(&str, &str); 5] = [
 ];
 
 /// Keys that change nothing here: other clouds' and services' settings, how to deploy, how to watch.
-const IGNORED: [&str; 29] = [
+const IGNORED: [&str; 27] = [
     "alb",
     "cfnRole",
     "cloudFront",
@@ -62,7 +64,6 @@ const IGNORED: [&str; 29] = [
     "deploymentMethod",
     "disableRollback",
     "ecr",
-    "eventBridge",
     "kinesis",
     "lambdaHashingVersion",
     "logDataProtectionPolicy",
@@ -72,7 +73,6 @@ const IGNORED: [&str; 29] = [
     "profile",
     "rollbackConfiguration",
     "runtimeManagement",
-    "s3",
     "snapStart",
     "stackPolicy",
     "variableSyntax",
@@ -107,6 +107,11 @@ impl Provider {
         }
         section.refuse(&REFUSED, problems);
         section.ignore(&IGNORED);
+        if let Some(mut event_bridge) = section.section("eventBridge", problems) {
+            // rules are resources of the template whatever it says
+            event_bridge.ignore(&["useCloudFormation"]);
+            event_bridge.finish(problems);
+        }
         let tags = texts_of(&mut section, "tags", problems);
         let provider = Self {
             stage: section.text("stage", problems),
@@ -131,6 +136,7 @@ impl Provider {
             role: role(&mut section, problems),
             rest_api: rest_api(&mut section, problems),
             http_api: http_api(&mut section, &tags, problems),
+            buckets: super::s3::settings(&mut section, problems),
             tags,
         };
         section.finish(problems);
@@ -327,7 +333,7 @@ fn role(section: &mut Section<'_>, problems: &mut Problems) -> ExecutionRole {
     };
     iam.ignore(&["deploymentRole", "servicePrincipal"]);
     if let Some(node) = iam.get("role") {
-        if is_reference(node) {
+        if node.as_text().is_some() || is_expression(node) {
             role.existing = function::role(node, problems);
         } else {
             configured_role(&mut role, node, problems);
@@ -335,16 +341,6 @@ fn role(section: &mut Section<'_>, problems: &mut Problems) -> ExecutionRole {
     }
     iam.finish(problems);
     role
-}
-
-/// Text, or one of CloudFormation's functions.
-fn is_reference(node: &Node) -> bool {
-    let only_key = node
-        .as_map()
-        .filter(|map| map.len() == 1)
-        .and_then(|map| map.iter().next());
-    node.as_text().is_some()
-        || only_key.is_some_and(|entry| entry.key == "Ref" || entry.key.starts_with("Fn::"))
 }
 
 fn configured_role(role: &mut ExecutionRole, node: &Node, problems: &mut Problems) {

@@ -1,5 +1,7 @@
 //! Reading a mapping key by key, so that what nobody asked for is noticed.
 
+use std::ops::RangeInclusive;
+
 use crate::diagnostic::{Diagnostic, Severity, Span, nearest};
 use crate::serverless::variables::NOT_SUPPORTED;
 use crate::yaml::{Content, Entry, Map, Node};
@@ -158,6 +160,74 @@ impl<'n> Section<'n> {
             self.wrong(key, node, "a whole number", problems);
         }
         number
+    }
+
+    /// The whole number of `key` if it is one of `range`.
+    pub(super) fn integer_in(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+        problems: &mut Problems,
+    ) -> Option<u64> {
+        let node = self.get(key)?;
+        let number = node.scalar_text().and_then(|text| text.trim().parse().ok());
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let expected = format!("a whole number from {} to {}", range.start(), range.end());
+            self.wrong(key, node, &expected, problems);
+        }
+        number
+    }
+
+    /// The value of `key`, which is one of `known`.
+    pub(super) fn one_of(
+        &mut self,
+        key: &'static str,
+        known: &[&'static str],
+        problems: &mut Problems,
+    ) -> Option<&'static str> {
+        let node = self.get(key)?;
+        let text = node.scalar_text();
+        let found = known.iter().find(|known| Some(**known) == text.as_deref());
+        if found.is_none() {
+            let quoted: Vec<_> = known.iter().map(|known| format!("`{known}`")).collect();
+            self.wrong(key, node, &quoted.join(" or "), problems);
+        }
+        found.copied()
+    }
+
+    /// Text of at most `limit` characters.
+    pub(super) fn short_text(
+        &mut self,
+        key: &'static str,
+        limit: usize,
+        problems: &mut Problems,
+    ) -> Option<String> {
+        let node = self.get(key)?;
+        let text = self.text(key, problems)?;
+        let length = text.chars().count();
+        if length > limit {
+            let message = format!(
+                "`{}` has {length} characters, at most {limit} are allowed",
+                self.path_of(key)
+            );
+            problems.error(&node.span, message);
+            return None;
+        }
+        Some(text)
+    }
+
+    /// Says that `key`, which must be there, is not.
+    pub(super) fn missing(&self, key: &str, hint: &str, problems: &mut Problems) {
+        if self.map.is_none() {
+            // that it is no mapping has been said
+            return;
+        }
+        problems.add(
+            Diagnostic::error(format!("`{}` is missing", self.path_of(key)))
+                .at(self.span)
+                .hint(hint),
+        );
     }
 
     /// The truth of `key`, also when it is written as text.

@@ -1,5 +1,7 @@
 //! A checked configuration: what the compiler reads. Values that CloudFormation resolves later stay JSON.
 
+mod event;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -7,6 +9,11 @@ use tradewind_model::{EphemeralStorageMib, MemoryMib, Runtime, TimeoutSeconds};
 
 use crate::diagnostic::Span;
 use crate::yaml::Node;
+
+pub(crate) use event::{
+    BucketSettings, Bus, Event, EventSource, LogEvent, Redrive, RuleEvent, RuleInput, S3Event, ScheduleEvent,
+    ScheduleMethod, SnsEvent, SqsEvent, Topic,
+};
 
 /// A service, checked, with defaults and inheritance applied.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +24,8 @@ pub(crate) struct Definition {
     pub(crate) role: ExecutionRole,
     pub(crate) rest_api: RestApi,
     pub(crate) http_api: HttpApi,
+    /// `provider.s3`
+    pub(crate) buckets: BTreeMap<String, BucketSettings>,
     /// `resources`, lists merged.
     pub(crate) resources: Option<Node>,
     /// `provider`, for the places of inherited values.
@@ -26,6 +35,15 @@ pub(crate) struct Definition {
     pub(crate) publish_versions: bool,
     /// False with `disableDefaultOutputExportNames`.
     pub(crate) export_outputs: bool,
+}
+
+impl Definition {
+    /// Every event but the requests, with the function it invokes.
+    pub(crate) fn events(&self) -> impl Iterator<Item = (&Function, &Event)> {
+        self.functions
+            .iter()
+            .flat_map(|function| function.events.iter().map(move |event| (function, event)))
+    }
 }
 
 /// Where artifacts would be uploaded.
@@ -148,8 +166,12 @@ pub(crate) struct Function {
     pub(crate) payload: Option<String>,
     pub(crate) url: Option<FunctionUrl>,
     pub(crate) event_invoke: Option<EventInvoke>,
+    /// `onError`: the queue or topic that gets what was given up.
+    pub(crate) dead_letters: Option<Value>,
     pub(crate) http: Vec<HttpEvent>,
     pub(crate) http_api: Vec<HttpApiEvent>,
+    /// What else invokes it, in the order of the file.
+    pub(crate) events: Vec<Event>,
     /// The function's mapping.
     pub(crate) node: Node,
     pub(crate) span: Span,
@@ -181,8 +203,17 @@ pub(crate) struct EventInvoke {
 pub(crate) enum Destination {
     /// A function of the same file, by its key, and where it is named.
     Function(String, Span),
-    /// An ARN, or an expression that gives one.
-    Arn(Value),
+    /// An ARN, or an expression that gives one, and what it is of.
+    Arn(DestinationKind, Value),
+}
+
+/// What hears of the end of an asynchronous invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DestinationKind {
+    Function,
+    Queue,
+    Topic,
+    EventBus,
 }
 
 /// `url` of a function.
