@@ -7,6 +7,11 @@ mod rules;
 mod tags;
 mod targets;
 
+pub(crate) use buses::{BusRequest, new_bus};
+pub(crate) use permissions::{PutPermission, statements};
+pub(crate) use rules::RuleRequest;
+pub(crate) use tags::TagList;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use serde::de::DeserializeOwned;

@@ -24,6 +24,7 @@ mod service;
 mod tables;
 mod target;
 mod token;
+mod worker;
 
 #[cfg(test)]
 mod testing;

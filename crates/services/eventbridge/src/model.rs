@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tradewind_events::pattern::Pattern;
+use tradewind_events::schedule::{Recurrence, ScheduleExpression};
 use tradewind_model::Timestamp;
 
 use crate::error::EventBridgeError;
@@ -72,6 +73,7 @@ pub(crate) struct Rule {
     pub(crate) definition: RuleDefinition,
     pub(crate) arn: String,
     pub(crate) pattern: Option<Pattern>,
+    pub(crate) schedule: Option<Recurrence>,
     pub(crate) targets: Vec<Target>,
 }
 
@@ -79,6 +81,7 @@ impl Rule {
     /// Understands a definition.
     pub(crate) fn compile(definition: RuleDefinition) -> Result<Self, EventBridgeError> {
         let pattern = definition.pattern.as_deref().map(parse_pattern).transpose()?;
+        let schedule = definition.schedule.as_deref().map(parse_schedule).transpose()?;
         let targets = definition
             .targets
             .values()
@@ -88,6 +91,7 @@ impl Rule {
             arn: definition.bus.rule(&definition.name),
             definition,
             pattern,
+            schedule,
             targets,
         })
     }
@@ -100,6 +104,16 @@ impl Rule {
 /// An event pattern, or AWS's words for what is wrong with it.
 pub(crate) fn parse_pattern(text: &str) -> Result<Pattern, EventBridgeError> {
     Pattern::parse(text).map_err(|error| EventBridgeError::InvalidEventPattern(error.to_string()))
+}
+
+/// A schedule of a rule: `rate(…)` or `cron(…)`.
+pub(crate) fn parse_schedule(text: &str) -> Result<Recurrence, EventBridgeError> {
+    let invalid = || EventBridgeError::Validation("Parameter ScheduleExpression is not valid.".into());
+    let schedule = ScheduleExpression::parse(text).map_err(|_invalid| invalid())?;
+    if schedule.is_one_time() {
+        return Err(invalid());
+    }
+    Ok(Recurrence::of(schedule))
 }
 
 impl EventBus {

@@ -120,6 +120,18 @@ impl BusArn {
         arn(&self.account, &self.region, &format!("event-bus/{}", self.name))
     }
 
+    /// The bus and the name of an ARN that is one of a rule.
+    pub(crate) fn of_rule(arn: &Arn) -> Option<(Self, Name)> {
+        let rule = arn.resource.strip_prefix("rule/")?;
+        let (bus, name) = rule.rsplit_once('/').unwrap_or((DEFAULT_BUS, rule));
+        let bus = Self {
+            account: arn.account.parse().ok()?,
+            region: arn.region.parse().ok()?,
+            name: bus.into(),
+        };
+        Some((bus, Name(name.into())))
+    }
+
     /// The ARN of a rule of this bus.
     pub(crate) fn rule(&self, name: &Name) -> String {
         let resource = if self.is_default() {

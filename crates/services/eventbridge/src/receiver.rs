@@ -3,9 +3,11 @@
 
 use bytes::Bytes;
 use serde_json::Value;
+use tradewind_events::transform::RuleContext;
 use tradewind_events::{AttributeValue, Message, MessageAttribute, Receiver, Routing, Trace, Undeliverable};
 use tradewind_model::Arn;
 
+use crate::event;
 use crate::model::{EventBus, Rule};
 use crate::names::BusArn;
 use crate::service::EventBridgeService;
@@ -41,6 +43,7 @@ impl Receiver for EventBridgeService {
             json,
             text: message.body,
             trace: message.trace,
+            ingested: event::time(self.now()),
         };
         for rule in self.registry(|registry| registry.matching(&bus.arn, &event.json)) {
             self.run(routing, &bus, &rule, &event);
@@ -54,6 +57,8 @@ pub(crate) struct Event {
     pub(crate) json: Value,
     pub(crate) text: Bytes,
     pub(crate) trace: Trace,
+    /// When the bus got it.
+    pub(crate) ingested: String,
 }
 
 impl EventBridgeService {
@@ -82,7 +87,7 @@ impl EventBridgeService {
         event: &Event,
     ) -> Result<(), Undeliverable> {
         let message = Message {
-            body: target.input.body(event),
+            body: target.input.body(rule, event),
             group: target.group.clone(),
             sender: SENDER.to_owned(),
             source: rule.arn.clone(),
@@ -124,10 +129,22 @@ impl EventBridgeService {
 
 impl Input {
     /// What the target gets of the event.
-    fn body(&self, event: &Event) -> Bytes {
+    fn body(&self, rule: &Rule, event: &Event) -> Bytes {
         match self {
             Self::Event => event.text.clone(),
             Self::Constant(constant) => constant.clone(),
+            Self::Part(path) => {
+                let part = path.select(&event.json).map(|part| part.to_string());
+                part.unwrap_or_else(|| "{}".to_owned()).into()
+            }
+            Self::Transformed(transformer) => {
+                let context = RuleContext {
+                    rule_name: rule.definition.name.as_str(),
+                    rule_arn: &rule.arn,
+                    ingestion_time: &event.ingested,
+                };
+                transformer.apply(&event.json, context).into()
+            }
         }
     }
 }

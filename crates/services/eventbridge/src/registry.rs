@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
-use tradewind_events::pattern::Pattern;
+use tradewind_events::pattern::RuleSet;
 use tradewind_model::{AccountId, Region};
 
 use crate::error::EventBridgeError;
@@ -23,7 +23,7 @@ pub(crate) struct Bus {
     pub(crate) bus: Arc<EventBus>,
     pub(crate) rules: BTreeMap<Name, Arc<Rule>>,
     /// The patterns of the rules that are enabled.
-    patterns: BTreeMap<Name, Pattern>,
+    patterns: RuleSet<Name>,
 }
 
 impl Registry {
@@ -52,7 +52,7 @@ impl Registry {
         self.buses.entry(arn.clone()).or_insert_with(|| Bus {
             bus: Arc::new(EventBus::new(arn.clone())),
             rules: BTreeMap::new(),
-            patterns: BTreeMap::new(),
+            patterns: RuleSet::new(),
         })
     }
 
@@ -106,9 +106,12 @@ impl Registry {
         let Some(bus) = self.buses.get(bus) else {
             return Vec::new();
         };
-        let matching = bus.patterns.iter().filter(|(_, pattern)| pattern.matches(event));
-        matching
-            .filter_map(|(name, _)| bus.rules.get(name).map(Arc::clone))
-            .collect()
+        let names = bus.patterns.matching(event);
+        let mut rules: Vec<_> = names
+            .into_iter()
+            .filter_map(|name| bus.rules.get(name).map(Arc::clone))
+            .collect();
+        rules.sort_by(|one, other| one.arn.cmp(&other.arn));
+        rules
     }
 }

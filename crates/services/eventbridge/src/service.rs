@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, MutexGuard};
 use tradewind_events::Router;
+use tradewind_events::schedule::timer::Timers;
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Clock, Timestamp};
 use tradewind_store::{Batch, Database};
@@ -20,6 +21,8 @@ pub struct EventBridgeConfig {
     pub database: Database,
     /// What targets are reached through.
     pub router: Router,
+    /// What makes rules with schedules run.
+    pub timers: Timers,
     /// The time.
     pub clock: Clock,
 }
@@ -38,7 +41,8 @@ struct Shared {
 }
 
 impl EventBridgeService {
-    /// Reads what is configured.
+    /// Reads what is configured. The service is then to be connected to the router and the timers
+    /// ([`Self::connect`]).
     ///
     /// # Errors
     /// When the database fails or holds what this binary cannot read.
@@ -59,6 +63,13 @@ impl EventBridgeService {
         })))
     }
 
+    /// From now on buses take events, and schedules run.
+    pub fn connect(&self) {
+        self.router().connect("events", Arc::new(self.clone()));
+        self.timers()
+            .connect(crate::worker::TIMERS, Arc::new(self.clone()));
+    }
+
     /// The CloudFormation types of this service.
     #[must_use]
     pub fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
@@ -71,6 +82,10 @@ impl EventBridgeService {
 
     pub(crate) fn router(&self) -> &Router {
         &self.0.config.router
+    }
+
+    pub(crate) fn timers(&self) -> &Timers {
+        &self.0.config.timers
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tradewind_events::transform::{InputTransformer, InvalidTransform, JsonPath};
 use tradewind_model::Arn;
 
 use crate::error::EventBridgeError;
@@ -13,6 +14,18 @@ use crate::names::Name;
 /// Targets that a rule may have. EventBridge User Guide, "Quotas".
 pub(crate) const MAX_TARGETS: usize = 5;
 const MAX_ID: usize = 64;
+/// What is known of a target, as [`TargetDefinition`] has it.
+pub(crate) const TARGET_MEMBERS: &[&str] = &[
+    "Arn",
+    "DeadLetterConfig",
+    "Id",
+    "Input",
+    "InputPath",
+    "InputTransformer",
+    "RetryPolicy",
+    "RoleArn",
+    "SqsParameters",
+];
 const MAX_INPUT: usize = 8192;
 const MAX_GROUP: usize = 128;
 
@@ -73,11 +86,26 @@ pub(crate) struct DeadLetterConfig {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct RetryPolicy {
     /// 0 to 185.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "number", skip_serializing_if = "Option::is_none")]
     pub(crate) maximum_retry_attempts: Option<i64>,
     /// 60 to 86,400.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "number", skip_serializing_if = "Option::is_none")]
     pub(crate) maximum_event_age_in_seconds: Option<i64>,
+}
+
+/// A number, also where a template has it as text.
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(i64),
+        Text(String),
+    }
+    match Option::<Written>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Written::Number(number)) => Ok(Some(number)),
+        Some(Written::Text(text)) => text.parse().map(Some).map_err(serde::de::Error::custom),
+    }
 }
 
 /// A target as it is used.
@@ -96,6 +124,10 @@ pub(crate) enum Input {
     Event,
     /// Always the same.
     Constant(Bytes),
+    /// A part of the event; what it does not have is an empty object, as on AWS.
+    Part(JsonPath),
+    /// A text with parts of the event in it.
+    Transformed(InputTransformer),
 }
 
 impl TargetDefinition {
@@ -194,7 +226,7 @@ impl TargetDefinition {
 }
 
 /// Why a parameter of other targets is not taken.
-fn unsupported(member: &str) -> &'static str {
+pub(crate) fn unsupported(member: &str) -> &'static str {
     match member {
         "KinesisParameters"
         | "EcsParameters"
@@ -228,10 +260,23 @@ impl Target {
 
 impl Input {
     fn compile(definition: &TargetDefinition) -> Result<Self, EventBridgeError> {
+        let id = definition.id.as_deref().unwrap_or_default();
+        let invalid = |error: InvalidTransform| EventBridgeError::Validation(error.for_target(id));
         if let Some(constant) = &definition.input {
             return Ok(Self::Constant(constant.clone().into()));
         }
-        Ok(Self::Event)
+        if let Some(path) = &definition.input_path {
+            return path.parse().map(Self::Part).map_err(invalid);
+        }
+        let Some(transformer) = &definition.input_transformer else {
+            return Ok(Self::Event);
+        };
+        let paths = transformer
+            .input_paths_map
+            .iter()
+            .map(|(name, path)| (name.as_str(), path.as_str()));
+        let parsed = InputTransformer::parse(paths, &transformer.input_template);
+        parsed.map(Self::Transformed).map_err(invalid)
     }
 }
 

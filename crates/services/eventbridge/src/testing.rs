@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use http::Request;
 use serde_json::{Value, json};
+use tradewind_events::schedule::timer::{self, Timers};
 use tradewind_events::{Message, Receiver, Router, Routing, Undeliverable};
 use tradewind_model::{AccountId, Arn, Clock, Region, Timestamp};
 use tradewind_store::Database;
@@ -61,8 +62,7 @@ impl Queues {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let database =
-            Database::in_memory_for_tests(&[crate::MIGRATIONS, tradewind_store::queue::MIGRATIONS]);
+        let database = Database::in_memory_for_tests(&[crate::MIGRATIONS, timer::MIGRATIONS]);
         let clock = Clock::manual(Timestamp::from_millis(1_700_000_000_000));
         let queues = Arc::new(Queues::default());
         let service = open(&database, &clock, &queues).await;
@@ -142,10 +142,11 @@ async fn open(database: &Database, clock: &Clock, queues: &Arc<Queues>) -> Event
     router.connect("sqs", Arc::clone(queues) as Arc<dyn Receiver>);
     let config = EventBridgeConfig {
         database: database.clone(),
-        router: router.clone(),
+        router,
+        timers: Timers::new(database.clone(), clock.clone()),
         clock: clock.clone(),
     };
     let service = EventBridgeService::open(config).await.unwrap();
-    router.connect("events", Arc::new(service.clone()));
+    service.connect();
     service
 }

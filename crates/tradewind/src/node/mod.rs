@@ -326,10 +326,11 @@ async fn compose(
     let event_bridge = EventBridgeService::open(EventBridgeConfig {
         database: database.clone(),
         router: router.clone(),
+        timers: timers.clone(),
         clock: clock.clone(),
     });
     let event_bridge = event_bridge.await.map_err(StartNodeError::service)?;
-    router.connect("events", Arc::new(event_bridge.clone()));
+    event_bridge.connect();
     let (account, region) = (config.account.clone(), config.region.clone());
     let s3 = S3Service::open(S3Config {
         database: database.clone(),

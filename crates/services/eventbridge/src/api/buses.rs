@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tradewind_model::{AccountId, Region};
 use tradewind_store::Batch;
 
 use super::tags::TagList;
@@ -119,8 +120,7 @@ impl EventBridgeService {
         request: BusRequest,
     ) -> Result<Value, EventBridgeError> {
         request.check()?;
-        let name = required(request.name.as_deref(), "name")?;
-        let arn = new_bus(call, name)?;
+        let arn = new_bus(request.name.as_deref(), &call.account, &call.region)?;
         let tags = request
             .tags
             .clone()
@@ -240,12 +240,17 @@ impl EventBridgeService {
 }
 
 /// The ARN of a bus to be made.
-pub(crate) fn new_bus(call: &Call, name: &str) -> Result<BusArn, EventBridgeError> {
+pub(crate) fn new_bus(
+    name: Option<&str>,
+    account: &AccountId,
+    region: &Region,
+) -> Result<BusArn, EventBridgeError> {
+    let name = required(name, "name")?;
     if name.contains([':', '/']) {
         let reason = "The name of a bus has neither colons nor slashes.";
         return Err(EventBridgeError::parameter("Name", reason));
     }
-    call.bus(Some(name))
+    BusArn::parse(Some(name), account, region)
 }
 
 fn exists(arn: &BusArn) -> EventBridgeError {

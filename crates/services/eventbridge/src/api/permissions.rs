@@ -118,7 +118,9 @@ impl PutPermission {
 }
 
 /// The statements of a policy by their ids; those without one get one.
-fn statements(policy: &str) -> Result<std::collections::BTreeMap<String, Statement>, EventBridgeError> {
+pub(crate) fn statements(
+    policy: &str,
+) -> Result<std::collections::BTreeMap<String, Statement>, EventBridgeError> {
     let invalid = || EventBridgeError::parameter("Policy", "It has to be a policy with `Statement`.");
     let policy: Value = serde_json::from_str(policy).map_err(|_not_json| invalid())?;
     let given = match policy.get("Statement") {

@@ -10,7 +10,7 @@ use super::buses::check_description;
 use super::tags::TagList;
 use super::{Call, answer};
 use crate::error::EventBridgeError;
-use crate::model::{Rule, RuleDefinition, RuleState, parse_pattern};
+use crate::model::{Rule, RuleDefinition, RuleState, parse_pattern, parse_schedule};
 use crate::names::{BusArn, Name, required};
 use crate::service::EventBridgeService;
 use crate::tables;
@@ -106,15 +106,12 @@ pub(super) fn check_pattern(text: &str) -> Result<(), EventBridgeError> {
     parse_pattern(text).map(drop)
 }
 
-fn check_schedule(_expression: &str, bus: &BusArn) -> Result<(), EventBridgeError> {
+fn check_schedule(expression: &str, bus: &BusArn) -> Result<(), EventBridgeError> {
     if !bus.is_default() {
         let text = "ScheduleExpression is supported only on the default event bus.";
         return Err(EventBridgeError::Validation(text.into()));
     }
-    Err(EventBridgeError::unsupported(
-        "Parameter ScheduleExpression",
-        "rules have no schedules yet",
-    ))
+    parse_schedule(expression).map(drop)
 }
 
 fn parse_state(state: Option<&str>) -> Result<RuleState, EventBridgeError> {
@@ -161,16 +158,18 @@ impl EventBridgeService {
     /// Stores a rule, new or changed, and puts it in force. Called while [`Self::changing`] is held.
     pub(crate) async fn store_rule(&self, definition: RuleDefinition) -> Result<(), EventBridgeError> {
         let (bus, name) = (&definition.bus, &definition.name);
-        self.registry(|registry| {
+        let before = self.registry(|registry| {
             registry.bus(bus)?;
-            if registry.rule(bus, name).is_none() && registry.rules(bus).count() >= MAX_RULES {
+            let before = registry.rule(bus, name);
+            if before.is_none() && registry.rules(bus).count() >= MAX_RULES {
                 let text = "The requested resource exceeds the maximum number allowed.";
                 return Err(EventBridgeError::LimitExceeded(text.into()));
             }
-            Ok(())
+            Ok(before)
         })?;
         let batch = tables::put(Batch::new(), &definition)?;
         let rule = Rule::compile(definition)?;
+        let batch = self.reschedule(batch, before.as_deref(), &rule);
         self.commit(batch, |registry| registry.put_rule(rule)).await
     }
 
@@ -190,7 +189,7 @@ impl EventBridgeService {
 
     /// Removes a rule with its targets. Called while [`Self::changing`] is held.
     pub(crate) async fn remove_rule(&self, rule: &Rule) -> Result<(), EventBridgeError> {
-        let batch = tables::delete(Batch::new(), &rule.arn);
+        let batch = self.unschedule(tables::delete(Batch::new(), &rule.arn), rule);
         let (bus, name) = (&rule.definition.bus, &rule.definition.name);
         self.commit(batch, |registry| registry.delete_rule(bus, name))
             .await

@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tradewind_model::Arn;
 
 use crate::error::EventBridgeError;
 use crate::model::{EventBus, RuleDefinition, Tags};
@@ -80,21 +79,8 @@ impl Tagged {
         if let Some(bus) = BusArn::of(&arn) {
             return Ok(Self::Bus(bus));
         }
-        Self::rule(&arn).ok_or_else(|| missing(&text))
-    }
-
-    fn rule(arn: &Arn) -> Option<Self> {
-        let rule = arn.resource.strip_prefix("rule/")?;
-        let (bus, name) = rule.rsplit_once('/').unwrap_or((crate::names::DEFAULT_BUS, rule));
-        let bus = BusArn {
-            account: arn.account.parse().ok()?,
-            region: arn.region.parse().ok()?,
-            name: bus.into(),
-        };
-        Some(Self::Rule(
-            bus,
-            Name::parse(Some(name.to_owned()), "name", 64).ok()?,
-        ))
+        let rule = BusArn::of_rule(&arn).map(|(bus, name)| Self::Rule(bus, name));
+        rule.ok_or_else(|| missing(&text))
     }
 }
 

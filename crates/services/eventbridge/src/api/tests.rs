@@ -516,3 +516,33 @@ async fn three_hundred_rules_are_listed_in_pages() {
     }
     assert!(names.len() == 300 && names.is_sorted(), "{}", names.len());
 }
+
+#[tokio::test]
+async fn targets_get_parts_of_the_event_or_a_text_made_of_it() {
+    let world = World::new().await;
+    let targets = json!([
+        {"Id": "1", "Arn": queue("part"), "InputPath": "$.detail.order"},
+        {"Id": "2", "Arn": queue("nothing"), "InputPath": "$.detail.none"},
+        {"Id": "3", "Arn": queue("text"), "InputTransformer": {
+            "InputPathsMap": {"id": "$.detail.order.id"}, "InputTemplate": "\"order <id> by <aws.events.rule-name>\""}},
+    ]);
+    world
+        .rule("default", "r", json!({"source": ["shop"]}), targets)
+        .await;
+    world.put("default", json!({"order": {"id": 7}})).await;
+    let got = world.queues.bodies();
+    let expected = [
+        ("nothing", json!({})),
+        ("part", json!({"id": 7})),
+        ("text", json!("order 7 by r")),
+    ];
+    assert_eq!(got, expected.map(|(name, body)| (name.to_owned(), body)));
+    let wrong = json!([{"Id": "1", "Arn": queue("q"), "InputTransformer": {"InputTemplate": "<none>"}}]);
+    let (_, text) = world
+        .refused("PutTargets", json!({"Rule": "r", "Targets": wrong}))
+        .await;
+    assert_eq!(
+        text,
+        "InputTemplate for target 1 contains invalid placeholder none."
+    );
+}
