@@ -97,6 +97,13 @@ impl Timers {
         tables::put(batch, timer).after_commit(move || changed.notify_one())
     }
 
+    /// Adds to the batch that `new` is in place of `old`, which has to be as it is here: if it fired
+    /// meanwhile, the batch fails.
+    #[must_use]
+    pub fn replace(&self, batch: Batch, old: &Timer, new: &Timer) -> Batch {
+        self.set(tables::take(batch, old), new)
+    }
+
     /// Adds to the batch that this timer is no more.
     #[must_use]
     pub fn clear(&self, batch: Batch, owner: &str, key: &str) -> Batch {

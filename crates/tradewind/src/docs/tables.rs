@@ -69,6 +69,22 @@ name. [Queues](../queues.md) says how queues behave here.
 }
 
 #[test]
+fn scheduler() {
+    let page = "\
+# EventBridge Scheduler's API
+
+Every operation of the EventBridge Scheduler API and whether a node serves it. An operation that is not
+served is answered with status 501, code `NotImplemented` and its name. [Schedules](../events.md#schedules) says
+when schedules are due here.
+
+";
+    check(
+        "compatibility/scheduler.md",
+        &format!("{page}{}", operations(tradewind_scheduler::operations())),
+    );
+}
+
+#[test]
 fn eventbridge() {
     let page = "\
 # EventBridge's API
@@ -106,6 +122,7 @@ fn answer(service: &Service) -> String {
     match present(service) {
         Some(Present::Lambda) => "yes: [operations](lambda.md)".to_owned(),
         Some(Present::Sqs) => "yes: [operations](sqs.md)".to_owned(),
+        Some(Present::Scheduler) => "yes: [operations](scheduler.md)".to_owned(),
         Some(Present::EventBridge) => "yes: [operations](eventbridge.md)".to_owned(),
         Some(Present::S3) => "yes: [operations](s3.md)".to_owned(),
         Some(Present::Sts) => {

@@ -82,6 +82,7 @@ async fn serve(
     match present(&service) {
         Some(Present::Lambda) => state.lambda.handle(request, caller).await,
         Some(Present::Sqs) => state.sqs.handle(request, caller, gone).await,
+        Some(Present::Scheduler) => state.scheduler.handle(request, caller).await,
         Some(Present::EventBridge) => state.event_bridge.handle(request, caller).await,
         Some(Present::Sts) => state.iam.handle_sts(request, &caller, &RequestId::random()).await,
         Some(Present::Iam) => state.iam.handle_iam(request, &RequestId::random()).await,
@@ -103,6 +104,7 @@ pub(crate) enum Present {
     Lambda,
     Sqs,
     EventBridge,
+    Scheduler,
     Sts,
     /// Names the operation it is asked for, and has none.
     Iam,
@@ -114,6 +116,7 @@ pub(crate) fn present(service: &Service) -> Option<Present> {
     match service {
         Service::Lambda => Some(Present::Lambda),
         Service::Sqs => Some(Present::Sqs),
+        Service::Scheduler => Some(Present::Scheduler),
         Service::EventBridge => Some(Present::EventBridge),
         Service::Sts => Some(Present::Sts),
         Service::Iam => Some(Present::Iam),

@@ -35,6 +35,7 @@ use tradewind_model::{AccountId, Clock, Region};
 use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_s3::{S3Config, S3Service};
+use tradewind_scheduler::{SchedulerConfig, SchedulerService};
 use tradewind_sqs::{SqsConfig, SqsService};
 use tradewind_store::blobs::Blobs;
 use tradewind_store::queue::Queues;
@@ -97,6 +98,7 @@ pub(crate) struct State {
     pub(crate) timers: Timers,
     pub(crate) sqs: SqsService,
     pub(crate) event_bridge: EventBridgeService,
+    pub(crate) scheduler: SchedulerService,
     pub(crate) api_gateway: ApiGatewayService,
     pub(crate) stacks: StackEngine,
     pub(crate) blobs: Blobs,
@@ -119,6 +121,7 @@ const MIGRATIONS: &[&[Migration]] = &[
     tradewind_s3::MIGRATIONS,
     tradewind_sqs::MIGRATIONS,
     tradewind_eventbridge::MIGRATIONS,
+    tradewind_scheduler::MIGRATIONS,
     tradewind_s3::CONFIGURATION_MIGRATIONS,
 ];
 
@@ -323,6 +326,13 @@ async fn compose(
     let timers = Timers::new(database.clone(), clock.clone());
     router.connect("sqs", Arc::new(sqs.clone()));
     router.connect("lambda", Arc::new(lambda.clone()));
+    let scheduler = SchedulerService::open(SchedulerConfig {
+        database: database.clone(),
+        timers: timers.clone(),
+        router: router.clone(),
+        clock: clock.clone(),
+    });
+    let scheduler = scheduler.await.map_err(StartNodeError::service)?;
     let event_bridge = EventBridgeService::open(EventBridgeConfig {
         database: database.clone(),
         router: router.clone(),
@@ -341,6 +351,7 @@ async fn compose(
         region: region.clone(),
     });
     let mut types = resource_types(&database, &logs, &lambda, &api_gateway, &iam, (&sqs, &s3)).await?;
+    types.extend(scheduler.resource_types());
     types.extend(event_bridge.resource_types());
     let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock);
     stacks.recover().await?;
@@ -359,6 +370,7 @@ async fn compose(
         timers,
         sqs,
         event_bridge,
+        scheduler,
         api_gateway,
         stacks,
         blobs,
