@@ -14,6 +14,7 @@ mod management;
 pub(crate) mod package;
 pub(crate) mod permissions;
 pub(crate) mod provisioned;
+mod recursion;
 pub(crate) mod tags;
 mod update_function_code;
 mod update_function_configuration;
@@ -211,6 +212,8 @@ async fn dispatch(service: &LambdaService, call: Call) -> Answer {
         Operation::GetFunctionEventInvokeConfig => event_invoke::get(service, &call),
         Operation::ListFunctionEventInvokeConfigs => event_invoke::list(service, &call),
         Operation::DeleteFunctionEventInvokeConfig => event_invoke::delete(service, call).await,
+        Operation::PutFunctionRecursionConfig => recursion::put(service, call).await,
+        Operation::GetFunctionRecursionConfig => recursion::get(service, &call),
         Operation::PublishLayerVersion => layers::publish(service, call).await,
         Operation::GetLayerVersion => layers::get(service, &call),
         Operation::GetLayerVersionByArn => layers::get_by_arn(service, &call),

@@ -10,9 +10,11 @@ use tradewind_compute::InvokeResponse;
 use tradewind_events::{Message, Router, Routing, Trace};
 use tradewind_model::{Arn, FunctionArn, Timestamp};
 
+use crate::dead_letter::letter;
 use crate::event_invoke::EventInvoke;
 use crate::queue::Leased;
 use crate::schedule::Next;
+use crate::service::LambdaService;
 
 /// How an invocation ended.
 pub(crate) struct Ending<'a> {
@@ -24,8 +26,14 @@ pub(crate) struct Ending<'a> {
 }
 
 impl Ending<'_> {
-    /// Adds what the destination is told, if there is one.
-    pub(crate) fn tell(&self, router: &Router, routing: &mut Routing, config: Option<&EventInvoke>) {
+    /// Adds what the destination is told and what is a dead letter, if there are any.
+    pub(crate) fn tell(&self, service: &LambdaService, routing: &mut Routing, config: Option<&EventInvoke>) {
+        if let Next::Drop(reason) = self.next
+            && let Some(target) = service.dead_letters_of(self.leased)
+        {
+            let letter = letter(self.leased, reason, self.response, self.message(Bytes::new()));
+            self.deliver(service.router(), routing, &target, letter);
+        }
         let Some((target, condition)) = config.and_then(|config| self.listener(config)) else {
             return;
         };
@@ -35,10 +43,14 @@ impl Ending<'_> {
         } else {
             record
         };
-        if let Err(error) = router.deliver(routing, target, self.message(body.into())) {
+        self.deliver(service.router(), routing, target, self.message(body.into()));
+    }
+
+    fn deliver(&self, router: &Router, routing: &mut Routing, target: &Arn, message: Message) {
+        if let Err(error) = router.deliver(routing, target, message) {
             tracing::error!(
                 function = %self.leased.arn, request_id = %self.leased.request_id, destination = %target, %error,
-                "the record of an asynchronous invocation is not delivered"
+                "what became of an asynchronous invocation is not delivered"
             );
         }
     }

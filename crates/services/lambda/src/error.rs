@@ -338,6 +338,20 @@ pub enum LambdaError {
         /// As it was given.
         config: String,
     },
+    /// A queue or topic that cannot take dead letters.
+    #[error("The dead letter target {arn} is invalid: {reason}")]
+    DeadLettersInvalid {
+        /// Of the target.
+        arn: String,
+        /// Why.
+        reason: String,
+    },
+    /// The same chain of events ran the function often enough.
+    #[error(
+        "Lambda has detected your function being invoked in a recursive loop with other AWS resources and \
+         stopped your function's invocation."
+    )]
+    Recursive,
     /// A URL needs something to call.
     #[error("Function does not exist")]
     NoFunctionForUrl,

@@ -14,6 +14,7 @@
 //! - Every operation of the API is in one table (`operation.rs`), the missing ones too.
 
 mod api;
+mod dead_letter;
 mod destination;
 mod error;
 mod event_invoke;
@@ -26,6 +27,7 @@ mod payload;
 mod policy;
 mod queue;
 mod receiver;
+mod recursion;
 mod registry;
 mod resource;
 mod schedule;

@@ -7,12 +7,13 @@ use sha2::{Digest as _, Sha256};
 use tradewind_compute::{AliasRoute, Egress, FunctionSpec, LoggingConfig, PackageId};
 use tradewind_gateway::{Cors, UrlSettings};
 use tradewind_model::{
-    EphemeralStorageMib, FunctionArn, MemoryMib, Qualifier, Runtime, TimeoutSeconds, Timestamp,
+    Arn, EphemeralStorageMib, FunctionArn, MemoryMib, Qualifier, Runtime, TimeoutSeconds, Timestamp,
 };
 
 use crate::event_invoke::EventInvoke;
 use crate::layer::UsedLayers;
 use crate::policy::Policy;
+use crate::recursion::RecursiveLoop;
 
 /// The instruction set a function says it wants; the node runs its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub(crate) struct Configuration {
     pub(crate) logging: LoggingConfig,
     pub(crate) architecture: Architecture,
     pub(crate) layers: UsedLayers,
+    /// The queue or topic that gets the events that were given up.
+    pub(crate) dead_letters: Option<Arn>,
 }
 
 impl fmt::Debug for Configuration {
@@ -224,6 +227,7 @@ pub(crate) struct Function {
     /// The number the next published version gets; numbers are never used twice.
     pub(crate) next_version: u64,
     pub(crate) reserved_concurrency: Option<u32>,
+    pub(crate) recursive_loop: RecursiveLoop,
     pub(crate) owner: Option<Owner>,
     pub(crate) tags: BTreeMap<String, String>,
     /// By qualifier; the function's own under none.
@@ -327,6 +331,7 @@ fn spec(arn: FunctionArn, version: &Version, reserved_concurrency: Option<u32>) 
         description: _,
         architecture: _,
         layers,
+        dead_letters: _,
     } = &version.configuration;
     FunctionSpec {
         memory: *memory,
@@ -361,6 +366,7 @@ pub(crate) fn fingerprint(version: &Version) -> String {
         logging,
         architecture,
         layers,
+        dead_letters,
     } = &version.configuration;
     let mut settings = serde_json::json!([
         version.code.package.to_string(),
@@ -385,6 +391,11 @@ pub(crate) fn fingerprint(version: &Version) -> String {
         && let Some(list) = settings.as_array_mut()
     {
         list.extend(layers.list.iter().map(|used| used.arn.to_string().into()));
+    }
+    if let Some(target) = dead_letters
+        && let Some(list) = settings.as_array_mut()
+    {
+        list.push(target.to_string().into());
     }
     hex(&Sha256::digest(settings.to_string().as_bytes()))
 }

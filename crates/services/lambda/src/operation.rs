@@ -88,7 +88,7 @@ operations! {
     CreateCodeSigningConfig "POST" "/2020-04-22/code-signing-configs" => Missing,
     CreateEventSourceMapping "POST" "/2015-03-31/event-source-mappings" => Missing,
     CreateFunction "POST" "/2015-03-31/functions" => Served(
-        "code as `ZipFile`; VPC, file systems, dead-letter queues, active tracing, SnapStart, \
+        "code as `ZipFile`; VPC, file systems, active tracing, SnapStart, \
          images and code signing are refused by name",
     ),
     CreateFunctionUrlConfig "POST" "/2021-10-31/functions/{}/url" => Served("`AWS_IAM` asks for a signature and does not verify it; the address is the node's `/_url/{id}/`"),
@@ -118,7 +118,7 @@ operations! {
     GetFunctionConcurrency "GET" "/2019-09-30/functions/{}/concurrency" => Served(""),
     GetFunctionConfiguration "GET" "/2015-03-31/functions/{}/configuration" => Served(""),
     GetFunctionEventInvokeConfig "GET" "/2019-09-25/functions/{}/event-invoke-config" => Served(""),
-    GetFunctionRecursionConfig "GET" "/2024-08-31/functions/{}/recursion-config" => Missing,
+    GetFunctionRecursionConfig "GET" "/2024-08-31/functions/{}/recursion-config" => Served(""),
     GetFunctionScalingConfig "GET" "/2025-11-30/functions/{}/function-scaling-config" => Missing,
     GetFunctionUrlConfig "GET" "/2021-10-31/functions/{}/url" => Served(""),
     GetLayerVersion "GET" "/2018-10-31/layers/{}/versions/{}" => Served(""),
@@ -129,7 +129,7 @@ operations! {
     GetResourcePolicy "GET" "/2026-07-09/resource-policy/{}" => Missing,
     GetRuntimeManagementConfig "GET" "/2021-07-20/functions/{}/runtime-management-config" => Served("always `Auto`: functions run on the interpreters of the machine"),
     Invoke "POST" "/2015-03-31/functions/{}/invocations" => Served(
-        "`RequestResponse`, `Event` and `DryRun`; no dead-letter queues yet",
+        "`RequestResponse`, `Event` and `DryRun`",
     ),
     InvokeAsync "POST" "/2014-11-13/functions/{}/invoke-async" => Missing,
     InvokeWithResponseStream "POST" "/2021-11-15/functions/{}/response-streaming-invocations" => Served("no limit of 2 MB/s after the first 6 MB: the reader sets the pace"),
@@ -154,7 +154,7 @@ operations! {
     PutFunctionCodeSigningConfig "PUT" "/2020-06-30/functions/{}/code-signing-config" => Missing,
     PutFunctionConcurrency "PUT" "/2017-10-31/functions/{}/concurrency" => Served(""),
     PutFunctionEventInvokeConfig "PUT" "/2019-09-25/functions/{}/event-invoke-config" => Served("destinations are functions, queues, topics and event buses; buckets are refused by name"),
-    PutFunctionRecursionConfig "PUT" "/2024-08-31/functions/{}/recursion-config" => Missing,
+    PutFunctionRecursionConfig "PUT" "/2024-08-31/functions/{}/recursion-config" => Served(""),
     PutFunctionScalingConfig "PUT" "/2025-11-30/functions/{}/function-scaling-config" => Missing,
     PutProvisionedConcurrencyConfig "PUT" "/2019-09-30/functions/{}/provisioned-concurrency" => Served(""),
     PutResourcePolicy "PUT" "/2026-07-09/resource-policy/{}" => Missing,

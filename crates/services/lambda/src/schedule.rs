@@ -57,6 +57,8 @@ pub(crate) enum Outcome {
     SwitchedOff,
     /// There is no such function or version any more.
     Missing,
+    /// The event leads the function to itself again and again.
+    Recursive,
 }
 
 /// What happens next.
@@ -74,6 +76,7 @@ pub(crate) enum DropReason {
     EventAgeExceeded,
     SwitchedOff,
     FunctionMissing,
+    Recursive,
 }
 
 impl DropReason {
@@ -83,6 +86,7 @@ impl DropReason {
             Self::EventAgeExceeded => "EventAgeExceeded",
             Self::SwitchedOff => "ZeroReservedConcurrency",
             Self::FunctionMissing => "FunctionMissing",
+            Self::Recursive => "RecursiveInvocationDetected",
         }
     }
 }
@@ -97,6 +101,7 @@ pub(crate) fn next(before: Attempts, outcome: Outcome, patience: Patience, now: 
     match outcome {
         Outcome::Succeeded => Next::Done,
         Outcome::Missing => Next::Drop(DropReason::FunctionMissing),
+        Outcome::Recursive => Next::Drop(DropReason::Recursive),
         Outcome::SwitchedOff => Next::Drop(DropReason::SwitchedOff),
         Outcome::Interrupted => Next::Again {
             attempts: before,

@@ -13,14 +13,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tradewind_compute::LoggingConfig;
-use tradewind_model::{EphemeralStorageMib, FunctionName, MemoryMib, Runtime, TimeoutSeconds};
+use tradewind_model::{Arn, EphemeralStorageMib, FunctionName, MemoryMib, Runtime, TimeoutSeconds};
 
 use crate::error::{LambdaError, LayerError, Violations};
 use crate::layer::{LayerVersionArn, MAX_LAYERS, UsedLayers};
 use crate::model::{Architecture, Configuration};
 
 pub(crate) use constraints::check_length;
-use constraints::{check_architectures, check_handler, check_layers, check_role, ranged};
+use constraints::{check_architectures, check_dead_letters, check_handler, check_layers, check_role, ranged};
 use environment::{check_environment, check_keys};
 pub(crate) use logging::stored_logging;
 use logging::{GivenLogging, WrittenLogging};
@@ -45,6 +45,7 @@ pub(crate) fn read_members<T: DeserializeOwned>(members: &Members) -> Result<T, 
 #[serde(rename_all = "PascalCase", default)]
 struct Written {
     architectures: Option<Vec<String>>,
+    dead_letter_config: Option<WrittenDeadLetters>,
     description: Option<String>,
     environment: Option<WrittenEnvironment>,
     ephemeral_storage: Option<WrittenStorage>,
@@ -65,6 +66,12 @@ struct WrittenEnvironment {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
+struct WrittenDeadLetters {
+    target_arn: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct WrittenStorage {
     size: Option<i64>,
 }
@@ -73,6 +80,8 @@ struct WrittenStorage {
 #[derive(Clone, Default)]
 pub(crate) struct Settings {
     architecture: Option<Architecture>,
+    /// None within says that there is none any more.
+    dead_letters: Option<Option<Arn>>,
     description: Option<String>,
     environment: Option<BTreeMap<String, String>>,
     ephemeral_storage: Option<EphemeralStorageMib>,
@@ -142,6 +151,7 @@ impl Settings {
                 .unwrap_or_else(|| format!("/aws/lambda/{name}")),
             architecture: self.architecture.unwrap_or(Architecture::HOST),
             layers: UsedLayers::default(),
+            dead_letters: self.dead_letters.flatten(),
         })
     }
 
@@ -161,6 +171,7 @@ impl Settings {
             log_group: self.logging.group.unwrap_or(old.log_group),
             architecture: self.architecture.unwrap_or(old.architecture),
             layers: old.layers,
+            dead_letters: self.dead_letters.unwrap_or(old.dead_letters),
         })
     }
 }
@@ -181,6 +192,10 @@ impl Written {
         let size = self.ephemeral_storage.as_ref().and_then(|storage| storage.size);
         Settings {
             architecture: check_architectures(self.architectures.as_deref(), violations),
+            dead_letters: self.dead_letter_config.as_ref().map(|config| {
+                let target = config.target_arn.as_deref();
+                check_dead_letters(target.unwrap_or_default(), violations)
+            }),
             description: self.description.clone(),
             environment,
             ephemeral_storage: ranged(

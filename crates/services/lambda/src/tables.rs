@@ -17,6 +17,7 @@ use self::stored::{
     provisioned_document, provisioned_of, url_document, url_of, version_of,
 };
 use crate::model::{Function, Owner};
+use crate::recursion::RecursiveLoop;
 
 /// The schema of this service.
 pub const MIGRATIONS: &[Migration] = &[
@@ -104,14 +105,19 @@ pub const MIGRATIONS: &[Migration] = &[
             PRIMARY KEY (account, region, name, version));
     ",
     },
+    Migration {
+        service: "lambda",
+        version: 7,
+        sql: "ALTER TABLE lambda_functions ADD COLUMN recursive_loop TEXT;",
+    },
 ];
 
 const PUT_FUNCTION: &str = "INSERT INTO lambda_functions \
-    (account, region, name, next_version, reserved_concurrency, stack, owner, latest) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+    (account, region, name, next_version, reserved_concurrency, stack, owner, latest, recursive_loop) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
     ON CONFLICT (account, region, name) DO UPDATE SET next_version = excluded.next_version, \
     reserved_concurrency = excluded.reserved_concurrency, stack = excluded.stack, \
-    owner = excluded.owner, latest = excluded.latest";
+    owner = excluded.owner, latest = excluded.latest, recursive_loop = excluded.recursive_loop";
 const DELETE_FUNCTION: &str = "DELETE FROM lambda_functions WHERE account = $1 AND region = $2 AND name = $3";
 /// A table whose rows hang on a function's key, told apart by one more column.
 struct Table {
@@ -196,6 +202,7 @@ fn put(before: Option<&Function>, after: &Function) -> Batch {
         after.owner.as_ref().map(|owner| owner.stack.clone()).into(),
         after.owner.as_ref().map(|owner| owner.resource.clone()).into(),
         document(&after.latest),
+        after.recursive_loop.as_str().into(),
     ]);
     let batch = Batch::new().run(PUT_FUNCTION, row);
     let text = |text: &String| SqlValue::from(text.as_str());
@@ -303,7 +310,7 @@ pub enum LoadFunctionsError {
 }
 
 const FUNCTIONS: &str = "SELECT account, region, name, next_version, reserved_concurrency, stack, owner, \
-    latest FROM lambda_functions ORDER BY account, region, name";
+    latest, recursive_loop FROM lambda_functions ORDER BY account, region, name";
 /// Reads every function.
 pub(crate) async fn load(database: &Database) -> Result<Vec<Function>, LoadFunctionsError> {
     let mut functions = BTreeMap::new();
@@ -369,6 +376,11 @@ fn function_of(row: &Row) -> Result<Function, LoadFunctionsError> {
         latest: version_of(row.text(7)?).map_err(&broken)?,
         versions: BTreeMap::new(),
         next_version: unsigned(row.integer(3)?).map_err(&broken)?,
+        // absent in rows from before it was a setting
+        recursive_loop: row
+            .optional_text(8)?
+            .and_then(RecursiveLoop::parse)
+            .unwrap_or_default(),
         reserved_concurrency: reserved.map_err(|error| broken(error.to_string()))?,
         owner,
         tags: BTreeMap::new(),

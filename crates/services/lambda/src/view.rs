@@ -28,6 +28,8 @@ pub(crate) struct ConfigurationView<'a> {
     version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     environment: Option<EnvironmentView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dead_letter_config: Option<Value>,
     tracing_config: Value,
     revision_id: &'a str,
     #[serde(flatten)]
@@ -99,6 +101,10 @@ pub(crate) fn configuration<'a>(
             .environment
             .as_ref()
             .map(|variables| EnvironmentView { variables }),
+        dead_letter_config: settings
+            .dead_letters
+            .as_ref()
+            .map(|target| json!({"TargetArn": target.to_string()})),
         tracing_config: json!({"Mode": "PassThrough"}),
         revision_id: &version.revision_id,
         state: (detail == Detail::Full).then_some(state),

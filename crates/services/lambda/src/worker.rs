@@ -5,13 +5,14 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tradewind_compute::{InvokeError, InvokeRequest, InvokeResponse};
-use tradewind_events::Routing;
+use tradewind_events::{Routing, Trace};
 use tradewind_store::Batch;
 
 use crate::destination::Ending;
 use crate::error::LambdaError;
 use crate::event_invoke::EventInvoke;
 use crate::queue::Leased;
+use crate::recursion::enter;
 use crate::schedule::{DropReason, Next, Outcome, is_expired, next};
 use crate::service::LambdaService;
 
@@ -123,7 +124,7 @@ async fn settle(
         service.queue().put_off(ending.leased, attempts, at).await
     } else {
         let mut routing = Routing::new(Batch::new());
-        ending.tell(service.router(), &mut routing, config);
+        ending.tell(service, &mut routing, config);
         service
             .queue()
             .finish_with(ending.leased, routing.into_batch())
@@ -147,8 +148,12 @@ async fn attempt(service: &LambdaService, leased: &Leased) -> (Outcome, Option<I
     let Some(arn) = qualifier.and_then(|qualifier| function.invocable(&qualifier)) else {
         return (Outcome::Missing, None);
     };
+    let trace = Trace::from_header(leased.trace_id.as_deref(), leased.attempts.enqueued_at);
+    let Ok(trace) = enter(&function, trace) else {
+        return (Outcome::Recursive, None);
+    };
     let mut request = InvokeRequest::new(leased.request_id.clone(), leased.payload.clone());
-    request.trace_id.clone_from(&leased.trace_id);
+    request.trace_id = trace.header();
     match service.engine().invoke(&arn, request).await {
         Ok(response) if response.error.is_none() => (Outcome::Succeeded, Some(response)),
         Ok(function_error) => (Outcome::FunctionFailed, Some(function_error)),

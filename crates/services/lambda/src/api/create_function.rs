@@ -13,6 +13,7 @@ use crate::error::{LambdaError, Violations};
 use crate::layer::UsedLayers;
 use crate::model::{Code, Configuration, Function, Version, new_revision};
 use crate::names::{Shape, Target};
+use crate::recursion::RecursiveLoop;
 use crate::service::{Decision, LambdaService};
 use crate::settings::{Members, Settings};
 use crate::view::{Detail, configuration};
@@ -41,6 +42,7 @@ pub(super) async fn create_function(service: &LambdaService, call: Call) -> Answ
             name: arn.name.to_string(),
         });
     }
+    service.check_dead_letters(None, &configuration)?;
     configuration.layers = service
         .use_layers(&layers, &call.scope, &UsedLayers::default())
         .await?;
@@ -95,6 +97,7 @@ fn make(
         versions: BTreeMap::new(),
         next_version: 1,
         reserved_concurrency: None,
+        recursive_loop: RecursiveLoop::default(),
         owner: None,
         tags: new.tags,
         policies: BTreeMap::new(),

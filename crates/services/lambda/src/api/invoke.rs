@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
 use tradewind_compute::{InvokeRequest, InvokeResponse};
+use tradewind_events::Trace;
 use tradewind_model::{FunctionArn, limits};
 use tradewind_wire::Body;
 
@@ -13,6 +14,7 @@ use crate::error::{LambdaError, Violations};
 use crate::names::{Shape, Target};
 use crate::payload::check_json;
 use crate::queue::Accepted;
+use crate::recursion::enter;
 use crate::service::LambdaService;
 
 /// Largest `X-Amz-Client-Context`, in base64.
@@ -89,33 +91,56 @@ async fn enqueue(service: &LambdaService, call: &Call, arn: FunctionArn, target:
             limit: limits::ASYNC_PAYLOAD_BYTES,
         });
     }
+    let trace = trace(service, call);
     let accepted = Accepted {
         request_id: call.request_id.clone(),
         arn: arn.unqualified(),
         qualifier: target.qualifier_text().unwrap_or_default().to_owned(),
         payload: payload(call),
-        trace_id: trace_id(call),
+        trace_id: trace.header(),
     };
     service.enqueue(accepted).await?;
-    empty(StatusCode::ACCEPTED)
+    Ok(traced(empty(StatusCode::ACCEPTED)?, &trace))
+}
+
+/// The answer with the id of the journey that the invocation is a step of.
+pub(super) fn traced(mut response: Response<Body>, trace: &Trace) -> Response<Body> {
+    if let Ok(root) = HeaderValue::from_str(&format!("Root={}", trace.root())) {
+        response.headers_mut().insert("x-amzn-trace-id", root);
+    }
+    response
 }
 
 /// The invocation as the engine takes it.
-pub(super) fn request(call: &Call, log_tail: bool) -> Result<InvokeRequest, LambdaError> {
-    Ok(InvokeRequest {
+///
+/// # Errors
+/// When the client context is none, and when the function is invoked in a recursive loop.
+pub(super) fn request(
+    service: &LambdaService,
+    call: &Call,
+    arn: &FunctionArn,
+    log_tail: bool,
+) -> Result<(InvokeRequest, Trace), LambdaError> {
+    let trace = trace(service, call);
+    let entered = match service.find(&arn.unqualified()) {
+        Some(function) => enter(&function, trace.clone()).map_err(|_goes_round| LambdaError::Recursive)?,
+        None => trace.clone(),
+    };
+    let request = InvokeRequest {
         request_id: call.request_id.clone(),
         payload: payload(call),
         client_context: client_context(call)?,
-        trace_id: trace_id(call),
+        trace_id: entered.header(),
         log_tail,
-    })
+    };
+    Ok((request, trace))
 }
 
 async fn run(service: &LambdaService, call: &Call, arn: FunctionArn, log_tail: bool) -> Answer {
-    let request = request(call, log_tail)?;
+    let (request, trace) = request(service, call, &arn, log_tail)?;
     let ran = service.engine().invoke(&arn, request).await;
     let response = ran.map_err(|error| LambdaError::of_invocation(error, &arn))?;
-    Ok(answer(response))
+    Ok(traced(answer(response), &trace))
 }
 
 /// An invocation without a payload gets an empty object.
@@ -127,8 +152,8 @@ fn payload(call: &Call) -> Bytes {
     }
 }
 
-fn trace_id(call: &Call) -> Option<String> {
-    call.header("x-amzn-trace-id").map(str::to_owned)
+fn trace(service: &LambdaService, call: &Call) -> Trace {
+    Trace::from_header(call.header("x-amzn-trace-id"), service.clock().now())
 }
 
 fn client_context(call: &Call) -> Result<Option<String>, LambdaError> {

@@ -10,7 +10,7 @@ use serde_json::{Map, json};
 use tradewind_compute::{StreamBody, StreamError, StreamEvent};
 use tradewind_wire::Body;
 
-use super::invoke::{InvocationType, deployed, invocation_type, log_tail, request};
+use super::invoke::{InvocationType, deployed, invocation_type, log_tail, request, traced};
 use super::{Answer, Call, empty};
 use crate::error::LambdaError;
 use crate::event_stream::{CONTENT_TYPE, event};
@@ -29,10 +29,8 @@ pub(super) async fn invoke(service: &LambdaService, call: Call) -> Answer {
     if invocation_type == InvocationType::DryRun {
         return empty(StatusCode::NO_CONTENT);
     }
-    let begun = service
-        .engine()
-        .invoke_streaming(&arn, request(&call, log_tail)?)
-        .await;
+    let (request, trace) = request(service, &call, &arn, log_tail)?;
+    let begun = service.engine().invoke_streaming(&arn, request).await;
     let stream = begun.map_err(|error| LambdaError::of_invocation(error, &arn))?;
     let mut response = Response::new(events(stream.body));
     let headers = response.headers_mut();
@@ -40,7 +38,7 @@ pub(super) async fn invoke(service: &LambdaService, call: Call) -> Answer {
     if let Ok(version) = HeaderValue::from_str(&stream.executed_version.to_string()) {
         headers.insert("x-amz-executed-version", version);
     }
-    Ok(response)
+    Ok(traced(response, &trace))
 }
 
 /// The stream's events as messages; it ends with `InvokeComplete`, or as broken when the instance is lost.

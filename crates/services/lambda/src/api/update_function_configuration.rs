@@ -24,11 +24,13 @@ pub(super) async fn update(service: &LambdaService, call: Call) -> Answer {
         Some(arns) => Some(layers_for(service, &target, &arns, &call.scope).await?),
         None => None,
     };
+    let of_service = service.clone();
     let decide = move |current: Option<&Function>, now| {
         let function = current.ok_or_else(|| target.not_found())?;
         check_revision(function, revision_id.as_deref())?;
         let mut after = function.clone();
         after.latest.configuration = settings.update(&function.latest.configuration)?;
+        of_service.check_dead_letters(Some(&function.latest.configuration), &after.latest.configuration)?;
         if let Some(layers) = layers {
             after.latest.configuration.layers = layers;
         }

@@ -49,6 +49,7 @@ impl LambdaError {
             | Self::NothingToConfigure
             | Self::DestinationInvalid { .. }
             | Self::DestinationIsItself
+            | Self::DeadLettersInvalid { .. }
             | Self::DestinationsInvalid { .. }
             | Self::ReservedTooMuch { .. }
             | Self::ReservedBelowProvisioned { .. }
@@ -84,6 +85,7 @@ impl LambdaError {
             | Self::TooManyTags
             | Self::NoTags
             | Self::InvalidMarker => (400, "InvalidParameterValueException"),
+            Self::Recursive => (400, "RecursiveInvocationException"),
             Self::PolicyTooLong { .. } => (400, "PolicyLengthExceededException"),
             Self::InvalidBody { .. } | Self::InvalidPayload { .. } | Self::InvalidClientContext => {
                 (400, "InvalidRequestContentException")

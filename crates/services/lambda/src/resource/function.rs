@@ -17,6 +17,7 @@ use crate::api::tags;
 use crate::error::LambdaError;
 use crate::layer::{LayerVersionArn, UsedLayers};
 use crate::model::{Code, Configuration, Function, Owner, Version, new_revision};
+use crate::recursion::RecursiveLoop;
 use crate::service::{Decision, LambdaService};
 use crate::settings::{Settings, refusals, refused_settings};
 
@@ -38,6 +39,7 @@ const ACCEPTED: &[&str] = &[
     "LoggingConfig",
     "MemorySize",
     "PackageType",
+    "RecursiveLoop",
     "ReservedConcurrentExecutions",
     "Role",
     "Runtime",
@@ -52,7 +54,6 @@ const REFUSED: &[(&str, &str)] = &[
         "CodeSigningConfigArn",
         "code is not verified; deploy without code signing",
     ),
-    ("RecursiveLoop", "recursive invocations are not detected"),
     (
         "RuntimeManagementConfig",
         "functions run on the interpreters of this machine",
@@ -155,6 +156,7 @@ struct Described {
     configuration: Configuration,
     code: Code,
     reserved_concurrency: Option<u32>,
+    recursive_loop: RecursiveLoop,
     tags: BTreeMap<String, String>,
     owner: Owner,
 }
@@ -170,6 +172,10 @@ impl FunctionType {
         let described = self.describe(context, &name, properties).await?;
         let arn = arn(context, name);
         let before = self.0.find(&arn);
+        let old = before.as_ref().map(|function| &function.latest.configuration);
+        self.0
+            .check_dead_letters(old, &described.configuration)
+            .map_err(of_lambda)?;
         if let Some(function) = &before {
             refuse_foreign(function, &described.owner)?;
             if context.prove_updates {
@@ -223,6 +229,7 @@ impl FunctionType {
             code,
             configuration,
             reserved_concurrency: reserved_concurrency(properties)?,
+            recursive_loop: recursive_loop(properties)?,
             tags,
             owner: owner(context),
         })
@@ -290,6 +297,12 @@ impl FunctionType {
 
     /// What can be said of literal values before the template is resolved.
     fn check_values(&self, properties: &Properties) -> Vec<PropertyProblem> {
+        let of_loops = properties
+            .get("RecursiveLoop")
+            .filter(|given| !is_intrinsic(given));
+        if let Some(Err(error)) = of_loops.map(|_| recursive_loop(properties)) {
+            return vec![problem(&["RecursiveLoop"], error.to_string())];
+        }
         let literal = without_intrinsics(&Value::Object(members(properties)));
         let Some(Value::Object(literal)) = literal else {
             return Vec::new();
@@ -347,7 +360,7 @@ fn check_code(properties: &Properties) -> Vec<PropertyProblem> {
 /// The properties as the settings of a request: numbers as numbers, the environment as text.
 fn members(properties: &Properties) -> Properties {
     let mut members = typed(properties, NUMBERS, &[]);
-    members.retain(|name, _| !matches!(name.as_str(), "Code" | "Tags" | "FunctionName"));
+    members.retain(|name, _| !matches!(name.as_str(), "Code" | "Tags" | "FunctionName" | "RecursiveLoop"));
     if let Some(Value::Object(storage)) = members.get_mut("EphemeralStorage") {
         *storage = typed(storage, &["Size"], &[]);
     }
@@ -392,6 +405,15 @@ fn reserved_concurrency(properties: &Properties) -> Result<Option<u32>, Resource
         })
 }
 
+fn recursive_loop(properties: &Properties) -> Result<RecursiveLoop, ResourceError> {
+    let Some(given) = optional_text(properties, "RecursiveLoop")? else {
+        return Ok(RecursiveLoop::default());
+    };
+    RecursiveLoop::parse(&given).ok_or_else(|| ResourceError::Invalid {
+        message: format!("property `RecursiveLoop` must be `Allow` or `Terminate`, not `{given}`"),
+    })
+}
+
 fn bring_to(current: Option<&Function>, arn: FunctionArn, described: Described, now: Timestamp) -> Function {
     let fresh = Version {
         configuration: described.configuration,
@@ -407,6 +429,7 @@ fn bring_to(current: Option<&Function>, arn: FunctionArn, described: Described, 
             versions: BTreeMap::new(),
             next_version: 1,
             reserved_concurrency: described.reserved_concurrency,
+            recursive_loop: described.recursive_loop,
             owner: Some(described.owner),
             tags: described.tags,
             policies: BTreeMap::new(),
@@ -422,6 +445,7 @@ fn bring_to(current: Option<&Function>, arn: FunctionArn, described: Described, 
                 after.latest = fresh;
             }
             after.reserved_concurrency = described.reserved_concurrency;
+            after.recursive_loop = described.recursive_loop;
             after.owner = Some(described.owner);
             after.tags = described.tags;
             after

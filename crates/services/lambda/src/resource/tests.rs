@@ -122,7 +122,7 @@ async fn every_wrong_property_is_named_by_path() {
     assert_eq!(paths(with("Code", json!({"S3Bukket": "a"}))), ["Code.S3Bukket"]);
     assert_eq!(paths(with("Code", json!({"ImageUri": "a"}))), ["Code.ImageUri"]);
     assert_eq!(paths(json!({"Code": {}})), ["Role"]);
-    assert_eq!(paths(with("RecursiveLoop", json!("Allow"))), ["RecursiveLoop"]);
+    assert_eq!(paths(with("RecursiveLoop", json!("Maybe"))), ["RecursiveLoop"]);
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! The constraints that the API puts on single settings.
 
-use tradewind_model::limits;
+use tradewind_model::{Arn, limits};
 
 use crate::error::Violations;
 use crate::layer::{LayerVersionArn, VERSION_ARN_PATTERN};
 use crate::model::Architecture;
 
 const ROLE_PATTERN: &str = "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+";
+const TARGET_PATTERN: &str = "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()";
 const LOG_GROUP_PATTERN: &str = "[\\.\\-_/#A-Za-z0-9]+";
 
 /// A number within the limits of its type, else a violation that names the limit.
@@ -29,6 +30,16 @@ pub(super) fn ranged<T>(
             None
         }
     }
+}
+
+/// The queue or topic; none for the empty text.
+pub(super) fn check_dead_letters(target: &str, violations: &mut Violations) -> Option<Arn> {
+    let arn = target.parse().ok();
+    if arn.is_none() && !target.is_empty() {
+        let constraint = format!("Member must satisfy regular expression pattern: {TARGET_PATTERN}");
+        violations.add(&["DeadLetterConfig", "TargetArn"], target.to_owned(), constraint);
+    }
+    arn
 }
 
 pub(crate) fn check_length(

@@ -58,11 +58,6 @@ const REFUSED: &[(&[&str], Harmless, &str)] = &[
         "code is not verified; deploy without code signing",
     ),
     (
-        &["DeadLetterConfig", "TargetArn"],
-        Harmless::Empty,
-        "failed events are logged and dropped; remove it",
-    ),
-    (
         &["DurableConfig"],
         Harmless::Never,
         "durable functions are not there yet",
@@ -186,10 +181,6 @@ mod tests {
         let cases = [
             (json!({"VpcConfig": {"SubnetIds": ["subnet-1"]}}), "`VpcConfig`"),
             (json!({"FileSystemConfigs": [{}]}), "`FileSystemConfigs`"),
-            (
-                json!({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:1:q"}}),
-                "`DeadLetterConfig.TargetArn`",
-            ),
             (
                 json!({"TracingConfig": {"Mode": "Active"}}),
                 "`TracingConfig.Mode`",

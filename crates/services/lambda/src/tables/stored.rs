@@ -41,6 +41,7 @@ struct StoredVersion {
     published_from: Option<String>,
     /// Absent in rows from before functions had layers.
     layers: Option<StoredLayers>,
+    dead_letters: Option<String>,
 }
 
 /// The layers of a version: ARN, package and size of each, and the package of all together.
@@ -73,6 +74,7 @@ pub(super) fn document(version: &Version) -> SqlValue {
         revision_id: version.revision_id.clone(),
         published_from: version.published_from.clone(),
         layers: (!settings.layers.list.is_empty()).then(|| layers_document(&settings.layers)),
+        dead_letters: settings.dead_letters.as_ref().map(ToString::to_string),
     };
     serde_json::to_string(&stored)
         .expect("text, numbers and maps of text are JSON")
@@ -113,6 +115,11 @@ fn configuration_of(stored: StoredVersion) -> Result<Configuration, String> {
         logging: logging_of(stored.logging)?,
         architecture: Architecture::parse(&stored.architecture).ok_or("unknown architecture")?,
         layers: stored.layers.map(layers_of).transpose()?.unwrap_or_default(),
+        dead_letters: stored
+            .dead_letters
+            .map(|arn| arn.parse())
+            .transpose()
+            .map_err(display)?,
     })
 }
 

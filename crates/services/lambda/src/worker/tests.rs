@@ -322,3 +322,195 @@ async fn destinations_that_cannot_be_sent_to_are_refused() {
         assert_eq!(text, format!("The destination ARN {destination} is invalid."));
     }
 }
+
+const LETTERS: &str = "arn:aws:sqs:us-east-1:000000000000:letters";
+
+fn attributes(message: &Message) -> Vec<(&str, &str)> {
+    let text = |attribute: &'_ tradewind_events::MessageAttribute| match &attribute.value {
+        tradewind_events::AttributeValue::Text(text) => text.clone(),
+        tradewind_events::AttributeValue::Binary(_) => panic!("{attribute:?}"),
+    };
+    let pairs = message.attributes.iter();
+    pairs
+        .map(|attribute| (&*attribute.name, &*text(attribute).leak()))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_event_that_was_given_up_is_a_dead_letter() {
+    let world = World::new().await;
+    let mailbox = Mailbox::connect(&world.config.router);
+    world
+        .create(
+            "f",
+            "exports.handler = async () => { throw new Error('broke'); };",
+        )
+        .await;
+    let config = json!({"DeadLetterConfig": {"TargetArn": LETTERS}});
+    let updated = world
+        .call("PUT", "/2015-03-31/functions/f/configuration", &config)
+        .await;
+    assert_eq!(
+        updated.json()["DeadLetterConfig"],
+        config["DeadLetterConfig"],
+        "{updated:?}"
+    );
+    accept(&world, "f").await;
+    for wait in [60_000, 120_000, 0] {
+        assert_eq!(mailbox.len(), 0);
+        run_due(&world.service).await;
+        world.clock.advance_millis(wait);
+    }
+    let (to, letter) = mailbox.last();
+    assert_eq!((to.as_str(), &letter.body[..]), (LETTERS, &b"{\"order\":1}"[..]));
+    let attributes = attributes(&letter);
+    assert_eq!(attributes[0].0, "RequestID");
+    assert_eq!(attributes[1..], [("ErrorCode", "200"), ("ErrorMessage", "broke")]);
+    assert_eq!(rows(&world).await, 0);
+}
+
+#[tokio::test]
+async fn dead_letters_that_cannot_be_delivered_are_refused() {
+    let world = World::new().await;
+    Mailbox::connect(&world.config.router);
+    world.create("f", "exports.handler = async () => {};").await;
+    for (target, reason) in [
+        (
+            "arn:aws:sqs:us-east-1:000000000000:gone",
+            "arn:aws:sqs:us-east-1:000000000000:gone does not exist",
+        ),
+        (
+            "arn:aws:sqs:us-east-1:000000000000:q.fifo",
+            "FIFO queues and topics take no dead letters",
+        ),
+        (
+            "arn:aws:events:us-east-1:000000000000:event-bus/b",
+            "it is neither an SQS queue nor an SNS topic",
+        ),
+    ] {
+        let config = json!({"DeadLetterConfig": {"TargetArn": target}});
+        let answer = world
+            .call("PUT", "/2015-03-31/functions/f/configuration", &config)
+            .await;
+        let text = format!("The dead letter target {target} is invalid: {reason}");
+        assert_eq!(
+            answer.error(),
+            (400, "InvalidParameterValueException".to_owned(), text)
+        );
+    }
+    let config = json!({"DeadLetterConfig": {"TargetArn": "letters"}});
+    let answer = world
+        .call("PUT", "/2015-03-31/functions/f/configuration", &config)
+        .await;
+    assert!(
+        answer
+            .error()
+            .2
+            .starts_with("1 validation error detected: Value 'letters' at 'deadLetterConfig.targetArn'")
+    );
+}
+
+/// An event that has been through `f` so often.
+fn lineage(times: u32) -> String {
+    let mut digest = <sha2::Sha256 as sha2::Digest>::digest(TOLD.replace(":told", ":f"));
+    let digest: String = digest.iter_mut().take(4).map(|b| format!("{b:02x}")).collect();
+    format!("Root=1-5e5ffb9e-0123456789abcdef01234567;Lineage={digest}:{times}")
+}
+
+#[tokio::test]
+async fn an_event_that_goes_round_is_stopped_unless_that_is_allowed() {
+    let world = World::new().await;
+    let mailbox = Mailbox::connect(&world.config.router);
+    world
+        .create("f", "exports.handler = async () => process.env._X_AMZN_TRACE_ID;")
+        .await;
+    let config = json!({"DestinationConfig": {
+        "OnFailure": {"Destination": LETTERS}, "OnSuccess": {"Destination": LETTERS},
+    }});
+    let path = "/2019-09-25/functions/f/event-invoke-config";
+    assert_eq!(world.call("PUT", path, &config).await.status, 200);
+    let ended = async |times: u32| {
+        let trace = lineage(times);
+        let headers = [EVENT[0], ("x-amzn-trace-id", trace.as_str())];
+        assert_eq!(world.invoke("f", &headers, b"{}").await.status, 202);
+        run_due(&world.service).await;
+        let record: Value = serde_json::from_slice(&mailbox.last().1.body).unwrap();
+        let condition = record["requestContext"]["condition"].as_str().unwrap().to_owned();
+        (condition, record["responsePayload"].clone())
+    };
+    let (condition, seen) = ended(15).await;
+    assert_eq!(condition, "Success");
+    assert!(seen.as_str().unwrap().ends_with(":16"), "{seen}");
+    assert_eq!(ended(16).await.0, "RecursiveInvocationDetected");
+    let trace = lineage(16);
+    let (status, code, _) = world
+        .invoke("f", &[("x-amzn-trace-id", &trace)], b"{}")
+        .await
+        .error();
+    assert_eq!((status, code.as_str()), (400, "RecursiveInvocationException"));
+    let path = "/2024-08-31/functions/f/recursion-config";
+    let allow = json!({"RecursiveLoop": "Allow"});
+    assert_eq!(world.call("PUT", path, &allow).await.json(), allow);
+    assert_eq!(ended(16).await.0, "Success");
+    let reopened = world.reopened().await;
+    let kept = reopened
+        .find(&TOLD.replace(":told", ":f").parse().unwrap())
+        .unwrap();
+    assert_eq!(kept.recursive_loop.as_str(), "Allow");
+    let wrong = world.call("PUT", path, &json!({"RecursiveLoop": "Maybe"})).await;
+    assert!(
+        wrong
+            .error()
+            .2
+            .contains("Member must satisfy enum value set: [Allow, Terminate]")
+    );
+}
+
+/// Notes each event, and waits for a file where the event names one.
+const NOTING: &str = "const fs = require('fs');
+    exports.handler = async (event) => {
+        fs.appendFileSync(event.notes, event.name);
+        while (event.until && !fs.existsSync(event.until)) await new Promise((done) => setTimeout(done, 5));
+    };";
+
+/// A caller takes the only instance there may be: events are throttled, back off, and none is lost or doubled.
+#[tokio::test]
+async fn events_that_are_throttled_back_off_and_each_runs_once() {
+    let world = World::new().await;
+    world.create("f", NOTING).await;
+    let reserve = json!({"ReservedConcurrentExecutions": 1});
+    world
+        .call("PUT", "/2017-10-31/functions/f/concurrency", &reserve)
+        .await;
+    let folder = tempfile::tempdir().unwrap();
+    let (notes, until) = (folder.path().join("notes"), folder.path().join("until"));
+    let noted = || std::fs::read_to_string(&notes).unwrap_or_default();
+    let holding = json!({"name": "h", "notes": notes, "until": until})
+        .to_string()
+        .leak();
+    let held = world.invoke("f", &[], holding.as_bytes());
+    let events = async {
+        while noted() != "h" {
+            tokio::task::yield_now().await;
+        }
+        for name in ["a", "b", "c", "d", "e", "f"] {
+            let event = json!({"name": name, "notes": notes}).to_string().leak();
+            assert_eq!(world.invoke("f", EVENT, event.as_bytes()).await.status, 202);
+        }
+        run_due(&world.service).await;
+        std::fs::write(&until, "").unwrap();
+    };
+    let (answer, ()) = tokio::join!(held, events);
+    assert_eq!((answer.status, noted().as_str()), (200, "h"));
+    assert_eq!(rows(&world).await, 6);
+    for left in (1..6).rev() {
+        run_due(&world.service).await;
+        assert_eq!(rows(&world).await, left, "the five others need not wait");
+    }
+    assert_eq!(world.service.queue().next_due(), Some(START.plus_millis(1_000)));
+    world.clock.advance_millis(1_000);
+    run_due(&world.service).await;
+    let mut names: Vec<char> = noted().chars().collect();
+    names.sort_unstable();
+    assert_eq!((rows(&world).await, names), (0, "abcdefh".chars().collect()));
+}
