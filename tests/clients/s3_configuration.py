@@ -184,7 +184,6 @@ def notifications(bucket):
     put = s3.put_bucket_notification_configuration
     nowhere = {"QueueArn": "arn:aws:sqs:us-east-1:000000000000:none", "Events": ["s3:ObjectCreated:*"]}
     assert code(put, **configure(QueueConfigurations=[nowhere])) == "InvalidArgument"
-    assert code(put, **configure(EventBridgeConfiguration={})) == "NotImplemented"
     queue = sqs.create_queue(QueueName=bucket)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     put(**configure(QueueConfigurations=[{

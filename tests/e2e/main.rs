@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod asynchronous;
 mod aws_clients;
 mod handlers;
 mod http;

@@ -71,20 +71,19 @@ impl BucketType {
         properties: &Properties,
     ) -> Result<ResourceState, BucketError> {
         let documents = Documents::of(properties, context.account.as_str())?;
-        let queues = documents
+        let targets = documents
             .notification
             .as_ref()
-            .map(notification::queues_of)
+            .map(notification::targets_of)
             .unwrap_or_default();
         self.state
             .notifier
-            .check_queues(&queues)
-            .await
+            .check_targets(&targets)
             .map_err(|error| BucketError::Document {
                 property: "NotificationConfiguration",
                 message: error
                     .message()
-                    .unwrap_or("its queues cannot be looked up")
+                    .unwrap_or("its destinations cannot be looked up")
                     .to_owned(),
             })?;
         let before = tables::settings(&self.state.database, name.as_str()).await?;
@@ -105,8 +104,12 @@ impl BucketType {
         tables::put_bucket(&self.state.database, context, name.as_str(), &wanted).await?;
         self.state.lifecycles.notify_one();
         if before.get("NotificationConfiguration") != settings.get("NotificationConfiguration") {
-            let told = self.state.notifier.send_test_events(name.as_str(), &queues).await;
-            told.unwrap_or_else(|error| tracing::warn!(%error, "a queue did not get its test event"));
+            let told = self
+                .state
+                .notifier
+                .send_test_events(name.as_str(), &targets)
+                .await;
+            told.unwrap_or_else(|error| tracing::warn!(%error, "a destination did not get its test event"));
         }
         Ok(state_of(context, &name))
     }
@@ -354,11 +357,17 @@ mod tests {
     #[tokio::test]
     async fn notifications_need_their_queues() {
         let (buckets, _folder) = buckets().await;
-        let arn = "arn:aws:sqs:eu-west-1:000000000000:events";
-        let notification = json!({"QueueConfigurations": [{"Event": "s3:ObjectCreated:*", "Queue": arn}]});
-        let wanted = properties(json!({"BucketName": "orders", "NotificationConfiguration": notification}));
+        let mailbox = notification::testing::Mailbox::connect(buckets.state.notifier.router());
+        let wanted = |arn: &str| {
+            let queue = json!([{"Event": "s3:ObjectCreated:*", "Queue": arn}]);
+            let notification = json!({ "QueueConfigurations": queue });
+            properties(json!({"BucketName": "orders", "NotificationConfiguration": notification}))
+        };
         let error = buckets
-            .create(&ResourceContext::for_tests("Bucket"), &wanted)
+            .create(
+                &ResourceContext::for_tests("Bucket"),
+                &wanted("arn:aws:sqs:eu-west-1:000000000000:gone"),
+            )
             .await
             .unwrap_err();
         assert!(
@@ -367,15 +376,8 @@ mod tests {
                 .contains("Unable to validate the following destination"),
             "{error}"
         );
-        let queue = tradewind_store::queue::QueueId::new(arn);
-        let settings = tradewind_store::queue::QueueSettings::standard();
-        buckets
-            .state
-            .notifier
-            .queues()
-            .create(&queue, &settings)
-            .await
-            .unwrap();
+        let arn = "arn:aws:sqs:eu-west-1:000000000000:events";
+        let wanted = wanted(arn);
         let made = buckets
             .create(&ResourceContext::for_tests("Bucket"), &wanted)
             .await
@@ -384,7 +386,7 @@ mod tests {
             .update(&ResourceContext::for_tests("Bucket"), &made, &wanted)
             .await
             .unwrap();
-        let depth = buckets.state.notifier.queues().depth(&queue).await.unwrap();
-        assert_eq!(depth.ready, 1, "one test event");
+        let told = mailbox.take();
+        assert_eq!((told.len(), told[0].0.as_str()), (1, arn), "one test event");
     }
 }

@@ -26,7 +26,7 @@ macro_rules! served {
         impl S3 for Operations {
             $(
                 async fn $method(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
-                    $function(&self.0, request).await
+                    $function(&self.0.of_request(&request.headers), request).await
                 }
             )+
         }
@@ -85,7 +85,7 @@ served! {
     PutBucketCors "" put_bucket_cors(PutBucketCorsInput) -> PutBucketCorsOutput = configuration::put_bucket_cors;
     PutBucketEncryption "SSE-S3 only" put_bucket_encryption(PutBucketEncryptionInput) -> PutBucketEncryptionOutput = configuration::put_bucket_encryption;
     PutBucketLifecycleConfiguration "transitions are refused by name" put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput = configuration::put_bucket_lifecycle_configuration;
-    PutBucketNotificationConfiguration "to SQS queues; functions, topics and EventBridge are refused by name" put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput = configuration::put_bucket_notification_configuration;
+    PutBucketNotificationConfiguration "to functions, queues, topics and the default event bus" put_bucket_notification_configuration(PutBucketNotificationConfigurationInput) -> PutBucketNotificationConfigurationOutput = configuration::put_bucket_notification_configuration;
     PutBucketOwnershipControls "" put_bucket_ownership_controls(PutBucketOwnershipControlsInput) -> PutBucketOwnershipControlsOutput = configuration::put_bucket_ownership_controls;
     PutBucketPolicy "kept and returned; evaluated with IAM" put_bucket_policy(PutBucketPolicyInput) -> PutBucketPolicyOutput = configuration::put_bucket_policy;
     PutBucketTagging "" put_bucket_tagging(PutBucketTaggingInput) -> PutBucketTaggingOutput = configuration::put_bucket_tagging;

@@ -6,11 +6,11 @@ use http::Request;
 use http::request::Parts;
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
+use tradewind_events::{Router, Trace};
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{AccountId, Clock, Region};
 use tradewind_store::Database;
 use tradewind_store::blobs::Blobs;
-use tradewind_store::queue::Queues;
 use tradewind_wire::{Body, Caller};
 
 use crate::configuration::Configurations;
@@ -29,7 +29,7 @@ pub struct S3Config {
     /// Where content is.
     pub blobs: Blobs,
     /// Where notifications go.
-    pub queues: Queues,
+    pub router: Router,
     /// Dates versions and judges expiries.
     pub clock: Clock,
     /// The account of unsigned requests.
@@ -50,7 +50,12 @@ impl S3Service {
     #[must_use]
     pub fn open(config: S3Config) -> Self {
         let configurations = Configurations::new(config.database.clone());
-        let notifier = Notifier::new(configurations.clone(), config.queues, config.clock.clone());
+        let notifier = Notifier::new(
+            configurations.clone(),
+            config.database.clone(),
+            config.router,
+            config.clock.clone(),
+        );
         let state = State {
             database: config.database,
             blobs: config.blobs,
@@ -60,6 +65,7 @@ impl S3Service {
             locks: Arc::new(KeyLocks::default()),
             configurations,
             notifier: Arc::new(notifier),
+            trace: Trace::default(),
             lifecycles: Arc::default(),
         };
         let builder = s3s::service::S3ServiceBuilder::new(Operations(state.clone()));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::Notify;
+use tradewind_events::Trace;
 use tradewind_model::{AccountId, Clock, Region};
 use tradewind_store::Database;
 use tradewind_store::blobs::Blobs;
@@ -24,20 +25,33 @@ pub(crate) struct State {
     pub(crate) locks: Arc<KeyLocks>,
     pub(crate) configurations: Configurations,
     pub(crate) notifier: Arc<Notifier>,
+    /// The journey that a request is part of; the trace of nothing for what no client asked for.
+    pub(crate) trace: Trace,
     /// Wakes the worker when a lifecycle is put.
     pub(crate) lifecycles: Arc<Notify>,
+}
+
+impl State {
+    /// The same for a request.
+    pub(crate) fn of_request(&self, headers: &http::HeaderMap) -> Self {
+        let header = headers.get("x-amzn-trace-id");
+        let header = header.and_then(|header| header.to_str().ok());
+        Self {
+            trace: Trace::from_header(header, self.clock.now()),
+            ..self.clone()
+        }
+    }
 }
 
 /// A state over a database in memory, whose clock stands until it is moved; its content is in the folder.
 #[cfg(test)]
 pub(crate) async fn for_tests() -> (State, tempfile::TempDir) {
+    use tradewind_events::Router;
     use tradewind_model::Timestamp;
     use tradewind_store::blobs::{BlobsConfig, KeyFile, Place};
-    use tradewind_store::queue::Queues;
 
     let folder = tempfile::tempdir().unwrap();
     let database = Database::in_memory_for_tests(&[
-        tradewind_store::queue::MIGRATIONS,
         tradewind_store::blobs::MIGRATIONS,
         crate::MIGRATIONS,
         crate::CONFIGURATION_MIGRATIONS,
@@ -51,9 +65,14 @@ pub(crate) async fn for_tests() -> (State, tempfile::TempDir) {
         keys: KeyFile::Own(folder.path().join("key")),
     };
     let configurations = Configurations::new(database.clone());
-    let queues = Queues::new(database.clone(), clock.clone());
     let state = State {
-        notifier: Arc::new(Notifier::new(configurations.clone(), queues, clock.clone())),
+        notifier: Arc::new(Notifier::new(
+            configurations.clone(),
+            database.clone(),
+            Router::new(),
+            clock.clone(),
+        )),
+        trace: Trace::default(),
         blobs: Blobs::open(config).await.unwrap(),
         database,
         clock,

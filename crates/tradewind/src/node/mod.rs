@@ -345,7 +345,7 @@ async fn compose(
     let s3 = S3Service::open(S3Config {
         database: database.clone(),
         blobs: blobs.clone(),
-        queues: queues.clone(),
+        router: router.clone(),
         clock: clock.clone(),
         account: account.clone(),
         region: region.clone(),

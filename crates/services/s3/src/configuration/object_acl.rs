@@ -118,7 +118,7 @@ async fn keep(state: &State, bucket: &str, key: &str, id: Option<&str>, document
         };
         match state
             .database
-            .write(state.notifier.add(batch, &audience, &event))
+            .write(state.notifier.add(batch, &audience, &event, &state.trace))
             .await
         {
             Ok(_) => return Ok(()),

@@ -55,7 +55,10 @@ pub(crate) async fn put_bucket_notification_configuration(
 ) -> S3Result<S3Response<dto::PutBucketNotificationConfigurationOutput>> {
     let input = request.input;
     buckets::find(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
-    let put = state.notifier.put_bucket_notification_configuration(input);
+    let audience = state.configurations.of_write(&input.bucket).await?.audience;
+    let put = state
+        .notifier
+        .put_bucket_notification_configuration(input, &audience);
     put.await.map(S3Response::new)
 }
 

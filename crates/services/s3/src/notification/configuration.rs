@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use s3s::dto::{
-    FilterRule, GetBucketNotificationConfigurationInput, GetBucketNotificationConfigurationOutput,
-    NotificationConfiguration, NotificationConfigurationFilter, PutBucketNotificationConfigurationInput,
-    PutBucketNotificationConfigurationOutput, QueueConfiguration,
+    GetBucketNotificationConfigurationInput, GetBucketNotificationConfigurationOutput,
+    NotificationConfiguration, PutBucketNotificationConfigurationInput,
+    PutBucketNotificationConfigurationOutput,
 };
 use s3s::{S3Error, S3ErrorCode, S3Result};
+use tradewind_events::Undeliverable;
 use tradewind_model::Arn;
-use tradewind_store::queue::{QueueError, QueueId};
 use uuid::Uuid;
 
-use super::{EventName, Notifier};
+use super::destination::{Configured, Destination, targets_of};
+use super::{Audience, Notifier};
 use crate::configuration::{Configurations, refused};
 
 /// Events that happen here; `…:*` stands for all of its kind.
@@ -44,123 +45,54 @@ const IMPOSSIBLE: &[&str] = &[
 const CONFIGURATIONS: usize = 100;
 const FILTER_CHARACTERS: usize = 1024;
 
-/// A queue and the events it wants.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Destination {
-    pub(super) id: String,
-    pub(super) queue: QueueId,
-    events: Vec<String>,
-    prefix: String,
-    suffix: String,
-}
-
-impl Destination {
-    /// The destinations of a checked configuration.
-    pub(super) fn all_of(configuration: &NotificationConfiguration) -> Vec<Self> {
-        let queues = configuration.queue_configurations.iter().flatten();
-        queues.map(Self::of).collect()
-    }
-
-    fn of(configuration: &QueueConfiguration) -> Self {
-        let value = |name: &str| {
-            let rule = filter_rules(configuration.filter.as_ref()).find(|rule| is_named(rule, name));
-            rule.and_then(|rule| rule.value.clone()).unwrap_or_default()
-        };
-        let events = configuration.events.iter();
-        Self {
-            id: configuration.id.clone().unwrap_or_default(),
-            queue: QueueId::new(&configuration.queue_arn),
-            events: events.map(|event| event.as_ref().to_owned()).collect(),
-            prefix: value("prefix"),
-            suffix: value("suffix"),
-        }
-    }
-
-    /// Whether it wants this event of this key.
-    pub(super) fn wants(&self, event: EventName, key: &str) -> bool {
-        let named = self.events.iter().any(|wanted| covers(wanted, event.as_str()));
-        named && key.starts_with(&self.prefix) && key.ends_with(&self.suffix)
-    }
-
-    /// Whether some event of some key is wanted by both.
-    fn overlaps(&self, other: &Self) -> bool {
-        let nested = |a: &str, b: &str, within: fn(&str, &str) -> bool| within(a, b) || within(b, a);
-        let events = self.events.iter().any(|a| {
-            let mut others = other.events.iter();
-            others.any(|b| a == b || covers(a, plain(b)) || covers(b, plain(a)))
-        });
-        events
-            && nested(&self.prefix, &other.prefix, |a, b| a.starts_with(b))
-            && nested(&self.suffix, &other.suffix, |a, b| a.ends_with(b))
-    }
-}
-
-/// Whether an event of a configuration is, or stands for, the event of a message.
-fn covers(configured: &str, event: &str) -> bool {
-    let configured = plain(configured);
-    configured
-        .strip_suffix('*')
-        .map_or(configured == event, |kind| event.starts_with(kind))
-}
-
-fn plain(event: &str) -> &str {
-    event.strip_prefix("s3:").unwrap_or(event)
-}
-
-fn filter_rules(filter: Option<&NotificationConfigurationFilter>) -> impl Iterator<Item = &FilterRule> {
-    let key = filter.and_then(|filter| filter.key.as_ref());
-    key.and_then(|key| key.filter_rules.as_ref())
-        .into_iter()
-        .flatten()
-}
-
-fn is_named(rule: &FilterRule, name: &str) -> bool {
-    let given = rule.name.as_ref().map_or("", |name| name.as_str());
-    given.eq_ignore_ascii_case(name)
-}
-
 impl Notifier {
-    /// Checks the configuration and its queues, keeps it, and sends each queue the test event.
+    /// Checks the configuration and its destinations, keeps it, and sends queues and topics the test event.
     ///
     /// # Errors
     /// S3's own; what cannot be delivered is refused by name.
     pub(crate) async fn put_bucket_notification_configuration(
         &self,
         input: PutBucketNotificationConfigurationInput,
+        of: &Audience,
     ) -> S3Result<PutBucketNotificationConfigurationOutput> {
-        let mut configuration = input.notification_configuration;
-        check(&configuration)?;
-        for queue in configuration.queue_configurations.iter_mut().flatten() {
-            queue
-                .id
-                .get_or_insert_with(|| Uuid::new_v4().simple().to_string());
-        }
-        let queues = queues_of(&configuration);
-        if input.skip_destination_validation != Some(true) {
-            self.check_queues(&queues).await?;
+        check(&input.notification_configuration)?;
+        let configuration = named(input.notification_configuration);
+        let targets = targets_of(&configuration);
+        let validates = input.skip_destination_validation != Some(true);
+        if validates {
+            self.check_targets(&targets)?;
+            if configuration.event_bridge_configuration.is_some() {
+                self.check_targets(&[of.bus()])?;
+            }
         }
         self.configurations.put(&input.bucket, &configuration).await?;
-        if input.skip_destination_validation != Some(true) {
-            self.send_test_events(&input.bucket, &queues).await?;
+        if validates {
+            self.send_test_events(&input.bucket, &targets).await?;
         }
         Ok(PutBucketNotificationConfigurationOutput::default())
     }
 
-    /// Refuses queues that are not there, or cannot be notified.
+    /// Refuses destinations that are not there, or cannot be notified.
     ///
     /// # Errors
-    /// `InvalidArgument`.
-    pub(crate) async fn check_queues(&self, queues: &[QueueId]) -> S3Result<()> {
-        for queue in queues {
-            match self.queues.settings(queue).await {
-                Ok(settings) if !settings.fifo => {}
-                Ok(_) => {
+    /// `InvalidArgument`; `NotImplemented` for a service that this node does not have.
+    pub(crate) fn check_targets(&self, targets: &[Arn]) -> S3Result<()> {
+        for target in targets {
+            if target.resource.ends_with(".fifo") {
+                return Err(argument(
+                    "FIFO queues and FIFO topics are not supported as destinations of bucket notifications",
+                ));
+            }
+            match self.router.find(target) {
+                Ok(()) => {}
+                Err(error @ Undeliverable::NoReceiver { .. }) => {
+                    return Err(refused(S3ErrorCode::NotImplemented, error.to_string()));
+                }
+                Err(_not_there) => {
                     return Err(argument(
-                        "SQS FIFO queues are not supported as destinations of bucket notifications",
+                        "Unable to validate the following destination configurations",
                     ));
                 }
-                Err(QueueError::NotFound { .. }) => return Err(unknown_destination()),
-                Err(error) => return Err(S3Error::internal_error(error)),
             }
         }
         Ok(())
@@ -176,50 +108,56 @@ impl Configurations {
             .stored::<NotificationConfiguration>(&input.bucket)
             .await?
             .put();
-        let queues = stored.and_then(|stored| stored.queue_configurations);
+        let NotificationConfiguration {
+            event_bridge_configuration,
+            lambda_function_configurations,
+            queue_configurations,
+            topic_configurations,
+        } = stored.unwrap_or_default();
         Ok(GetBucketNotificationConfigurationOutput {
-            queue_configurations: queues,
-            ..GetBucketNotificationConfigurationOutput::default()
+            event_bridge_configuration,
+            lambda_function_configurations,
+            queue_configurations,
+            topic_configurations,
         })
     }
 }
 
-/// The queues that a configuration names, each once.
-pub(crate) fn queues_of(configuration: &NotificationConfiguration) -> Vec<QueueId> {
-    let destinations = Destination::all_of(configuration).into_iter();
-    let queues: BTreeSet<QueueId> = destinations.map(|destination| destination.queue).collect();
-    queues.into_iter().collect()
-}
-
 /// Configurations without an id get one, as S3 gives it.
 pub(crate) fn named(mut configuration: NotificationConfiguration) -> NotificationConfiguration {
+    let name = |id: &mut Option<String>| {
+        id.get_or_insert_with(|| Uuid::new_v4().simple().to_string());
+    };
+    for function in configuration.lambda_function_configurations.iter_mut().flatten() {
+        name(&mut function.id);
+    }
     for queue in configuration.queue_configurations.iter_mut().flatten() {
-        queue
-            .id
-            .get_or_insert_with(|| Uuid::new_v4().simple().to_string());
+        name(&mut queue.id);
+    }
+    for topic in configuration.topic_configurations.iter_mut().flatten() {
+        name(&mut topic.id);
     }
     configuration
 }
 
-/// Checks a configuration as S3 does; what cannot be delivered yet is refused by name.
-pub(crate) fn check(configuration: &NotificationConfiguration) -> S3Result<()> {
-    let functions = configuration.lambda_function_configurations.as_ref();
-    let topics = configuration.topic_configurations.as_ref();
-    let refusals = [
-        (functions.is_some_and(|list| !list.is_empty()), "Lambda functions"),
-        (topics.is_some_and(|list| !list.is_empty()), "SNS topics"),
-        (configuration.event_bridge_configuration.is_some(), "EventBridge"),
-    ];
-    if let Some((_, what)) = refusals.iter().find(|(given, _)| *given) {
-        let message = format!("bucket notifications to {what} are not implemented yet; SQS queues are");
-        return Err(refused(S3ErrorCode::NotImplemented, message));
-    }
-    let queues = configuration.queue_configurations.as_deref().unwrap_or_default();
-    if queues.len() > CONFIGURATIONS {
+/// Checks a configuration as S3 does, as far as that needs no look at its destinations.
+pub(crate) fn check(document: &NotificationConfiguration) -> S3Result<()> {
+    let configured = Configured::all_of(document);
+    if configured.len() > CONFIGURATIONS {
         return Err(argument("The number of notification configurations exceeds 100"));
     }
-    queues.iter().try_for_each(check_queue)?;
-    let destinations = Destination::all_of(configuration);
+    configured.iter().try_for_each(check_one)?;
+    let mut ids = BTreeSet::new();
+    if !configured
+        .iter()
+        .filter_map(|given| given.id)
+        .all(|id| ids.insert(id))
+    {
+        return Err(argument(
+            "Same ID used for multiple configurations. IDs must be unique",
+        ));
+    }
+    let destinations = Destination::all_of(document);
     let overlap = destinations.iter().enumerate().any(|(at, one)| {
         let mut after = destinations.iter().skip(at + 1);
         after.any(|other| one.overlaps(other))
@@ -232,22 +170,17 @@ pub(crate) fn check(configuration: &NotificationConfiguration) -> S3Result<()> {
     Ok(())
 }
 
-fn check_queue(queue: &QueueConfiguration) -> S3Result<()> {
-    let arn: Arn = queue
-        .queue_arn
-        .parse()
-        .map_err(|_invalid| argument("The ARN is not well formed"))?;
-    if &*arn.service != "sqs" {
+fn check_one(given: &Configured<'_>) -> S3Result<()> {
+    let arn: Option<Arn> = given.arn.parse().ok();
+    if arn.is_none_or(|arn| &*arn.service != given.service) {
         return Err(argument("The ARN is not well formed"));
     }
-    if queue.events.is_empty() {
+    if given.events.is_empty() {
         return Err(crate::configuration::malformed());
     }
-    for event in &queue.events {
-        check_event(event.as_ref())?;
-    }
+    given.events.iter().try_for_each(|event| check_event(event))?;
     let mut names = BTreeSet::new();
-    for rule in filter_rules(queue.filter.as_ref()) {
+    for rule in given.rules() {
         let name = rule
             .name
             .as_ref()
@@ -283,10 +216,6 @@ fn check_event(event: &str) -> S3Result<()> {
     Err(argument("The event is not supported for notifications"))
 }
 
-fn unknown_destination() -> S3Error {
-    argument("Unable to validate the following destination configurations")
-}
-
 fn argument(message: &'static str) -> S3Error {
     refused(S3ErrorCode::InvalidArgument, message)
 }
@@ -294,6 +223,7 @@ fn argument(message: &'static str) -> S3Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notification::EventName;
     use s3s::xml::{Deserialize as _, Deserializer};
 
     const ARN: &str = "arn:aws:sqs:us-east-1:000000000000:events";
@@ -353,10 +283,16 @@ mod tests {
                 "overlap",
             ),
             (
-                format!(
-                    "<TopicConfiguration><Topic>arn:aws:sns:us-east-1:000000000000:t</Topic><Event>{put}</Event></TopicConfiguration>"
-                ),
-                "SNS topics",
+                format!("<TopicConfiguration><Topic>{ARN}</Topic><Event>{put}</Event></TopicConfiguration>"),
+                "not well formed",
+            ),
+            (
+                queue(ARN, put, &[])
+                    + &format!(
+                        "<CloudFunctionConfiguration><CloudFunction>arn:aws:lambda:us-east-1:000000000000:function:f\
+                         </CloudFunction><Event>{put}</Event></CloudFunctionConfiguration>"
+                    ),
+                "overlap",
             ),
         ] {
             let error = check(&parse(&text)).unwrap_err();

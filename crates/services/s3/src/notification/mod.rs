@@ -1,22 +1,26 @@
-//! Bucket notifications: events of objects, sent to queues in the transaction that changes the object.
+//! Bucket notifications: events of objects, delivered in the transaction that changes the object.
 //!
-//! An event is in its queue if and only if the change it tells of happened: both are one batch
-//! ([`Notifier::add`]). A queue that has gone since takes nothing, and the change happens all the same.
-//! Topics, functions and EventBridge are refused when they are put.
+//! A function, queue or topic, and the event bus, is owed an event if and only if the change it tells of
+//! happened: both are one batch ([`Notifier::add`]). A destination that has gone since takes nothing, and the
+//! change happens all the same.
 
 mod configuration;
+mod destination;
 mod event;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use s3s::S3Result;
 use s3s::dto::NotificationConfiguration;
-use tradewind_model::{Clock, RequestId};
-use tradewind_store::Batch;
-use tradewind_store::queue::{NewMessage, QueueId, Queues};
+use tradewind_events::{Message, Router, Routing, Trace};
+use tradewind_model::{Arn, Clock, RequestId};
+use tradewind_store::{Batch, Database};
 
+use self::destination::{Destination, message_to};
 use crate::configuration::Configurations;
-pub(crate) use configuration::{Destination, check, named, queues_of};
+use crate::refusal::of_database;
+pub(crate) use configuration::{check, named};
+pub(crate) use destination::targets_of;
 pub(crate) use event::{EventName, ObjectEvent};
 
 /// A bucket and where its events go; read before the batch that changes an object is made.
@@ -26,6 +30,8 @@ pub(crate) struct Audience {
     pub(crate) region: String,
     pub(crate) bucket: String,
     destinations: Vec<Destination>,
+    /// Whether the event bus gets all of them.
+    event_bridge: bool,
 }
 
 impl Audience {
@@ -36,49 +42,111 @@ impl Audience {
         bucket: &str,
         configuration: Option<&NotificationConfiguration>,
     ) -> Self {
+        let bus = configuration.and_then(|given| given.event_bridge_configuration.as_ref());
         Self {
             account: account.to_owned(),
             region: region.to_owned(),
             bucket: bucket.to_owned(),
             destinations: configuration.map(Destination::all_of).unwrap_or_default(),
+            event_bridge: bus.is_some(),
+        }
+    }
+
+    /// The default bus of the bucket's account and region.
+    fn bus(&self) -> Arn {
+        Arn {
+            partition: "aws".into(),
+            service: "events".into(),
+            region: self.region.as_str().into(),
+            account: self.account.as_str().into(),
+            resource: "event-bus/default".into(),
         }
     }
 }
 
-/// Sends events of objects to queues.
+/// Sends events of objects to who wants them.
 #[derive(Debug)]
 pub(crate) struct Notifier {
     configurations: Configurations,
-    queues: Queues,
+    database: Database,
+    router: Router,
     clock: Clock,
     /// Orders events of one instant.
     turn: AtomicU64,
 }
 
 impl Notifier {
-    pub(crate) fn new(configurations: Configurations, queues: Queues, clock: Clock) -> Self {
+    pub(crate) fn new(
+        configurations: Configurations,
+        database: Database,
+        router: Router,
+        clock: Clock,
+    ) -> Self {
         Self {
             configurations,
-            queues,
+            database,
+            router,
             clock,
             turn: AtomicU64::new(0),
         }
     }
 
-    /// The queues of the node.
+    /// Where events go.
     #[cfg(test)]
-    pub(crate) fn queues(&self) -> &Queues {
-        &self.queues
+    pub(crate) fn router(&self) -> &Router {
+        &self.router
     }
 
-    /// Adds to the batch a message for each destination that wants the event.
-    pub(crate) fn add(&self, batch: Batch, audience: &Audience, event: &ObjectEvent<'_>) -> Batch {
+    /// Adds to the batch what each destination that wants the event is owed. The event is part of the journey
+    /// of `trace`, or begins one.
+    pub(crate) fn add(
+        &self,
+        batch: Batch,
+        audience: &Audience,
+        event: &ObjectEvent<'_>,
+        trace: &Trace,
+    ) -> Batch {
         let destinations = audience.destinations.iter();
-        let wanting = destinations.filter(|to| to.wants(event.name, event.key));
-        wanting.fold(batch, |batch, destination| {
-            let body = event.body(audience, &destination.id, self.clock.now(), &self.sequencer());
-            self.queues.send_within(batch, &destination.queue, message(body))
-        })
+        let mut wanting = destinations
+            .filter(|to| to.wants(event.name, event.key))
+            .peekable();
+        if wanting.peek().is_none() && !audience.event_bridge {
+            return batch;
+        }
+        let now = self.clock.now();
+        let trace = match trace.root() {
+            "" => Trace::new(now),
+            _ => trace.clone(),
+        };
+        let (request, sequencer) = (RequestId::random(), self.sequencer());
+        let of = event::Telling {
+            audience,
+            now,
+            request: &request,
+            sequencer: &sequencer,
+        };
+        let mut routing = Routing::new(batch);
+        for to in wanting {
+            let body = event.body(&of, &to.id);
+            let message = message_to(&to.target, body, &audience.bucket);
+            self.deliver(&mut routing, &to.target, message, &trace);
+        }
+        if audience.event_bridge {
+            let bus = audience.bus();
+            let message = message_to(&bus, event.for_bus(&of), &audience.bucket);
+            self.deliver(&mut routing, &bus, message, &trace);
+        }
+        routing.into_batch()
+    }
+
+    fn deliver(&self, routing: &mut Routing, target: &Arn, message: Message, trace: &Trace) {
+        let message = Message {
+            trace: trace.clone(),
+            ..message
+        };
+        if let Err(error) = self.router.deliver(routing, target, message) {
+            tracing::warn!(%target, %error, "a bucket notification is not delivered");
+        }
     }
 
     /// Grows with time, and within an instant with each event: orders the events of a key.
@@ -88,20 +156,22 @@ impl Notifier {
         format!("{ms:012X}{turn:04X}")
     }
 
-    /// Tells each queue that it was chosen, as S3 does when a configuration is put.
-    pub(crate) async fn send_test_events(&self, bucket: &str, queues: &[QueueId]) -> S3Result<()> {
-        for queue in queues {
-            let body = event::test_body(bucket, self.clock.now(), &RequestId::random());
-            let sent = self.queues.send(queue, vec![message(body)]).await;
-            sent.map_err(s3s::S3Error::internal_error)?;
+    /// Tells each queue and topic that it was chosen, as S3 does when a configuration is put.
+    pub(crate) async fn send_test_events(&self, bucket: &str, targets: &[Arn]) -> S3Result<()> {
+        let mut routing = Routing::new(Batch::new());
+        let told = targets.iter().filter(|target| &*target.service != "lambda");
+        let now = self.clock.now();
+        for target in told {
+            let body = event::test_body(bucket, now, &RequestId::random());
+            let message = message_to(target, body, bucket);
+            self.deliver(&mut routing, target, message, &Trace::new(now));
         }
-        Ok(())
+        let written = self.database.write(routing.into_batch()).await;
+        written.map(drop).map_err(of_database)
     }
 }
 
-fn message(body: String) -> NewMessage {
-    NewMessage {
-        body: body.into_bytes(),
-        ..NewMessage::default()
-    }
-}
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -130,9 +130,12 @@ async fn delete_version(
         Lock::from(&version.lock).refuse_removal(state.clock.now(), removal.bypass_governance)?;
         let batch = remove(state, Batch::new(), bucket, key, &version).await?;
         let told = removal.event_of(key, versioned, &version);
-        let batch = state
-            .notifier
-            .add(promote(batch, bucket, key, &version), audience, &told);
+        let batch = state.notifier.add(
+            promote(batch, bucket, key, &version),
+            audience,
+            &told,
+            &state.trace,
+        );
         match state.database.write(batch).await {
             Ok(_) => {
                 return Ok(Deleted {

@@ -121,14 +121,14 @@ impl From<Cors> for dto::CORSConfiguration {
     }
 }
 
-/// `NotificationConfiguration`: what is not for queues only as far as it is refused.
+/// `NotificationConfiguration`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct Notification {
     queue_configurations: Option<Vec<ToQueue>>,
-    lambda_configurations: Option<Vec<serde_json::Value>>,
-    topic_configurations: Option<Vec<serde_json::Value>>,
-    event_bridge_configuration: Option<serde_json::Value>,
+    lambda_configurations: Option<Vec<ToFunction>>,
+    topic_configurations: Option<Vec<ToTopic>>,
+    event_bridge_configuration: Option<ToBus>,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +137,29 @@ struct ToQueue {
     event: String,
     queue: String,
     filter: Option<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ToFunction {
+    event: String,
+    function: String,
+    filter: Option<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ToTopic {
+    event: String,
+    topic: String,
+    filter: Option<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ToBus {
+    #[serde(default, deserialize_with = "truth")]
+    event_bridge_enabled: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -160,55 +183,45 @@ struct FilterRule {
 
 impl From<Notification> for dto::NotificationConfiguration {
     fn from(given: Notification) -> Self {
-        let queues = given.queue_configurations;
-        let functions = given.lambda_configurations.unwrap_or_default().into_iter();
-        let topics = given.topic_configurations.unwrap_or_default().into_iter();
+        let queue = |to: ToQueue| dto::QueueConfiguration {
+            events: vec![to.event.into()],
+            filter: to.filter.map(filter),
+            id: None,
+            queue_arn: to.queue,
+        };
+        let function = |to: ToFunction| dto::LambdaFunctionConfiguration {
+            events: vec![to.event.into()],
+            filter: to.filter.map(filter),
+            id: None,
+            lambda_function_arn: to.function,
+        };
+        let topic = |to: ToTopic| dto::TopicConfiguration {
+            events: vec![to.event.into()],
+            filter: to.filter.map(filter),
+            id: None,
+            topic_arn: to.topic,
+        };
+        let (queues, functions) = (given.queue_configurations, given.lambda_configurations);
+        let (topics, bus) = (given.topic_configurations, given.event_bridge_configuration);
+        let bus = bus.filter(|bus| bus.event_bridge_enabled != Some(false));
         Self {
-            queue_configurations: queues.map(|list| list.into_iter().map(to_queue).collect()),
-            lambda_function_configurations: Some(functions.map(|_| unread_function()).collect()),
-            topic_configurations: Some(topics.map(|_| unread_topic()).collect()),
-            event_bridge_configuration: given
-                .event_bridge_configuration
-                .map(|_| dto::EventBridgeConfiguration::default()),
+            queue_configurations: queues.map(|list| list.into_iter().map(queue).collect()),
+            lambda_function_configurations: functions.map(|list| list.into_iter().map(function).collect()),
+            topic_configurations: topics.map(|list| list.into_iter().map(topic).collect()),
+            event_bridge_configuration: bus.map(|_| dto::EventBridgeConfiguration::default()),
         }
     }
 }
 
-fn to_queue(given: ToQueue) -> dto::QueueConfiguration {
+fn filter(given: Filter) -> dto::NotificationConfigurationFilter {
     let rule = |rule: FilterRule| dto::FilterRule {
         name: Some(rule.name.into()),
         value: Some(rule.value),
     };
-    let filter = |filter: Filter| dto::NotificationConfigurationFilter {
+    dto::NotificationConfigurationFilter {
         key: Some(dto::S3KeyFilter {
-            filter_rules: Some(filter.s3_key.rules.into_iter().map(rule).collect()),
+            filter_rules: Some(given.s3_key.rules.into_iter().map(rule).collect()),
         }),
-    };
-    dto::QueueConfiguration {
-        events: vec![given.event.into()],
-        filter: given.filter.map(filter),
-        id: None,
-        queue_arn: given.queue,
-    }
-}
-
-/// Stands for what is refused without being read.
-fn unread_function() -> dto::LambdaFunctionConfiguration {
-    dto::LambdaFunctionConfiguration {
-        events: vec![],
-        filter: None,
-        id: None,
-        lambda_function_arn: String::new(),
-    }
-}
-
-/// Stands for what is refused without being read.
-fn unread_topic() -> dto::TopicConfiguration {
-    dto::TopicConfiguration {
-        events: vec![],
-        filter: None,
-        id: None,
-        topic_arn: String::new(),
     }
 }
 

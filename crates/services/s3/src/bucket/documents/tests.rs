@@ -67,6 +67,7 @@ fn properties_become_the_documents_of_the_api() {
 #[test]
 fn what_the_api_would_refuse_is_refused_by_property() {
     let to_function = json!({"LambdaConfigurations": [{"Event": "s3:ObjectCreated:*", "Function": "f"}]});
+    let to_bus = json!({"EventBridgeConfiguration": {"EventBridgeEnabled": "maybe"}});
     for (property, value, part) in [
         ("AccessControl", json!("public-read"), "the name of a canned ACL"),
         (
@@ -99,8 +100,9 @@ fn what_the_api_would_refuse_is_refused_by_property() {
         (
             "NotificationConfiguration",
             to_function,
-            "Lambda functions are not implemented",
+            "The ARN is not well formed",
         ),
+        ("NotificationConfiguration", to_bus, "`true` or `false`"),
         ("ObjectLockConfiguration", json!({"Rule": {}}), "schema"),
         (
             "WebsiteConfiguration",
