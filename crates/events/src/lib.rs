@@ -14,6 +14,7 @@
 
 pub mod delivery;
 pub mod filter_policy;
+pub mod journey;
 mod message;
 pub mod pattern;
 mod queue_source;

@@ -6,8 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tradewind_model::Arn;
 use tradewind_store::Batch;
 
+use crate::journey::{Journal, Step};
 use crate::message::Message;
 use crate::receiver::{Receiver, Undeliverable};
+use crate::trace::Trace;
 
 /// Topics and buses that an event may go through on one way.
 pub const MAX_HOPS: usize = 8;
@@ -16,10 +18,14 @@ pub const MAX_DELIVERIES: usize = 10_000;
 
 /// Knows the services that take events. A clone is the same router.
 #[derive(Clone, Debug, Default)]
-pub struct Router(Arc<RwLock<Receivers>>);
+pub struct Router(Arc<RwLock<Connected>>);
 
-/// By the service of their ARNs.
-type Receivers = BTreeMap<Box<str>, Arc<dyn Receiver>>;
+#[derive(Debug, Default)]
+struct Connected {
+    /// By the service of their ARNs.
+    receivers: BTreeMap<Box<str>, Arc<dyn Receiver>>,
+    journal: Option<Journal>,
+}
 
 /// The batch that an event's deliveries are added to, and the way that led to it.
 #[derive(Debug)]
@@ -27,6 +33,9 @@ pub struct Routing {
     batch: Batch,
     way: Vec<Arn>,
     deliveries: usize,
+    /// Journeys and their steps, noted when the batch is committed.
+    steps: Vec<(Box<str>, Step)>,
+    journal: Option<Journal>,
 }
 
 impl Routing {
@@ -37,18 +46,38 @@ impl Routing {
             batch,
             way: Vec::new(),
             deliveries: 0,
+            steps: Vec::new(),
+            journal: None,
         }
     }
 
     /// The batch with all that was added.
     #[must_use]
     pub fn into_batch(self) -> Batch {
-        self.batch
+        let Self {
+            batch,
+            steps,
+            journal,
+            ..
+        } = self;
+        match journal {
+            Some(journal) if !steps.is_empty() => {
+                batch.after_commit(move || journal.note(steps.iter().cloned()))
+            }
+            _ => batch,
+        }
     }
 
     /// Changes the batch.
     pub fn add(&mut self, change: impl FnOnce(Batch) -> Batch) {
         self.batch = change(std::mem::take(&mut self.batch));
+    }
+
+    /// Adds a step, and gives its place among the steps.
+    fn step(&mut self, journal: Journal, trace: &Trace, step: Step) -> usize {
+        self.journal = Some(journal);
+        self.steps.push((trace.root().into(), step));
+        self.steps.len() - 1
     }
 
     fn enter(&mut self, target: &Arn) -> Result<(), Undeliverable> {
@@ -80,8 +109,40 @@ impl Router {
 
     /// From now on `receiver` takes what is sent to ARNs of `service` (`lambda`, `sqs`, …).
     pub fn connect(&self, service: &str, receiver: Arc<dyn Receiver>) {
-        let mut receivers = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        receivers.insert(service.into(), receiver);
+        let mut connected = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        connected.receivers.insert(service.into(), receiver);
+    }
+
+    /// From now on every hop is a step of its event's journey, noted in `journal`.
+    pub fn record(&self, journal: Journal) {
+        let mut connected = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        connected.journal = Some(journal);
+    }
+
+    /// Forgets all receivers, which know this router, too: after it nobody is kept alive by it.
+    pub fn disconnect(&self) {
+        let mut connected = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *connected = Connected::default();
+    }
+
+    /// Where steps are noted; none if they are not.
+    #[must_use]
+    pub fn journal(&self) -> Option<Journal> {
+        let connected = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        connected.journal.clone()
+    }
+
+    /// Notes what sets an event going, as a step from `from` to `to` of the journey of `trace`; gives the trace
+    /// that comes after it.
+    #[must_use]
+    pub fn begin(&self, routing: &mut Routing, what: &str, (from, to): (&str, &str), trace: &Trace) -> Trace {
+        let Some(journal) = self.journal() else {
+            return trace.clone();
+        };
+        let step = Step::after(trace, what, from, to, journal.now());
+        let after = trace.after(&step.id);
+        routing.step(journal, trace, step);
+        after
     }
 
     /// Whether `target` can be sent to.
@@ -101,8 +162,27 @@ impl Router {
         &self,
         routing: &mut Routing,
         target: &Arn,
-        message: Message,
+        mut message: Message,
     ) -> Result<(), Undeliverable> {
+        let step = self.hop(routing, target, &mut message);
+        let accepted = self.hand_over(routing, target, message);
+        if let (Err(error), Some((_, step))) = (&accepted, step.and_then(|at| routing.steps.get_mut(at))) {
+            step.outcome = error.to_string().into();
+        }
+        accepted
+    }
+
+    /// The step that the hop to `target` is; the message goes on as what comes after it.
+    fn hop(&self, routing: &mut Routing, target: &Arn, message: &mut Message) -> Option<usize> {
+        let journal = self.journal().filter(|_| !message.trace.root().is_empty())?;
+        let to = target.to_string();
+        let step = Step::after(&message.trace, "delivery", &message.source, &to, journal.now());
+        let before = std::mem::take(&mut message.trace);
+        message.trace = before.after(&step.id);
+        Some(routing.step(journal, &before, step))
+    }
+
+    fn hand_over(&self, routing: &mut Routing, target: &Arn, message: Message) -> Result<(), Undeliverable> {
         let receiver = self.receiver(target)?;
         routing.enter(target)?;
         let accepted = receiver.accept(routing, target, message);
@@ -111,8 +191,8 @@ impl Router {
     }
 
     fn receiver(&self, target: &Arn) -> Result<Arc<dyn Receiver>, Undeliverable> {
-        let receivers = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let found = receivers.get(&target.service).map(Arc::clone);
+        let connected = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let found = connected.receivers.get(&target.service).map(Arc::clone);
         found.ok_or_else(|| Undeliverable::NoReceiver {
             target: target.to_string(),
         })
@@ -142,7 +222,12 @@ mod tests {
         }
         fn accept(&self, routing: &mut Routing, target: &Arn, message: Message) -> Result<(), Undeliverable> {
             let Some(next) = self.subscriptions.get(&*target.resource) else {
-                routing.add(|batch| batch.run("INSERT", vec![target.resource.to_string().into()]));
+                routing.add(|batch| {
+                    batch.run(
+                        "INSERT INTO kept VALUES ($1)",
+                        vec![target.resource.to_string().into()],
+                    )
+                });
                 return Ok(());
             };
             next.iter()
@@ -166,6 +251,57 @@ mod tests {
         let mut routing = Routing::new(Batch::new());
         let delivered = router.deliver(&mut routing, &arn(to), Message::default());
         (delivered, routing)
+    }
+
+    #[tokio::test]
+    async fn hops_are_steps_once_the_batch_is_committed() {
+        use tradewind_model::{Clock, Timestamp};
+        use tradewind_store::{Database, Migration};
+
+        use crate::journey::tree;
+
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::from_millis(1_583_349_662_000));
+        let store =
+            tradewind_observe::LogStore::open(folder.path().into(), clock.clone(), Journal::options());
+        let journal = Journal::new(store.unwrap(), clock.clone());
+        let router = Router::new();
+        let topics = Topics {
+            router: router.clone(),
+            subscriptions: [("a", vec!["b", "c"]), ("c", vec!["a"])].into(),
+        };
+        router.connect("sns", Arc::new(topics));
+        router.record(journal.clone());
+        let trace = Trace::new(clock.now());
+        let mut routing = Routing::new(Batch::new());
+        let message = Message {
+            trace: router.begin(&mut routing, "Publish", ("me", "a"), &trace),
+            ..Message::default()
+        };
+        router.deliver(&mut routing, &arn("a"), message).unwrap_err();
+        let batch = routing.into_batch();
+        assert_eq!(journal.steps(trace.root()).await.unwrap(), []);
+        let kept = Migration {
+            service: "test",
+            version: 1,
+            sql: "CREATE TABLE kept (name TEXT);",
+        };
+        let database = Database::in_memory_for_tests(&[&[kept]]);
+        database.write(batch).await.unwrap();
+        let branches = tree(journal.steps(trace.root()).await.unwrap());
+        let [publish] = branches.as_slice() else {
+            panic!("{branches:?}");
+        };
+        let [to_a] = publish.after.as_slice() else {
+            panic!("{branches:?}");
+        };
+        let outcomes: Vec<_> = to_a.after.iter().map(|branch| &*branch.step.outcome).collect();
+        assert_eq!(outcomes.len(), 2);
+        assert_eq!(outcomes[0], Step::OK);
+        assert!(
+            outcomes[1].starts_with("the event would go round"),
+            "{outcomes:?}"
+        );
     }
 
     #[test]

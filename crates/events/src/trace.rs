@@ -115,7 +115,7 @@ impl fmt::Display for Trace {
 }
 
 /// `1-{8 hexadecimal digits}-{24 hexadecimal digits}`.
-fn is_root(text: &str) -> bool {
+pub(crate) fn is_root(text: &str) -> bool {
     let mut parts = text.split('-');
     let hexadecimal = |part: Option<&str>, digits: usize| {
         part.is_some_and(|part| part.len() == digits && part.bytes().all(|b| b.is_ascii_hexdigit()))
