@@ -11,4 +11,5 @@ mod objects;
 mod postgres;
 mod queues;
 mod refusals;
+mod schedules;
 mod up;
