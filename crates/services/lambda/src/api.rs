@@ -11,6 +11,7 @@ mod invoke_stream;
 pub(crate) mod layer_permissions;
 pub(crate) mod layers;
 mod management;
+mod mappings;
 pub(crate) mod package;
 pub(crate) mod permissions;
 pub(crate) mod provisioned;
@@ -224,6 +225,11 @@ async fn dispatch(service: &LambdaService, call: Call) -> Answer {
         Operation::GetLayerVersionPolicy => layer_permissions::get(service, &call),
         Operation::RemoveLayerVersionPermission => layer_permissions::remove(service, call).await,
         Operation::InvokeWithResponseStream => invoke_stream::invoke(service, call).await,
+        Operation::CreateEventSourceMapping => mappings::create(service, call).await,
+        Operation::GetEventSourceMapping => mappings::get(service, &call),
+        Operation::ListEventSourceMappings => mappings::list(service, &call),
+        Operation::UpdateEventSourceMapping => mappings::update(service, call).await,
+        Operation::DeleteEventSourceMapping => mappings::delete(service, call).await,
         missing => Err(LambdaError::NotImplemented {
             operation: missing.entry().name,
         }),

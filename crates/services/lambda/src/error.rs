@@ -2,12 +2,14 @@
 //! is the one place that decides code and status (`wire.rs`).
 
 mod layer;
+mod mapping;
 mod violations;
 mod wire;
 
 use std::fmt;
 
 pub use layer::LayerError;
+pub use mapping::MappingError;
 pub use violations::{Violation, Violations};
 
 use tradewind_compute::InvokeError;
@@ -379,7 +381,7 @@ pub enum LambdaError {
     #[error("Tags on function aliases and versions are not supported. Please specify a function ARN.")]
     TagsOnVersion,
     /// Tags of something else than a function.
-    #[error("tags of `{arn}` are not kept: only functions have tags on this node")]
+    #[error("tags of `{arn}` are not kept: only functions and event source mappings have tags on this node")]
     TagsOfOtherResource {
         /// What was named.
         arn: String,
@@ -393,6 +395,9 @@ pub enum LambdaError {
     /// Of layers, and of functions with layers.
     #[error(transparent)]
     Layer(#[from] LayerError),
+    /// Of event source mappings.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
     /// A pagination token that this API did not give.
     #[error("the marker is not one that this operation returned; start again without it")]
     InvalidMarker,

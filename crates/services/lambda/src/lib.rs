@@ -20,6 +20,7 @@ mod error;
 mod event_invoke;
 mod event_stream;
 mod layer;
+mod mapping;
 mod model;
 mod names;
 mod operation;
@@ -41,7 +42,8 @@ mod worker;
 #[cfg(test)]
 mod testing;
 
-pub use error::{LambdaError, LayerError, Violation, Violations};
+pub use error::{LambdaError, LayerError, MappingError, Violation, Violations};
+pub use mapping::MIGRATIONS as MAPPING_MIGRATIONS;
 pub use operation::{Entry, OPERATIONS, Operation, operations};
 pub use service::{FunctionSummary, LambdaConfig, LambdaService};
 pub use settings::Refusal;

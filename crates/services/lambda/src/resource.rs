@@ -2,6 +2,7 @@
 
 mod alias;
 mod event_invoke;
+mod event_source_mapping;
 mod function;
 mod inline_code;
 mod layer;
@@ -27,6 +28,7 @@ pub(crate) fn types(service: &LambdaService) -> Vec<Arc<dyn ResourceType>> {
     vec![
         Arc::new(alias::AliasType(service.clone())),
         Arc::new(event_invoke::EventInvokeType(service.clone())),
+        Arc::new(event_source_mapping::EventSourceMappingType(service.clone())),
         Arc::new(function::FunctionType(service.clone())),
         Arc::new(layer::LayerVersionType(service.clone())),
         Arc::new(layer_permission::LayerPermissionType(service.clone())),

@@ -7,17 +7,19 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 use tradewind_compute::{Engine, Interpreters, PackageId};
-use tradewind_events::Router;
+use tradewind_events::{QueueSource, Router};
 use tradewind_gateway::{
     Api, ApiId, ApiKind, Gateway, Integration, LambdaIntegration, PayloadFormat, Route, RouteKey, Stage,
 };
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Clock, FunctionArn, Qualifier, RequestId, Runtime, Timestamp};
 use tradewind_store::Database;
+use tradewind_store::queue::Queues;
 
 use crate::api::urls::arn_of;
 use crate::error::LambdaError;
 use crate::layer::Shelf;
+use crate::mapping::Mappings;
 use crate::model::{Function, FunctionUrl, Version};
 use crate::names::Target;
 use crate::queue::{Accepted, Queue};
@@ -44,6 +46,10 @@ pub struct LambdaConfig {
     pub clock: Clock,
     /// Where clients reach this node, for example `http://127.0.0.1:4566`: the start of `Code.Location`.
     pub base_url: String,
+    /// What event source mappings read, over the same database.
+    pub queues: Queues,
+    /// What makes records of the messages in them.
+    pub queue_source: Arc<dyn QueueSource>,
 }
 
 /// The Lambda service of a node. Clones are handles to the same one.
@@ -62,6 +68,7 @@ struct Shared {
     uploads: Semaphore,
     queue: Queue,
     shelf: Shelf,
+    mappings: Mappings,
 }
 
 /// One function, for lists.
@@ -142,6 +149,7 @@ impl LambdaService {
             registry.put(Arc::new(function));
         }
         let shelf = Shelf::new(tables::layers::load(&config.database).await?);
+        let mappings = Mappings::open(&config.database).await?;
         let queue = Queue::open(config.database.clone(), config.clock.clone()).await?;
         for function in registry.all() {
             queue.bound(&function.arn, function.reserved_concurrency);
@@ -154,6 +162,7 @@ impl LambdaService {
             uploads: Semaphore::new(CONCURRENT_UPLOADS),
             queue,
             shelf,
+            mappings,
         })))
     }
 
@@ -230,6 +239,19 @@ impl LambdaService {
         &self.0.shelf
     }
 
+    /// All event source mappings.
+    pub(crate) fn mappings(&self) -> &Mappings {
+        &self.0.mappings
+    }
+
+    pub(crate) fn queues(&self) -> &Queues {
+        &self.0.config.queues
+    }
+
+    pub(crate) fn queue_source(&self) -> &dyn QueueSource {
+        &*self.0.config.queue_source
+    }
+
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.0.tasks
     }
@@ -299,6 +321,9 @@ impl LambdaService {
         }
         if after.is_none() {
             self.queue().forget(&arn).await;
+        }
+        if reserved(&before) != reserved(&after) || before.is_some() != after.is_some() {
+            self.mappings().function_changed(&arn);
         }
         Ok(answer)
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,13 +11,16 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
 use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice};
-use tradewind_events::{Message, Receiver, Router, Routing, Undeliverable};
+use tradewind_events::{
+    Message, QueueFacts, QueueRecord, QueueSource, Receiver, Router, Routing, Undeliverable,
+};
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_model::resource::{Properties, ResourceContext, ResourceType};
 use tradewind_model::{AccountId, Arn, Clock, Region, Timestamp};
 use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_store::Database;
+use tradewind_store::queue::{QueueId, Queues, Received};
 use tradewind_wire::{Caller, read_body};
 
 use crate::service::{LambdaConfig, LambdaService};
@@ -73,8 +77,15 @@ impl World {
         let clock = Clock::manual(START);
         let interpreters = Interpreters::discover(&std::env::var_os("PATH").unwrap());
         let engine = engine(folder.path().to_owned(), &interpreters);
+        let database = Database::in_memory_for_tests(&[
+            crate::MIGRATIONS,
+            crate::MAPPING_MIGRATIONS,
+            tradewind_store::queue::MIGRATIONS,
+        ]);
         let config = LambdaConfig {
-            database: Database::in_memory_for_tests(&[crate::MIGRATIONS]),
+            queues: Queues::new(database.clone(), clock.clone()),
+            queue_source: Arc::new(PlainQueues),
+            database,
             gateway: gateway(&engine),
             router: Router::new(),
             engine,
@@ -195,6 +206,46 @@ impl World {
     pub(crate) fn resource_type(&self, name: &str) -> Arc<dyn ResourceType> {
         let types = self.service.resource_types();
         types.into_iter().find(|kind| kind.type_name() == name).unwrap()
+    }
+}
+
+/// Queues as a service would have them that keeps nothing beside a body. Those whose name begins with `no-`
+/// are not there; `.fifo` at the end says what a queue is.
+#[derive(Debug)]
+struct PlainQueues;
+
+impl QueueSource for PlainQueues {
+    fn queue(&self, queue: &Arn) -> Result<QueueFacts, Undeliverable> {
+        if queue.resource.starts_with("no-") {
+            return Err(Undeliverable::NotFound {
+                target: queue.to_string(),
+            });
+        }
+        Ok(QueueFacts {
+            id: QueueId::new(&queue.to_string()),
+            fifo: queue.resource.ends_with(".fifo"),
+            visibility_timeout: Duration::from_secs(30),
+        })
+    }
+
+    fn record(
+        &self,
+        queue: &Arn,
+        received: &Received,
+        _now: Timestamp,
+    ) -> Result<QueueRecord, Undeliverable> {
+        Ok(QueueRecord {
+            message_id: received.id.to_string(),
+            receipt_handle: "handle".to_owned(),
+            body: String::from_utf8(received.body.clone()).unwrap(),
+            attributes: vec![("ApproximateReceiveCount", received.receives.to_string())],
+            message_attributes: std::collections::BTreeMap::new(),
+            md5_of_message_attributes: None,
+            md5_of_body: String::new(),
+            event_source: "aws:sqs",
+            event_source_arn: queue.to_string(),
+            aws_region: "us-east-1".to_owned(),
+        })
     }
 }
 

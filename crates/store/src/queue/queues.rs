@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tradewind_model::{Clock, Timestamp};
 
 use crate::database::{Backend, Session};
@@ -161,6 +162,26 @@ impl Queues {
         lease: Duration,
         wait: Duration,
     ) -> Result<Vec<Received>, QueueError> {
+        self.receive_unless(id, max, lease, wait, &CancellationToken::new())
+            .await
+    }
+
+    /// As [`Queues::receive`], but stops waiting when `given_up` is cancelled. Unlike a future that is dropped, it
+    /// then still gives what it has leased.
+    ///
+    /// # Errors
+    /// As [`Queues::receive`].
+    ///
+    /// # Cancel safety
+    /// As [`Queues::receive`].
+    pub async fn receive_unless(
+        &self,
+        id: &QueueId,
+        max: usize,
+        lease: Duration,
+        wait: Duration,
+        given_up: &CancellationToken,
+    ) -> Result<Vec<Received>, QueueError> {
         if wait.is_zero() {
             return self.look(id, max, lease).await;
         }
@@ -172,13 +193,14 @@ impl Queues {
             woken.as_mut().enable();
             let found = self.look(id, max, lease).await?;
             wake_up.in_hand = false;
-            if !found.is_empty() || deadline.is_elapsed() {
+            if !found.is_empty() || deadline.is_elapsed() || given_up.is_cancelled() {
                 return Ok(found);
             }
             tokio::select! {
                 () = &mut woken => wake_up.in_hand = true,
                 () = seat.due(&self.clock) => {}
                 () = &mut deadline => return Ok(found),
+                () = given_up.cancelled() => return Ok(found),
             }
         }
     }

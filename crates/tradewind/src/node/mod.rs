@@ -115,6 +115,7 @@ const MIGRATIONS: &[&[Migration]] = &[
     timer::MIGRATIONS,
     tradewind_deploy::stack::MIGRATIONS,
     tradewind_lambda::MIGRATIONS,
+    tradewind_lambda::MAPPING_MIGRATIONS,
     tradewind_apigateway::MIGRATIONS,
     tradewind_iam::MIGRATIONS,
     tradewind_logs::MIGRATIONS,
@@ -157,6 +158,9 @@ impl Node {
         self.workers.spawn(async move { blobs.run(blobs_stop).await });
         let (s3, s3_stop) = (self.state.s3.clone(), stop.clone());
         self.workers.spawn(async move { s3.run(s3_stop).await });
+        let (mappings, mappings_stop) = (lambda.clone(), stop.clone());
+        self.workers
+            .spawn(async move { mappings.run_mappings(mappings_stop).await });
         self.workers.spawn(async move { lambda.run(stop).await });
         let queues = self.state.queues.clone();
         let stop = self.background.clone();
@@ -299,7 +303,17 @@ async fn compose(
         },
     );
     let router = Router::new();
+    let queues = Queues::new(database.clone(), clock.clone());
+    let sqs = SqsService::open(SqsConfig {
+        database: database.clone(),
+        queues: queues.clone(),
+        clock: clock.clone(),
+        base_url: base_url.clone(),
+    });
+    let sqs = sqs.await.map_err(StartNodeError::service)?;
     let lambda = LambdaService::open(LambdaConfig {
+        queues: queues.clone(),
+        queue_source: Arc::new(sqs.clone()),
         database: database.clone(),
         router: router.clone(),
         engine: engine.clone(),
@@ -315,14 +329,6 @@ async fn compose(
     let api_gateway = ApiGatewayService::open(database.clone(), gateway.clone());
     let api_gateway = api_gateway.await.map_err(StartNodeError::service)?;
     let iam = IamService::open(database.clone());
-    let queues = Queues::new(database.clone(), clock.clone());
-    let sqs = SqsService::open(SqsConfig {
-        database: database.clone(),
-        queues: queues.clone(),
-        clock: clock.clone(),
-        base_url: base_url.clone(),
-    });
-    let sqs = sqs.await.map_err(StartNodeError::service)?;
     let timers = Timers::new(database.clone(), clock.clone());
     router.connect("sqs", Arc::new(sqs.clone()));
     router.connect("lambda", Arc::new(lambda.clone()));

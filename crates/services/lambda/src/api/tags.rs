@@ -1,12 +1,14 @@
-//! TagResource, UntagResource and ListTags.
+//! TagResource, UntagResource and ListTags, of functions and event source mappings.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{Answer, Call, empty, json};
-use crate::error::{LambdaError, Violations};
+use crate::error::{LambdaError, MappingError, Violations};
+use crate::mapping::{Mapping, MappingId};
 use crate::model::{EGRESS_TAG, Function, egress};
 use crate::names::{Shape, Target};
 use crate::service::{Decision, LambdaService};
@@ -18,7 +20,6 @@ const RESOURCE_PATTERN: &str = "arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-go
 const OTHER_RESOURCES: &[&str] = &[
     "layer:",
     "code-signing-config:",
-    "event-source-mapping:",
     "capacity-provider:",
     "network-connector:",
 ];
@@ -47,17 +48,53 @@ fn not_a_resource(arn: &str) -> LambdaError {
     LambdaError::Validation(violations)
 }
 
+/// The event source mapping whose tags are meant; none if it is not one that the ARN names.
+fn mapping(service: &LambdaService, call: &Call) -> Result<Option<MappingId>, LambdaError> {
+    let arn = call.route.first();
+    let Some((_, id)) = arn.split_once(":event-source-mapping:") else {
+        return Ok(None);
+    };
+    let found = id.parse().ok().and_then(|id| service.mappings().find(id));
+    let found =
+        found.filter(|found| found.mapping.arn() == arn && found.mapping.account == call.scope.account);
+    Ok(Some(found.ok_or(MappingError::NotFound)?.mapping.id))
+}
+
+/// Changes the tags of a mapping.
+async fn change_mapping(
+    service: &LambdaService,
+    id: MappingId,
+    change: impl FnOnce(&mut BTreeMap<String, String>) + Send + 'static,
+) -> Answer {
+    let decide = move |all: &[Arc<Mapping>]| {
+        let there = all.iter().find(|mapping| mapping.id == id);
+        let mut after = there.ok_or(MappingError::NotFound)?.as_ref().clone();
+        change(&mut after.tags);
+        check(&after.tags)?;
+        Ok(after)
+    };
+    service.put_mapping(decide).await?;
+    empty(StatusCode::NO_CONTENT)
+}
+
 pub(super) fn list(service: &LambdaService, call: &Call) -> Answer {
+    if let Some(id) = mapping(service, call)? {
+        let found = service.mappings().find(id).ok_or(MappingError::NotFound)?;
+        return json(StatusCode::OK, &json!({"Tags": found.mapping.tags}));
+    }
     let function = service.function(&target(call)?)?;
     json(StatusCode::OK, &json!({"Tags": function.tags}))
 }
 
 pub(super) async fn tag(service: &LambdaService, call: Call) -> Answer {
-    let target = target(&call)?;
     let tags = read(&call.members()?)?;
     if tags.is_empty() {
         return Err(LambdaError::NoTags);
     }
+    if let Some(id) = mapping(service, &call)? {
+        return change_mapping(service, id, |there| there.extend(tags)).await;
+    }
+    let target = target(&call)?;
     let decide = move |current: Option<&Function>, _now| {
         let mut after = current.ok_or_else(|| target.not_found())?.clone();
         after.tags.extend(tags);
@@ -69,7 +106,6 @@ pub(super) async fn tag(service: &LambdaService, call: Call) -> Answer {
 }
 
 pub(super) async fn untag(service: &LambdaService, call: Call) -> Answer {
-    let target = target(&call)?;
     let keys: Vec<String> = call
         .params
         .iter()
@@ -81,6 +117,13 @@ pub(super) async fn untag(service: &LambdaService, call: Call) -> Answer {
         violations.add(&["TagKeys"], None, "Member must not be null");
         violations.into_result()?;
     }
+    if let Some(id) = mapping(service, &call)? {
+        return change_mapping(service, id, move |there| {
+            there.retain(|key, _| !keys.contains(key))
+        })
+        .await;
+    }
+    let target = target(&call)?;
     let decide = move |current: Option<&Function>, _now| {
         let mut after = current.ok_or_else(|| target.not_found())?.clone();
         after.tags.retain(|key, _| !keys.contains(key));

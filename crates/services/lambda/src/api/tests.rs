@@ -5,6 +5,7 @@ mod concurrency;
 mod event_invoke;
 mod invocations;
 mod layers;
+mod mappings;
 mod policies_and_tags;
 mod urls;
 mod versions_and_lists;

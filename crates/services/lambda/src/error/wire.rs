@@ -43,6 +43,7 @@ impl LambdaError {
             | Self::UpdateInProgress { .. } => (409, "ResourceConflictException"),
             Self::RevisionMismatch { .. } => (412, "PreconditionFailedException"),
             Self::Layer(error) => error.status_and_code(),
+            Self::Mapping(error) => error.status_and_code(),
             Self::Validation(_) => (400, "ValidationException"),
             Self::NameTooLong { .. }
             | Self::TooManyWeights

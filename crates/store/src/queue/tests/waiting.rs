@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::super::transaction::Transaction;
 use super::super::waiting::Wakes;
@@ -40,6 +41,25 @@ async fn a_send_wakes_who_waits() {
     let mut got: Vec<_> = receivers.join_all().await.into_iter().flatten().collect();
     got.sort_by_key(|message| message.sequence);
     assert_eq!(bodies(&got), ["one", "two"]);
+}
+
+#[tokio::test]
+async fn who_gives_up_waits_no_longer_and_keeps_what_it_leased() {
+    let it = Fixture::new(&QueueSettings::standard()).await;
+    let given_up = CancellationToken::new();
+    let (queues, id, token) = (it.queues.clone(), it.id.clone(), given_up.clone());
+    let mut receivers = JoinSet::new();
+    receivers.spawn(async move { queues.receive_unless(&id, 1, MINUTE, LONG, &token).await.unwrap() });
+    seated(&it, 1).await;
+    given_up.cancel();
+    assert_eq!(bodies(&receivers.join_next().await.unwrap().unwrap()), [""; 0]);
+    it.send(&["one"]).await;
+    let found = it
+        .queues
+        .receive_unless(&it.id, 1, MINUTE, LONG, &given_up)
+        .await
+        .unwrap();
+    assert_eq!(bodies(&found), ["one"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,406 @@
+//! The poller of one mapping: waits for room, receives, gathers, and starts batches.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tradewind_events::{QueueFacts, QueueRecord, Undeliverable};
+use tradewind_model::{Arn, FunctionArn};
+use tradewind_store::queue::{QueueError, QueueId, Receipt, Received};
+
+use super::batch::{Bounds, Hand, Record};
+use super::model::{Mapping, Source};
+use super::registry::{Assignment, Status};
+use super::run::{BatchRun, ack, give_back};
+use super::scale::{MOST, STEP_MS, Scale};
+use super::worker::invocable;
+use crate::service::LambdaService;
+
+/// How long a receive waits; the source counts as idle after it.
+const LONG_WAIT: Duration = Duration::from_secs(20);
+/// How long a mapping rests whose queue or function is missing, or when the database failed.
+const AFTER_PROBLEM: Duration = Duration::from_secs(5);
+/// Messages of the first receive, before their size is known.
+const FIRST_STEP: usize = 10;
+/// Messages of one receive, at most.
+const LARGEST_STEP: usize = 1_000;
+/// What one receive may bring, about.
+const STEP_BYTES: usize = 4 * 1024 * 1024;
+/// What one mapping takes of the memory for batches at a time, at most.
+const LARGEST_SHARE_KIB: u32 = 32 * 1024;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Poller {
+    desired: watch::Receiver<Option<Arc<Mapping>>>,
+    stop: CancellationToken,
+    shared: Arc<Shared>,
+    batches: TaskTracker,
+    hand: Hand,
+    /// Received, and matched by no filter.
+    unwanted: Vec<Receipt>,
+    /// How large records were lately, in bytes; none before the first.
+    record_bytes: Option<usize>,
+    /// The queue that what is in hand is from.
+    queue: Option<QueueId>,
+    /// The last receive brought all that was asked for.
+    backlog: bool,
+}
+
+/// What a poller and its batches share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) service: LambdaService,
+    pub(super) status: Arc<Status>,
+    /// Cancelled when batches that wait for room in the function's concurrency are to give up.
+    patience: Mutex<CancellationToken>,
+    scale: Mutex<Scale>,
+    /// A batch ended.
+    ended: Notify,
+}
+
+/// How a mapping is worked on, as its queue and function are now.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) mapping: Arc<Mapping>,
+    pub(super) queue: QueueFacts,
+    pub(super) source: Arn,
+    /// What the engine knows the function by.
+    pub(super) function: FunctionArn,
+    /// How long a message is invisible from when a batch is made of it.
+    pub(super) lease: Duration,
+    bounds: Bounds,
+    /// Batches that may run.
+    cap: u32,
+}
+
+impl Shared {
+    pub(super) fn scale<T>(&self, change: impl FnOnce(&mut Scale) -> T) -> T {
+        change(&mut self.scale.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn patience(&self) -> CancellationToken {
+        self.token().clone()
+    }
+
+    fn token(&self) -> MutexGuard<'_, CancellationToken> {
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets `LastProcessingResult` to what is in the way.
+    pub(super) fn tell_problem(&self, mapping: &Mapping, text: &str) {
+        if self.status.tell(text) {
+            tracing::warn!(mapping = %mapping.id, problem = text, "an event source mapping cannot go on");
+        }
+    }
+}
+
+/// A place among the batches that may run; leaves it when dropped.
+#[derive(Debug)]
+pub(super) struct Place(Arc<Shared>);
+
+impl Place {
+    fn take(shared: &Arc<Shared>) -> Self {
+        shared.scale(Scale::started);
+        shared.status.started();
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.scale(Scale::ended);
+        self.0.status.ended();
+        self.0.ended.notify_one();
+    }
+}
+
+/// What a poller does next.
+enum Next {
+    Work(Box<Plan>),
+    /// Nothing, for this long; none is until the mapping changes.
+    Rest(Option<Duration>),
+}
+
+impl Poller {
+    pub(super) fn new(service: LambdaService, assignment: Assignment, stop: CancellationToken) -> Self {
+        let now = service.clock().now();
+        let shared = Shared {
+            service,
+            status: assignment.status,
+            patience: Mutex::new(stop.child_token()),
+            scale: Mutex::new(Scale::new(now)),
+            ended: Notify::new(),
+        };
+        Self {
+            desired: assignment.desired,
+            stop,
+            shared: Arc::new(shared),
+            batches: TaskTracker::new(),
+            hand: Hand::default(),
+            unwanted: Vec::new(),
+            record_bytes: None,
+            queue: None,
+            backlog: false,
+        }
+    }
+
+    /// Works until the mapping is deleted or the node stops; returns when its batches have ended.
+    pub(super) async fn run(mut self) {
+        let stop = self.stop.clone();
+        let mut desired = self.desired.clone();
+        while !stop.is_cancelled() {
+            let Some(mapping) = desired.borrow_and_update().clone() else {
+                break;
+            };
+            let next = self.next(mapping);
+            if let Next::Rest(_) = next {
+                self.let_go().await;
+            }
+            let interrupt = CancellationToken::new();
+            let mut work = pin!(self.follow(next, &interrupt));
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                _changed_or_gone = desired.changed() => {}
+                () = &mut work => continue,
+            }
+            // not dropped: it may hold messages that nobody else knows of
+            interrupt.cancel();
+            work.await;
+        }
+        self.let_go().await;
+        self.batches.close();
+        self.batches.wait().await;
+    }
+
+    /// What there is to do, as mapping, queue and function are now.
+    fn next(&self, mapping: Arc<Mapping>) -> Next {
+        if !mapping.enabled {
+            return Next::Rest(None);
+        }
+        let service = &self.shared.service;
+        let Source::Queue(source) = mapping.source.clone();
+        let queue = match service.queue_source().queue(&source) {
+            Ok(queue) => queue,
+            Err(error) => {
+                self.shared.tell_problem(&mapping, &of_queue(&error));
+                return Next::Rest(Some(AFTER_PROBLEM));
+            }
+        };
+        let (function, reserved, timeout) = match invocable(service, &mapping.function) {
+            Ok(found) => found,
+            Err(text) => {
+                self.shared.tell_problem(&mapping, text);
+                return Next::Rest(Some(AFTER_PROBLEM));
+            }
+        };
+        let most = mapping.settings.maximum_concurrency.unwrap_or(MOST);
+        Next::Work(Box::new(Plan {
+            lease: queue.visibility_timeout.max(timeout),
+            bounds: mapping.settings.bounds(),
+            cap: reserved.map_or(most, |reserved| reserved.min(most)),
+            mapping,
+            queue,
+            source,
+            function,
+        }))
+    }
+
+    /// One step; it waits no longer once `interrupt` is cancelled.
+    async fn follow(&mut self, next: Next, interrupt: &CancellationToken) {
+        match next {
+            Next::Rest(None) => interrupt.cancelled().await,
+            Next::Rest(Some(time)) => rest(time, interrupt).await,
+            Next::Work(plan) => {
+                let Some(room) = interrupt.run_until_cancelled(self.room(&plan)).await else {
+                    return;
+                };
+                match self.gather(&plan, room, interrupt).await {
+                    Ok(()) => {
+                        self.drop_unwanted(&plan).await;
+                        self.start_batches(&plan, interrupt).await;
+                    }
+                    Err(error) => {
+                        let text = format!("PROBLEM: the queue cannot be read: {error}");
+                        self.shared.tell_problem(&plan.mapping, &text);
+                        rest(AFTER_PROBLEM, interrupt).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until a batch may start; says how many may.
+    async fn room(&self, plan: &Plan) -> u32 {
+        let shared = &self.shared;
+        let now = || shared.service.clock().now();
+        shared.scale(|scale| scale.saturated(now()));
+        loop {
+            let room = shared.scale(|scale| scale.room(plan.cap));
+            if room > 0 {
+                return room;
+            }
+            tokio::select! {
+                () = shared.ended.notified() => {}
+                () = tokio::time::sleep(Duration::from_millis(STEP_MS.unsigned_abs())), if self.backlog => shared.scale(|scale| scale.grow(now())),
+            }
+        }
+    }
+
+    /// Receives once, if a batch is not ready yet.
+    async fn gather(
+        &mut self,
+        plan: &Plan,
+        room: u32,
+        interrupt: &CancellationToken,
+    ) -> Result<(), QueueError> {
+        let left = self.hand.patience(plan.bounds, Instant::now());
+        if left == Some(Duration::ZERO) {
+            return Ok(());
+        }
+        let max = self.step(plan, room);
+        let lease = plan.lease + left.unwrap_or(plan.bounds.window);
+        self.queue.get_or_insert_with(|| plan.queue.id.clone());
+        let queues = self.shared.service.queues();
+        let received = queues
+            .receive_unless(&plan.queue.id, max, lease, left.unwrap_or(LONG_WAIT), interrupt)
+            .await?;
+        self.backlog = received.len() == max;
+        if received.is_empty() && left.is_none() && !interrupt.is_cancelled() {
+            self.shared.scale(Scale::idle);
+        }
+        self.take_in(plan, &received);
+        Ok(())
+    }
+
+    /// How many messages the next receive asks for: what the batches that may start can take, bounded by what
+    /// memory they would need.
+    fn step(&self, plan: &Plan, room: u32) -> usize {
+        let batches = if plan.queue.fifo || !plan.bounds.window.is_zero() {
+            1
+        } else {
+            room as usize
+        };
+        let wanted = (plan.bounds.size * batches).saturating_sub(self.hand.len());
+        let affordable = self
+            .record_bytes
+            .map_or(FIRST_STEP, |bytes| STEP_BYTES / bytes.max(1));
+        wanted.min(affordable.clamp(FIRST_STEP, LARGEST_STEP)).max(1)
+    }
+
+    /// Takes into the hand what the function is to get.
+    fn take_in(&mut self, plan: &Plan, received: &[Received]) {
+        let (mut records, mut largest) = (Vec::with_capacity(received.len()), None);
+        for message in received {
+            match self.record(plan, message) {
+                Ok(Some(record)) => {
+                    largest = largest.max(Some(record.text.len()));
+                    records.push(record);
+                }
+                Ok(None) => self.unwanted.push(message.receipt),
+                Err(error) => tracing::error!(
+                    mapping = %plan.mapping.id, message = %message.id, %error, "a message cannot be read"
+                ),
+            }
+        }
+        self.record_bytes = largest.or(self.record_bytes);
+        self.hand.add(records, Instant::now());
+    }
+
+    /// A message as the function gets it; none if no filter matches it.
+    fn record(&self, plan: &Plan, received: &Received) -> Result<Option<Record>, Undeliverable> {
+        let service = &self.shared.service;
+        let now = service.clock().now();
+        let record = service.queue_source().record(&plan.source, received, now)?;
+        if !plan.mapping.settings.filters.match_queue(&record) {
+            return Ok(None);
+        }
+        Ok(Some(Record {
+            text: as_text(&record, &plan.source)?,
+            id: record.message_id,
+            receipt: received.receipt,
+            group: received.group.clone().filter(|_| plan.queue.fifo),
+            trace: trace_of(record.attributes),
+        }))
+    }
+
+    /// Deletes what no filter matches.
+    async fn drop_unwanted(&mut self, plan: &Plan) {
+        if !self.unwanted.is_empty() {
+            ack(&self.shared.service, &plan.queue.id, &self.unwanted).await;
+            self.unwanted.clear();
+        }
+    }
+
+    /// Starts the batches that are ready and may run.
+    async fn start_batches(&mut self, plan: &Plan, interrupt: &CancellationToken) {
+        let kib = self.hand.kib().min(LARGEST_SHARE_KIB);
+        let memory = Arc::clone(&self.shared.service.mappings().memory);
+        let memory = interrupt
+            .run_until_cancelled(memory.acquire_many_owned(kib))
+            .await;
+        let Some(Ok(mut memory)) = memory else { return };
+        let mut places = self.shared.scale(|scale| scale.room(plan.cap));
+        while places > 0 && self.hand.patience(plan.bounds, Instant::now()) == Some(Duration::ZERO) {
+            let Some(batch) = self.hand.take(plan.bounds) else {
+                break;
+            };
+            places -= 1;
+            let share = memory.split((batch.bytes() / 1024).min(memory.num_permits()));
+            let run = BatchRun::new(
+                &self.shared,
+                plan.clone(),
+                batch,
+                Place::take(&self.shared),
+                share,
+            );
+            self.batches.spawn(run.run());
+            if plan.queue.fifo {
+                // what is left may be of the same groups: it is received again, in order
+                let rest = self.hand.drain();
+                give_back(&self.shared.service, &plan.queue.id, &rest).await;
+            }
+        }
+    }
+
+    /// Lets go of all messages that no function has yet.
+    async fn let_go(&mut self) {
+        let patience = std::mem::replace(&mut *self.shared.token(), self.stop.child_token());
+        patience.cancel();
+        if let Some(queue) = &self.queue {
+            give_back(&self.shared.service, queue, &self.hand.drain()).await;
+        }
+    }
+}
+
+async fn rest(time: Duration, interrupt: &CancellationToken) {
+    // whether the time is over or the rest was interrupted is the same to the caller
+    let _over = interrupt.run_until_cancelled(tokio::time::sleep(time)).await;
+}
+
+/// A record as a member of the event.
+fn as_text(record: &QueueRecord, source: &Arn) -> Result<String, Undeliverable> {
+    serde_json::to_string(record).map_err(|error| Undeliverable::Refused {
+        target: source.to_string(),
+        reason: error.to_string(),
+    })
+}
+
+fn trace_of(attributes: Vec<(&'static str, String)>) -> Option<String> {
+    let mut attributes = attributes.into_iter();
+    attributes
+        .find(|(name, _)| *name == "AWSTraceHeader")
+        .map(|(_, header)| header)
+}
+
+fn of_queue(error: &Undeliverable) -> String {
+    match error {
+        Undeliverable::NotFound { .. } => "PROBLEM: The queue does not exist".to_owned(),
+        other => format!("PROBLEM: {other}"),
+    }
+}

@@ -1,0 +1,140 @@
+//! What a function says of a batch: which records failed ("Reporting batch item failures for Lambda
+//! functions with an Amazon SQS trigger").
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::batch::Record;
+
+/// What becomes of the records of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// All are done.
+    Done,
+    /// None is: the answer says so, or cannot be understood.
+    Failed,
+    /// Those at these positions failed; the others are done.
+    Partly(Vec<usize>),
+}
+
+/// Reads `batchItemFailures` of the answer to a batch.
+///
+/// No such member, null and the empty list mean success. An answer that is no JSON object, and an identifier
+/// that is empty, no text, or of no record fail the whole batch. Of an ordered source a record that comes
+/// after a failed one of its group failed, too: it must not leave before that one.
+pub(crate) fn verdict(answer: &[u8], records: &[Record]) -> Verdict {
+    let failures = match serde_json::from_slice::<Value>(answer) {
+        Ok(Value::Null) => return Verdict::Done,
+        Ok(Value::Object(mut members)) => members.remove("batchItemFailures"),
+        Ok(_) | Err(_) => return Verdict::Failed,
+    };
+    let failures = match failures {
+        None | Some(Value::Null) => return Verdict::Done,
+        Some(Value::Array(failures)) => failures,
+        Some(_) => return Verdict::Failed,
+    };
+    let Some(named) = failures.iter().map(identifier).collect::<Option<HashSet<_>>>() else {
+        return Verdict::Failed;
+    };
+    let known: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    match named {
+        none if none.is_empty() => Verdict::Done,
+        named if named.is_subset(&known) => Verdict::Partly(with_those_behind(&named, records)),
+        _ => Verdict::Failed,
+    }
+}
+
+fn identifier(failure: &Value) -> Option<&str> {
+    failure
+        .get("itemIdentifier")?
+        .as_str()
+        .filter(|id| !id.is_empty())
+}
+
+fn with_those_behind(named: &HashSet<&str>, records: &[Record]) -> Vec<usize> {
+    let mut stopped: HashSet<&str> = HashSet::new();
+    let mut failed = Vec::new();
+    for (position, record) in records.iter().enumerate() {
+        let group = record.ordered_group();
+        let is_behind = group.is_some_and(|group| stopped.contains(group));
+        if is_behind || named.contains(record.id.as_str()) {
+            failed.push(position);
+            stopped.extend(group);
+        }
+    }
+    failed
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mapping::batch::tests::record;
+
+    fn three() -> Vec<Record> {
+        ["a", "b", "c"].map(|id| record(id, None)).into()
+    }
+
+    #[test]
+    fn answers_that_mean_success() {
+        for answer in [
+            "null",
+            "{}",
+            r#"{"batchItemFailures":null}"#,
+            r#"{"batchItemFailures":[]}"#,
+            r#"{"x":1}"#,
+        ] {
+            assert_eq!(verdict(answer.as_bytes(), &three()), Verdict::Done, "{answer}");
+        }
+    }
+
+    #[test]
+    fn answers_that_fail_the_whole_batch() {
+        for answer in [
+            "",
+            "no json",
+            "[]",
+            r#""text""#,
+            r#"{"batchItemFailures":"a"}"#,
+            r#"{"batchItemFailures":["a"]}"#,
+            r#"{"batchItemFailures":[{}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
+            r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"z"}]}"#,
+            r#"{"batchItemFailures":[{"itemidentifier":"a"}]}"#,
+        ] {
+            assert_eq!(verdict(answer.as_bytes(), &three()), Verdict::Failed, "{answer}");
+        }
+    }
+
+    #[test]
+    fn those_that_are_named_failed() {
+        let answer = br#"{"batchItemFailures":[{"itemIdentifier":"c"},{"itemIdentifier":"a"},{"itemIdentifier":"a"}]}"#;
+        assert_eq!(verdict(answer, &three()), Verdict::Partly(vec![0, 2]));
+    }
+
+    proptest! {
+        /// Whatever fails in a FIFO queue's batch: what is acked of a group is a beginning of it.
+        #[test]
+        fn of_a_group_only_a_beginning_is_done(
+            groups in prop::collection::vec(0_u8..3, 1..20), failing in prop::collection::vec(any::<bool>(), 20),
+        ) {
+            let records: Vec<Record> = groups.iter().enumerate()
+                .map(|(i, group)| record(&i.to_string(), Some(&group.to_string()))).collect();
+            let failures: Vec<Value> = (0..records.len()).filter(|i| failing[*i])
+                .map(|i| serde_json::json!({"itemIdentifier": i.to_string()})).collect();
+            let answer = serde_json::json!({"batchItemFailures": failures}).to_string();
+            let failed = match verdict(answer.as_bytes(), &records) {
+                Verdict::Done => vec![],
+                Verdict::Partly(failed) => failed,
+                Verdict::Failed => unreachable!("all names are known"),
+            };
+            for position in 0..records.len() {
+                let earlier_failed = (0..position).any(|i| failing[i] && groups[i] == groups[position]);
+                prop_assert_eq!(failed.contains(&position), failing[position] || earlier_failed);
+            }
+        }
+    }
+}

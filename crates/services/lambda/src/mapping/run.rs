@@ -1,0 +1,245 @@
+//! One batch: invoked until it finds room in the function's concurrency, then settled.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use tradewind_compute::{InvokeError, InvokeRequest, InvokeResponse};
+use tradewind_model::RequestId;
+use tradewind_store::queue::{QueueError, QueueId, Receipt, Settled};
+
+use super::batch::{Batch, Record};
+use super::poller::{Place, Plan, Shared};
+use super::response::{Verdict, verdict};
+use crate::service::LambdaService;
+
+/// The first wait after a throttle; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// The longest wait after a throttle.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How often an ack is tried again when the database fails.
+const ACK_TRIES: u32 = 5;
+const BETWEEN_ACKS: Duration = Duration::from_millis(200);
+
+/// A batch in its task.
+#[derive(Debug)]
+pub(super) struct BatchRun {
+    shared: Arc<Shared>,
+    plan: Plan,
+    batch: Batch,
+    /// When the messages become visible, at the earliest.
+    visible_at: Instant,
+    /// Whether that is later than the receive made it.
+    extended: bool,
+    _place: Place,
+    /// Of the memory for batches.
+    _memory: Option<OwnedSemaphorePermit>,
+}
+
+/// How a batch ended.
+#[derive(Debug)]
+enum Outcome {
+    /// The function's answer.
+    Answered(Bytes),
+    /// The function threw, crashed, timed out, or cannot take the event.
+    Failed,
+    /// It did not run, and is not to be tried again: by whom, in the words of `LastProcessingResult`.
+    NotRun(Option<&'static str>),
+}
+
+impl BatchRun {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        plan: Plan,
+        batch: Batch,
+        place: Place,
+        memory: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            visible_at: Instant::now() + plan.lease,
+            extended: false,
+            plan,
+            batch,
+            _place: place,
+            _memory: memory,
+        }
+    }
+
+    /// # Cancel safety
+    /// Dropped, the messages become visible when their leases end.
+    pub(super) async fn run(mut self) {
+        let outcome = self.invoke().await;
+        match outcome {
+            Outcome::Answered(answer) => self.answered(&answer).await,
+            Outcome::Failed => self.failed(&self.batch.records).await,
+            Outcome::NotRun(problem) => {
+                if let Some(problem) = problem {
+                    self.shared.tell_problem(&self.plan.mapping, problem);
+                }
+                give_back(&self.shared.service, &self.plan.queue.id, &self.batch.records).await;
+            }
+        }
+    }
+
+    /// Tries until the function ran.
+    async fn invoke(&mut self) -> Outcome {
+        let mut event = self.batch.event();
+        let mut wait = FIRST_WAIT;
+        loop {
+            match self.invoke_once(event.clone()).await {
+                Ok(response) if response.error.is_none() => return Outcome::Answered(response.payload),
+                Ok(_function_error) => return Outcome::Failed,
+                Err(InvokeError::RequestTooLarge { .. }) => return Outcome::Failed,
+                Err(InvokeError::ShuttingDown) => return Outcome::NotRun(None),
+                Err(InvokeError::NotFound { .. }) => {
+                    return Outcome::NotRun(Some("PROBLEM: Function not found"));
+                }
+                Err(InvokeError::Throttled { .. } | InvokeError::Unavailable { .. }) => {}
+            }
+            let now = self.shared.service.clock().now();
+            self.shared.scale(|scale| scale.throttled(now));
+            let patience = self.shared.patience();
+            tokio::select! {
+                () = patience.cancelled() => return Outcome::NotRun(None),
+                () = tokio::time::sleep(wait) => {}
+            }
+            wait = (wait * 2).min(LONGEST_WAIT);
+            if self.hold(self.plan.lease * 3 / 4).await {
+                event = self.batch.event();
+            }
+            if self.batch.records.is_empty() {
+                return Outcome::NotRun(None);
+            }
+        }
+    }
+
+    /// One invocation. Its messages stay invisible for as long as it takes, though it may have to wait for an
+    /// instance.
+    async fn invoke_once(&mut self, event: Bytes) -> Result<InvokeResponse, InvokeError> {
+        let mut request = InvokeRequest::new(RequestId::random(), event);
+        request.trace_id = self.batch.records.iter().find_map(|record| record.trace.clone());
+        let (engine, function) = (self.shared.service.engine().clone(), self.plan.function.clone());
+        let mut invocation = pin!(engine.invoke(&function, request));
+        let margin = self.plan.lease / 10;
+        loop {
+            tokio::select! {
+                ended = &mut invocation => return ended,
+                () = tokio::time::sleep_until(self.visible_at - margin) => drop(self.hold(margin * 2).await),
+            }
+        }
+    }
+
+    /// Makes the messages invisible for another lease if less than `least` is left of this one. Those that are
+    /// somebody else's by now leave the batch: then it gives true.
+    async fn hold(&mut self, least: Duration) -> bool {
+        if self.visible_at.saturating_duration_since(Instant::now()) >= least {
+            return false;
+        }
+        let lease = self.plan.lease;
+        let now = Instant::now();
+        let leases: Vec<_> = self
+            .batch
+            .records
+            .iter()
+            .map(|record| (record.receipt, lease))
+            .collect();
+        let settled = self
+            .shared
+            .service
+            .queues()
+            .extend(&self.plan.queue.id, &leases)
+            .await;
+        self.visible_at = now + lease;
+        self.extended = true;
+        match settled {
+            Ok(settled) => {
+                let mut settled = settled.into_iter();
+                let before = self.batch.records.len();
+                self.batch
+                    .records
+                    .retain(|_| settled.next() == Some(Settled::Done));
+                self.batch.records.len() < before
+            }
+            Err(error) => {
+                tracing::warn!(queue = %self.plan.queue.id, %error, "messages cannot be kept invisible");
+                false
+            }
+        }
+    }
+
+    async fn answered(&self, answer: &[u8]) {
+        let records = &self.batch.records;
+        let verdict = match self.plan.mapping.settings.reports_failures {
+            true => verdict(answer, records),
+            false => Verdict::Done,
+        };
+        match verdict {
+            Verdict::Done => {
+                self.shared.status.tell("OK");
+                self.ack(records.iter()).await;
+            }
+            Verdict::Failed => self.failed(records).await,
+            Verdict::Partly(failed) => {
+                self.shared.status.tell("OK");
+                let (failed, done): (Vec<_>, Vec<_>) = records
+                    .iter()
+                    .enumerate()
+                    .partition(|(position, _)| failed.contains(position));
+                self.ack(done.into_iter().map(|(_, record)| record)).await;
+                let failed: Vec<Record> = failed.into_iter().map(|(_, record)| record.clone()).collect();
+                self.leave(&failed).await;
+            }
+        }
+    }
+
+    async fn ack<'r>(&self, records: impl Iterator<Item = &'r Record>) {
+        let receipts: Vec<Receipt> = records.map(|record| record.receipt).collect();
+        ack(&self.shared.service, &self.plan.queue.id, &receipts).await;
+    }
+
+    async fn failed(&self, records: &[Record]) {
+        self.shared.status.tell("PROBLEM: Function call failed");
+        self.leave(records).await;
+    }
+
+    /// Messages that failed become visible at the end of the visibility timeout that they were received with.
+    async fn leave(&self, records: &[Record]) {
+        if self.extended {
+            give_back(&self.shared.service, &self.plan.queue.id, records).await;
+        }
+    }
+}
+
+/// Ends messages. If the database does not allow it, they are delivered once more.
+pub(super) async fn ack(service: &LambdaService, queue: &QueueId, receipts: &[Receipt]) {
+    if receipts.is_empty() {
+        return;
+    }
+    for attempt in 1..=ACK_TRIES {
+        match service.queues().ack(queue, receipts).await {
+            Ok(_) | Err(QueueError::NotFound { .. }) => return,
+            Err(error) if attempt == ACK_TRIES => {
+                tracing::error!(%queue, %error, "messages cannot be deleted; the function gets them again");
+            }
+            Err(_again) => tokio::time::sleep(BETWEEN_ACKS).await,
+        }
+    }
+}
+
+/// Makes messages visible at once.
+pub(super) async fn give_back(service: &LambdaService, queue: &QueueId, records: &[Record]) {
+    if records.is_empty() {
+        return;
+    }
+    let receipts: Vec<_> = records
+        .iter()
+        .map(|record| (record.receipt, Duration::ZERO))
+        .collect();
+    if let Err(error) = service.queues().nack(queue, &receipts).await {
+        tracing::debug!(%queue, %error, "messages cannot be given back; they become visible with their leases");
+    }
+}
