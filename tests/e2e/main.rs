@@ -12,4 +12,5 @@ mod postgres;
 mod queues;
 mod refusals;
 mod schedules;
+mod topics;
 mod up;

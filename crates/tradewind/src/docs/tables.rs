@@ -85,6 +85,21 @@ when schedules are due here.
 }
 
 #[test]
+fn sns() {
+    let page = "\
+# SNS's API
+
+Every operation of the SNS API and whether a node serves it. An operation that is not served is answered with
+status 501, code `NotImplemented` and its name. [Events](../events.md) says how topics behave here.
+
+";
+    check(
+        "compatibility/sns.md",
+        &format!("{page}{}", operations(tradewind_sns::operations())),
+    );
+}
+
+#[test]
 fn eventbridge() {
     let page = "\
 # EventBridge's API
@@ -121,6 +136,7 @@ in the protocol it speaks. Requests to deployed APIs are recognised before, by h
 fn answer(service: &Service) -> String {
     match present(service) {
         Some(Present::Lambda) => "yes: [operations](lambda.md)".to_owned(),
+        Some(Present::Sns) => "yes: [operations](sns.md)".to_owned(),
         Some(Present::Sqs) => "yes: [operations](sqs.md)".to_owned(),
         Some(Present::Scheduler) => "yes: [operations](scheduler.md)".to_owned(),
         Some(Present::EventBridge) => "yes: [operations](eventbridge.md)".to_owned(),

@@ -81,6 +81,7 @@ async fn serve(
 ) -> Response<Body> {
     match present(&service) {
         Some(Present::Lambda) => state.lambda.handle(request, caller).await,
+        Some(Present::Sns) => state.sns.handle(request, caller).await,
         Some(Present::Sqs) => state.sqs.handle(request, caller, gone).await,
         Some(Present::Scheduler) => state.scheduler.handle(request, caller).await,
         Some(Present::EventBridge) => state.event_bridge.handle(request, caller).await,
@@ -102,6 +103,7 @@ async fn serve(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Present {
     Lambda,
+    Sns,
     Sqs,
     EventBridge,
     Scheduler,
@@ -115,6 +117,7 @@ pub(crate) enum Present {
 pub(crate) fn present(service: &Service) -> Option<Present> {
     match service {
         Service::Lambda => Some(Present::Lambda),
+        Service::Sns => Some(Present::Sns),
         Service::Sqs => Some(Present::Sqs),
         Service::Scheduler => Some(Present::Scheduler),
         Service::EventBridge => Some(Present::EventBridge),

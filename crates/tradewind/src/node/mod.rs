@@ -24,6 +24,7 @@ use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice, Spawn
 use tradewind_deploy::stack::{ApplyError, ApplyRequest, StackEngine, StackEvent, StackOutcome};
 use tradewind_eventbridge::{EventBridgeConfig, EventBridgeService};
 use tradewind_events::Router;
+use tradewind_events::delivery::{Deliveries, DeliveriesConfig, Jitter};
 use tradewind_events::schedule::timer::{self, Timers};
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_iam::IamService;
@@ -36,6 +37,7 @@ use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_s3::{S3Config, S3Service};
 use tradewind_scheduler::{SchedulerConfig, SchedulerService};
+use tradewind_sns::{SnsConfig, SnsService};
 use tradewind_sqs::{SqsConfig, SqsService};
 use tradewind_store::blobs::Blobs;
 use tradewind_store::queue::Queues;
@@ -96,6 +98,8 @@ pub(crate) struct State {
     pub(crate) iam: IamService,
     pub(crate) queues: Queues,
     pub(crate) timers: Timers,
+    pub(crate) deliveries: Deliveries,
+    pub(crate) sns: SnsService,
     pub(crate) sqs: SqsService,
     pub(crate) event_bridge: EventBridgeService,
     pub(crate) scheduler: SchedulerService,
@@ -121,6 +125,7 @@ const MIGRATIONS: &[&[Migration]] = &[
     tradewind_logs::MIGRATIONS,
     tradewind_s3::MIGRATIONS,
     tradewind_sqs::MIGRATIONS,
+    tradewind_sns::MIGRATIONS,
     tradewind_eventbridge::MIGRATIONS,
     tradewind_scheduler::MIGRATIONS,
     tradewind_s3::CONFIGURATION_MIGRATIONS,
@@ -165,6 +170,10 @@ impl Node {
         let queues = self.state.queues.clone();
         let stop = self.background.clone();
         self.workers.spawn(async move { queues.run(stop).await });
+        let (deliveries, stop) = (self.state.deliveries.clone(), self.background.clone());
+        self.workers.spawn(async move { deliveries.run(stop).await });
+        let (sns, stop) = (self.state.sns.clone(), self.background.clone());
+        self.workers.spawn(async move { sns.run(stop).await });
         let (timers, stop) = (self.state.timers.clone(), self.background.clone());
         self.workers.spawn(async move { timers.run(stop).await });
         let accept = server::accept(
@@ -332,6 +341,22 @@ async fn compose(
     let timers = Timers::new(database.clone(), clock.clone());
     router.connect("sqs", Arc::new(sqs.clone()));
     router.connect("lambda", Arc::new(lambda.clone()));
+    let deliveries = Deliveries::new(DeliveriesConfig {
+        database: database.clone(),
+        queues: queues.clone(),
+        router: router.clone(),
+        clock: clock.clone(),
+        jitter: Jitter::random(),
+    });
+    let sns = SnsService::open(SnsConfig {
+        database: database.clone(),
+        router: router.clone(),
+        deliveries: deliveries.clone(),
+        clock: clock.clone(),
+        base_url: base_url.clone(),
+    });
+    let sns = sns.await.map_err(StartNodeError::service)?;
+    router.connect("sns", Arc::new(sns.clone()));
     let scheduler = SchedulerService::open(SchedulerConfig {
         database: database.clone(),
         timers: timers.clone(),
@@ -359,6 +384,7 @@ async fn compose(
     let mut types = resource_types(&database, &logs, &lambda, &api_gateway, &iam, (&sqs, &s3)).await?;
     types.extend(scheduler.resource_types());
     types.extend(event_bridge.resource_types());
+    types.extend(sns.resource_types());
     let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock);
     stacks.recover().await?;
     collect_packages(&engine, &lambda, &stacks).await;
@@ -374,6 +400,8 @@ async fn compose(
         iam,
         queues,
         timers,
+        deliveries,
+        sns,
         sqs,
         event_bridge,
         scheduler,

@@ -25,6 +25,7 @@ pub(crate) async fn handle(state: &Arc<State>, parts: &Parts, body: Incoming) ->
     match (&parts.method, segments.as_slice()) {
         (&Method::GET, ["health"]) => health(state),
         (&Method::GET, ["functions"]) => json_response(StatusCode::OK, &functions(state)),
+        (&Method::GET, ["sns", _]) => certificate(state, parts.uri.path()),
         (&Method::GET, ["usage"]) => json_response(StatusCode::OK, &usage::document(state)),
         (&Method::GET, ["logs"]) => logs::read(state, parts).await,
         (&Method::PUT, ["packages"]) => packages::upload(state, body).await,
@@ -41,6 +42,14 @@ pub(crate) async fn handle(state: &Arc<State>, parts: &Parts, body: Incoming) ->
             StatusCode::NOT_FOUND,
             &format!("there is nothing at `{}`", parts.uri.path()),
         ),
+    }
+}
+
+/// What notifications of topics are verified with.
+fn certificate(state: &State, path: &str) -> Response<Body> {
+    match state.sns.certificate(path) {
+        Some(certificate) => plain_text(StatusCode::OK, certificate),
+        None => error(StatusCode::NOT_FOUND, &format!("there is nothing at `{path}`")),
     }
 }
 
