@@ -1,12 +1,15 @@
 //! The operations: awsJson 1.1 in and out.
 
+mod archives;
 mod buses;
 mod events;
 mod permissions;
+mod replays;
 mod rules;
 mod tags;
 mod targets;
 
+pub(crate) use archives::ArchiveRequest;
 pub(crate) use buses::{BusRequest, new_bus};
 pub(crate) use permissions::{PutPermission, statements};
 pub(crate) use rules::RuleRequest;
@@ -84,14 +87,21 @@ impl EventBridgeService {
             return Err(EventBridgeError::UnknownOperation(action.to_owned()));
         };
         match operation {
+            Operation::CancelReplay => self.cancel_replay(call, input(body)?).await,
+            Operation::CreateArchive => self.create_archive(call, input(body)?).await,
             Operation::CreateEventBus => self.create_event_bus(call, input(body)?).await,
+            Operation::DeleteArchive => self.delete_archive(call, input(body)?).await,
             Operation::DeleteEventBus => self.delete_event_bus(call, input(body)?).await,
             Operation::DeleteRule => self.delete_rule(call, input(body)?).await,
+            Operation::DescribeArchive => self.describe_archive(call, input(body)?).await,
             Operation::DescribeEventBus => self.describe_event_bus(call, input(body)?),
+            Operation::DescribeReplay => self.describe_replay(call, input(body)?),
             Operation::DescribeRule => self.describe_rule(call, input(body)?),
             Operation::DisableRule => self.disable_rule(call, input(body)?).await,
             Operation::EnableRule => self.enable_rule(call, input(body)?).await,
+            Operation::ListArchives => self.list_archives(call, input(body)?).await,
             Operation::ListEventBuses => self.list_event_buses(call, input(body)?),
+            Operation::ListReplays => self.list_replays(call, input(body)?),
             Operation::ListRuleNamesByTarget => self.list_rule_names_by_target(call, input(body)?),
             Operation::ListRules => self.list_rules(call, input(body)?),
             Operation::ListTagsForResource => self.list_tags(input(body)?),
@@ -102,9 +112,11 @@ impl EventBridgeService {
             Operation::PutTargets => self.put_targets(call, input(body)?).await,
             Operation::RemovePermission => self.remove_permission(call, input(body)?).await,
             Operation::RemoveTargets => self.remove_targets(call, input(body)?).await,
+            Operation::StartReplay => self.start_replay(call, input(body)?).await,
             Operation::TagResource => self.tag_resource(input(body)?).await,
             Operation::TestEventPattern => test_event_pattern(input(body)?),
             Operation::UntagResource => self.untag_resource(input(body)?).await,
+            Operation::UpdateArchive => self.update_archive(call, input(body)?).await,
             Operation::UpdateEventBus => self.update_event_bus(call, input(body)?).await,
             _ => Err(EventBridgeError::NotImplemented(action.to_owned())),
         }

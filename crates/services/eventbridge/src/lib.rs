@@ -9,9 +9,11 @@
 //! - What is stored was parsed: a pattern, target or setting that a node does not honour is refused, not
 //!   kept.
 //! - Matching reads memory only.
+//! - Archives keep an event in the batch that it comes in.
 //! - What a target does not take goes to a dead-letter queue with the reason, or is told of in the log.
 
 mod api;
+mod archive;
 mod error;
 mod event;
 mod model;

@@ -45,8 +45,16 @@ impl Receiver for EventBridgeService {
             trace: message.trace,
             ingested: event::time(self.now()),
         };
+        self.archive_event(routing, &bus, &event);
+        let replay = self.replay_of(&bus.arn, &event.json);
         for rule in self.registry(|registry| registry.matching(&bus.arn, &event.json)) {
-            self.run(routing, &bus, &rule, &event);
+            if replay
+                .as_ref()
+                .is_some_and(|replay| !replay.rules.contains(&rule.arn))
+            {
+                continue;
+            }
+            self.follow(routing, &bus, &rule, &event);
         }
         Ok(())
     }
@@ -70,7 +78,7 @@ impl EventBridgeService {
     }
 
     /// Adds what the rule's targets are owed.
-    pub(crate) fn run(&self, routing: &mut Routing, bus: &EventBus, rule: &Rule, event: &Event) {
+    pub(crate) fn follow(&self, routing: &mut Routing, bus: &EventBus, rule: &Rule, event: &Event) {
         for target in &rule.targets {
             let delivered = self.give(routing, rule, target, event);
             if let Err(refusal) = delivered {

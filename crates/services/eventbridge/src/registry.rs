@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tradewind_events::pattern::RuleSet;
-use tradewind_model::{AccountId, Region};
+use tradewind_model::{AccountId, Region, Timestamp};
 
+use crate::archive::{Archive, Replay};
 use crate::error::EventBridgeError;
 use crate::model::{EventBus, Rule};
 use crate::names::{BusArn, Name};
@@ -15,6 +16,10 @@ use crate::names::{BusArn, Name};
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     buses: BTreeMap<BusArn, Bus>,
+    /// By their ARNs.
+    archives: BTreeMap<String, Arc<Archive>>,
+    /// By their ARNs.
+    replays: BTreeMap<String, Arc<Replay>>,
 }
 
 /// A bus and its rules.
@@ -114,4 +119,87 @@ impl Registry {
         rules.sort_by(|one, other| one.arn.cmp(&other.arn));
         rules
     }
+}
+
+/// Archives and replays.
+impl Registry {
+    pub(crate) fn archive(&self, arn: &str) -> Option<Arc<Archive>> {
+        self.archives.get(arn).map(Arc::clone)
+    }
+
+    pub(crate) fn put_archive(&mut self, archive: Archive) {
+        self.archives
+            .insert(archive.definition.arn.clone(), Arc::new(archive));
+    }
+
+    pub(crate) fn delete_archive(&mut self, arn: &str) {
+        self.archives.remove(arn);
+    }
+
+    pub(crate) fn archives(&self) -> Vec<Arc<Archive>> {
+        self.archives.values().map(Arc::clone).collect()
+    }
+
+    /// The archives of an account in a region, by name.
+    pub(crate) fn archives_in(&self, account: &AccountId, region: &Region) -> Vec<Arc<Archive>> {
+        of(&self.archives, account, region, "archive")
+    }
+
+    /// The archives of a bus.
+    pub(crate) fn archives_of(&self, bus: &BusArn) -> Vec<Arc<Archive>> {
+        let of_bus = self
+            .archives
+            .values()
+            .filter(|archive| archive.definition.source == *bus);
+        of_bus.map(Arc::clone).collect()
+    }
+
+    /// Whether an archive's rows are marked so.
+    pub(crate) fn has_rows(&self, rows: &str) -> bool {
+        self.archives
+            .values()
+            .any(|archive| archive.definition.rows == rows)
+    }
+
+    pub(crate) fn replay(&self, arn: &str) -> Option<Arc<Replay>> {
+        self.replays.get(arn).map(Arc::clone)
+    }
+
+    pub(crate) fn put_replay(&mut self, replay: Replay) {
+        self.replays.insert(replay.arn.clone(), Arc::new(replay));
+    }
+
+    pub(crate) fn delete_replay(&mut self, arn: &str) {
+        self.replays.remove(arn);
+    }
+
+    /// The replays of an account in a region, by name.
+    pub(crate) fn replays_in(&self, account: &AccountId, region: &Region) -> Vec<Arc<Replay>> {
+        of(&self.replays, account, region, "replay")
+    }
+
+    /// The ARNs of replays that have something left to do.
+    pub(crate) fn running(&self) -> Vec<String> {
+        let open = self.replays.values().filter(|replay| replay.is_open());
+        open.map(|replay| replay.arn.clone()).collect()
+    }
+
+    /// The ARNs of replays that ended before `time`.
+    pub(crate) fn ended_before(&self, time: Timestamp) -> Vec<String> {
+        let ended = |replay: &&Arc<Replay>| replay.ended.is_some_and(|ended| ended < time);
+        self.replays
+            .values()
+            .filter(ended)
+            .map(|replay| replay.arn.clone())
+            .collect()
+    }
+}
+
+/// Those of an account in a region; all of a kind are in the order of their names then.
+fn of<T>(all: &BTreeMap<String, Arc<T>>, account: &AccountId, region: &Region, kind: &str) -> Vec<Arc<T>> {
+    let prefix = crate::names::arn(account, region, &format!("{kind}/")).to_string();
+    let own = all
+        .range(prefix.clone()..)
+        .take_while(|(arn, _)| arn.starts_with(&prefix));
+    own.map(|(_, one)| Arc::clone(one)).collect()
 }

@@ -1,5 +1,6 @@
 //! The CloudFormation types.
 
+mod archive;
 mod bus;
 mod policy;
 mod rule;
@@ -15,9 +16,10 @@ use tradewind_model::resource::{Properties, ResourceError, ResourceType};
 
 use crate::service::EventBridgeService;
 
-/// `AWS::Events::EventBus`, `EventBusPolicy` and `Rule`.
+/// `AWS::Events::Archive`, `EventBus`, `EventBusPolicy` and `Rule`.
 pub(crate) fn types(service: &EventBridgeService) -> Vec<Arc<dyn ResourceType>> {
     vec![
+        Arc::new(archive::ArchiveType::new(service.clone())),
         Arc::new(bus::EventBusType::new(service.clone())),
         Arc::new(policy::EventBusPolicyType::new(service.clone())),
         Arc::new(rule::RuleType::new(service.clone())),

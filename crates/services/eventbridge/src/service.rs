@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Notify};
 use tradewind_events::Router;
 use tradewind_events::schedule::timer::Timers;
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Clock, Timestamp};
 use tradewind_store::{Batch, Database};
 
+use crate::archive::{Archive, ArchiveDefinition, Replay};
 use crate::error::EventBridgeError;
 use crate::model::{EventBus, Rule, RuleDefinition};
 use crate::registry::Registry;
@@ -38,6 +39,8 @@ struct Shared {
     /// Held while something configured changes, so that database and memory see the same order. It is an
     /// async mutex because the writes happen while it is held.
     changing: Mutex<()>,
+    /// There is something to replay or to tidy up.
+    work: Notify,
 }
 
 impl EventBridgeService {
@@ -56,10 +59,17 @@ impl EventBridgeService {
             let rule = Rule::compile(definition).map_err(|error| EventBridgeError::stored(&arn, error))?;
             registry.put_rule(rule);
         }
+        for definition in tables::load::<ArchiveDefinition>(&config.database).await? {
+            registry.put_archive(Archive::compile(definition)?);
+        }
+        for replay in tables::load::<Replay>(&config.database).await? {
+            registry.put_replay(replay);
+        }
         Ok(Self(Arc::new(Shared {
             config,
             registry: RwLock::new(registry),
             changing: Mutex::new(()),
+            work: Notify::new(),
         })))
     }
 
@@ -86,6 +96,15 @@ impl EventBridgeService {
 
     pub(crate) fn timers(&self) -> &Timers {
         &self.0.config.timers
+    }
+
+    /// There is something to replay or to tidy up.
+    pub(crate) fn work(&self) -> &Notify {
+        &self.0.work
+    }
+
+    pub(crate) fn tidy_soon(&self) {
+        self.0.work.notify_one();
     }
 
     pub(crate) fn now(&self) -> Timestamp {

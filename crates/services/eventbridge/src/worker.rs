@@ -1,11 +1,15 @@
-//! What happens by itself: rules with schedules run when they are due.
+//! What happens by itself: rules with schedules run when they are due, replays go on, archives are tidied.
+
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 use tradewind_events::schedule::timer::{Firing, Timer, TimerOwner};
 use tradewind_events::{Routing, Trace};
 use tradewind_model::{Arn, Timestamp};
 use tradewind_store::Batch;
 
+use crate::error::EventBridgeError;
 use crate::event::{self, NewEvent, new_id};
 use crate::model::Rule;
 use crate::names::BusArn;
@@ -14,6 +18,9 @@ use crate::service::EventBridgeService;
 
 /// Whose timers they are.
 pub(crate) const TIMERS: &str = "events";
+/// How often archives are looked through for what is past its retention.
+const TIDY_INTERVAL: Duration = Duration::from_hours(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A timer's key is a rule's ARN, its state the rule's schedule.
 impl TimerOwner for EventBridgeService {
@@ -35,7 +42,7 @@ impl TimerOwner for EventBridgeService {
         // of the times that were missed, the last
         let latest = schedule.latest(timer.due, now);
         if let Ok(bus) = self.registry(|registry| registry.bus(&rule.definition.bus)) {
-            self.run(routing, &bus, &rule, &scheduled(&rule, latest, now));
+            self.follow(routing, &bus, &rule, &scheduled(&rule, latest, now));
         }
         match schedule.following(latest) {
             Some(due) => Firing::Again {
@@ -74,6 +81,36 @@ impl Rule {
 }
 
 impl EventBridgeService {
+    /// Replays and tidies up, as long as the node runs.
+    ///
+    /// # Cancel safety
+    /// Each step is a transaction of its own: dropped, it goes on from there.
+    pub async fn run(&self, cancelled: CancellationToken) {
+        loop {
+            let pause = match self.step(&cancelled).await {
+                Ok(()) => TIDY_INTERVAL,
+                Err(error) => {
+                    tracing::error!(%error, "replays and archives cannot be worked on; trying again");
+                    RETRY_INTERVAL
+                }
+            };
+            tokio::select! {
+                () = cancelled.cancelled() => return,
+                () = self.work().notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn step(&self, cancelled: &CancellationToken) -> Result<(), EventBridgeError> {
+        while self.replay_pages().await? {
+            if cancelled.is_cancelled() {
+                return Ok(());
+            }
+        }
+        self.tidy().await
+    }
+
     /// Adds when the changed rule is due; one whose schedule stays goes on as it was.
     pub(crate) fn reschedule(&self, batch: Batch, before: Option<&Rule>, rule: &Rule) -> Batch {
         let schedule = rule.schedule.as_ref().filter(|_| rule.is_enabled());

@@ -176,6 +176,8 @@ impl Node {
         self.workers.spawn(async move { sns.run(stop).await });
         let (timers, stop) = (self.state.timers.clone(), self.background.clone());
         self.workers.spawn(async move { timers.run(stop).await });
+        let (event_bridge, stop) = (self.state.event_bridge.clone(), self.background.clone());
+        self.workers.spawn(async move { event_bridge.run(stop).await });
         let accept = server::accept(
             listener,
             Arc::clone(&self.state),

@@ -1,5 +1,7 @@
 //! The operations, from the request to what targets get.
 
+mod archives;
+
 use serde_json::{Value, json};
 
 use crate::testing::{World, queue};
