@@ -9,6 +9,7 @@
 
 mod error;
 mod model;
+mod pattern;
 mod resource;
 mod tables;
 
@@ -20,6 +21,7 @@ use tradewind_store::Database;
 
 pub use error::LogGroupError;
 pub use model::{InvalidLogGroup, LogGroup, LogGroupName, RetentionDays};
+pub use pattern::{FilterPattern, InvalidFilterPattern};
 pub use tables::MIGRATIONS;
 
 /// The log groups of a node. A clone is the same service.
