@@ -7,6 +7,7 @@ mod asynchronous;
 mod aws_clients;
 mod handlers;
 mod http;
+mod logs;
 mod objects;
 mod postgres;
 mod queues;

@@ -23,6 +23,19 @@ pub struct EventKey {
     pub position: LogPosition,
 }
 
+impl EventKey {
+    /// The place right after the event.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let offset = self.position.offset.saturating_add(1);
+        let position = LogPosition {
+            offset,
+            ..self.position
+        };
+        Self { position, ..self }
+    }
+}
+
 /// An event, where it stands and when it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tradewind_model::Timestamp;
 
-use crate::LogEvent;
 use crate::event::Line;
 use crate::queue::GroupFiles;
+use crate::{LogEvent, MessageFilter};
 
 /// The most events one read returns.
 const MAX_EVENTS: usize = 10_000;
@@ -30,6 +30,8 @@ pub struct LogQuery {
     pub request_id: Option<String>,
     /// With this text in the message.
     pub contains: Option<String>,
+    /// With a message that is accepted.
+    pub filter: Option<MessageFilter>,
     /// The newest so many (at most 10,000 events and about 16 MiB are returned in any case).
     pub limit: usize,
 }
@@ -42,6 +44,7 @@ impl Default for LogQuery {
             until: None,
             request_id: None,
             contains: None,
+            filter: None,
             limit: 1_000,
         }
     }
@@ -166,6 +169,10 @@ impl Filter<'_> {
                 .contains
                 .as_ref()
                 .is_none_or(|text| line.message.contains(text.as_str()))
+            && query
+                .filter
+                .as_ref()
+                .is_none_or(|filter| filter.accepts(&line.message))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reading one group: by time in pages, in the order of appending from a position, and by stream.
 
 use std::collections::BTreeMap;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -50,9 +50,9 @@ pub struct LogScan {
     pub since: Option<Timestamp>,
     /// Not after this instant.
     pub until: Option<Timestamp>,
-    /// Later than this event.
-    pub after: Option<EventKey>,
-    /// Earlier than this event.
+    /// Not before this place.
+    pub from: Option<EventKey>,
+    /// Before this place.
     pub before: Option<EventKey>,
     /// With a message that is accepted.
     pub filter: Option<MessageFilter>,
@@ -104,10 +104,19 @@ impl MessageFilter {
         Self(Arc::new(accepts))
     }
 
-    fn accepts(&self, message: &str) -> bool {
+    pub(crate) fn accepts(&self, message: &str) -> bool {
         (self.0)(message)
     }
 }
+
+/// Equal is what asks the same function.
+impl PartialEq for MessageFilter {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for MessageFilter {}
 
 impl std::fmt::Debug for MessageFilter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -141,7 +150,7 @@ pub(crate) fn scan(files: &GroupFiles, scan: &LogScan) -> Result<Scanned, ReadLo
             let key = EventKey { timestamp, position };
             let wanted = since.is_none_or(|since| timestamp >= since)
                 && scan.until.is_none_or(|until| timestamp <= until)
-                && scan.after.is_none_or(|after| key > after)
+                && scan.from.is_none_or(|from| key >= from)
                 && scan.before.is_none_or(|before| key < before)
                 && page.has_room_for(key)
                 && scan.streams.has(&line.stream)
@@ -237,11 +246,16 @@ pub(crate) fn read_from(
             break;
         }
         let start = if segment.number == from.segment {
-            from.offset
+            // a crash of the machine can take what was not synced
+            from.offset.min(segment.bytes)
         } else {
             0
         };
-        let mut bytes = tail_of(&segment.path, start)?;
+        // most looks find nothing new
+        let mut bytes = match segment.bytes > start {
+            true => tail_of(&segment.path, start)?,
+            false => Vec::new(),
+        };
         let is_cut = cut(&mut bytes, max_bytes - read_bytes);
         read_bytes += bytes.len();
         let read = each_line(segment, start, &bytes, |position, _, line| {
@@ -261,12 +275,22 @@ pub(crate) fn read_from(
     Ok(chunk)
 }
 
-/// The bytes of a segment from `start` on.
+/// The bytes of a segment from `start` on; none when it was rotated away since the list was made.
 fn tail_of(path: &Path, start: u64) -> Result<Vec<u8>, ReadLogsError> {
-    let mut bytes = bytes_of(path)?;
-    let start = usize::try_from(start).unwrap_or(usize::MAX).min(bytes.len());
-    bytes.drain(..start);
-    Ok(bytes)
+    let read = || {
+        let mut file = std::fs::File::open(path)?;
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>(bytes)
+    };
+    match read() {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(ReadLogsError::Unreadable {
+            path: path.into(),
+            source,
+        }),
+        read => Ok(read.unwrap_or_default()),
+    }
 }
 
 /// Keeps whole lines of about `limit` bytes, at least one; true when there were more.

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tradewind_observe::Home;
 
 use crate::error::InitFailure;
 use crate::failure::Failure;
@@ -242,11 +243,17 @@ fn new_journal(pool: &Pool) -> Journal {
         .collect::<String>()
         .replace('-', "/");
     let stream = format!("{date}/[{}]{}", pool.version, uuid::Uuid::new_v4().simple());
+    let home = Home {
+        account: host.account.clone(),
+        region: host.region.clone(),
+    };
+    let arn = &pool.spec.arn;
+    let group = home.key(&arn.account, &arn.region, &pool.spec.log_group);
     Journal::new(
         host.logs.clone(),
         host.clock.clone(),
         pool.spec.logging,
-        Arc::clone(&pool.spec.log_group),
+        group.into(),
         stream.into(),
     )
 }

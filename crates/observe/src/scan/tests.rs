@@ -59,7 +59,7 @@ async fn pages(store: &LogStore, page: LogScan) -> Vec<String> {
             return seen;
         }
         match page.order {
-            ScanOrder::OldestFirst => page.after = last,
+            ScanOrder::OldestFirst => page.from = last.map(EventKey::next),
             ScanOrder::NewestFirst => page.before = last,
         }
     }

@@ -47,6 +47,13 @@ impl Receiver for LambdaService {
 }
 
 impl LambdaService {
+    /// The log group that the function of an ARN writes to, if it has that version or alias.
+    #[must_use]
+    pub fn log_group_of(&self, function: &Arn) -> Option<String> {
+        let (_, function) = self.function_at(function).ok()?;
+        Some(function.latest.configuration.log_group.clone())
+    }
+
     /// The function of an ARN, if it has that version or alias.
     fn function_at(&self, target: &Arn) -> Result<(FunctionArn, Arc<Function>), Undeliverable> {
         let found = || {

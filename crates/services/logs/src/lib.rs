@@ -1,55 +1,37 @@
-//! Log groups as resources: their names, tags and retention. The events themselves are in
-//! `tradewind_observe`; this service tells it how long to keep them.
+//! CloudWatch Logs: groups, streams, events, filter patterns and subscription filters.
+//!
+//! The events themselves are in `tradewind_observe`, where functions write them too; this crate owns what
+//! AWS adds around them: names and ARNs, settings, the API with its pages and tokens (`api/`), patterns
+//! (`pattern/`), and what is delivered of a group to functions (`worker.rs`).
 //!
 //! # Invariants
 //! - A group's row says whose it is (`owner`): a stack never overwrites or deletes another's.
 //! - The retention in the row is the one the log store enforces, from the first moment after a start.
 //! - Events may exist for a group without a row (a function that logs before any deploy names its
-//!   group); deleting the row deletes the events.
+//!   group): such a group is there for the API. Deleting a group deletes its events.
+//! - An answered `PutLogEvents` is on the disk.
+//! - A delivery of a subscription filter and how far the filter has come are one transaction: what a
+//!   group keeps is delivered once, and events that do not match are looked at again after a crash at most.
 
+mod api;
 mod error;
 mod model;
+mod operation;
 mod pattern;
+mod receiver;
+mod registry;
 mod resource;
+mod service;
 mod tables;
+mod token;
+mod worker;
 
-use std::sync::Arc;
+#[cfg(test)]
+mod testing;
 
-use tradewind_model::resource::ResourceType;
-use tradewind_observe::LogStore;
-use tradewind_store::Database;
-
-pub use error::LogGroupError;
-pub use model::{InvalidLogGroup, LogGroup, LogGroupName, RetentionDays};
+pub use error::LogsError;
+pub use model::{InvalidLogGroup, LogGroup, LogGroupName, LogStreamName, RetentionDays};
+pub use operation::operations;
 pub use pattern::{FilterPattern, InvalidFilterPattern};
+pub use service::{LogGroupOf, LogsConfig, LogsService};
 pub use tables::MIGRATIONS;
-
-/// The log groups of a node. A clone is the same service.
-#[derive(Clone, Debug)]
-pub struct LogsService {
-    database: Database,
-    logs: LogStore,
-}
-
-impl LogsService {
-    /// The service over its tables; sets the retention of every group in the log store.
-    ///
-    /// # Errors
-    /// When the tables cannot be read.
-    pub async fn open(database: Database, logs: LogStore) -> Result<Self, LogGroupError> {
-        for (name, group) in tables::all(&database).await? {
-            let days = group.retention.map(RetentionDays::get);
-            logs.set_retention(&name, days).await;
-        }
-        Ok(Self { database, logs })
-    }
-
-    /// `AWS::Logs::LogGroup`.
-    #[must_use]
-    pub fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
-        vec![Arc::new(resource::LogGroupType::new(
-            self.database.clone(),
-            self.logs.clone(),
-        ))]
-    }
-}

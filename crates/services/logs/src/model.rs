@@ -1,14 +1,51 @@
-//! Log groups, and the types their properties are parsed into.
+//! Log groups, streams and subscription filters, and the types their properties are parsed into.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use tradewind_model::{AccountId, Region};
+use tradewind_model::{AccountId, Arn, Region, Timestamp};
+
+use crate::pattern::FilterPattern;
 
 /// A log group's name: 1 to 512 of letters, digits and `._/#-`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LogGroupName(Box<str>);
+
+/// A log stream's name: 1 to 512 characters, neither `:` nor `*`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LogStreamName(Box<str>);
+
+/// Which log group.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct GroupKey {
+    pub(crate) account: AccountId,
+    pub(crate) region: Region,
+    pub(crate) name: LogGroupName,
+}
+
+/// A log group as it is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) key: GroupKey,
+    pub(crate) settings: LogGroup,
+    /// The resource of a stack that has it; none for those that the API made, or a function by logging.
+    pub(crate) owner: Option<String>,
+    /// By name.
+    pub(crate) filters: BTreeMap<String, SubscriptionFilter>,
+}
+
+/// Where the events of a group go besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SubscriptionFilter {
+    pub(crate) pattern: FilterPattern,
+    /// A function.
+    pub(crate) destination: Arn,
+    pub(crate) distribution: Option<String>,
+    pub(crate) created: Timestamp,
+    /// The resource of a stack that has it.
+    pub(crate) owner: Option<String>,
+}
 
 /// For how many days events are kept: one of the values CloudWatch Logs allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -26,6 +63,9 @@ pub enum InvalidLogGroup {
     /// The name.
     #[error("log group name `{0}` is not valid: 1 to 512 letters, digits or `._/#-`")]
     Name(String),
+    /// The name of a stream.
+    #[error("log stream name `{0}` is not valid: 1 to 512 characters, neither `:` nor `*`")]
+    Stream(String),
     /// The retention.
     #[error("RetentionInDays {0} is not allowed: use one of {ALLOWED_RETENTION_DAYS:?}")]
     Retention(i64),
@@ -39,6 +79,60 @@ pub struct LogGroup {
     pub retention: Option<RetentionDays>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// When it was made, as far as that is known.
+    #[serde(default)]
+    pub created: Option<Timestamp>,
+}
+
+impl GroupKey {
+    /// `arn:aws:logs:…:log-group:name`, without the `:*` of its streams.
+    pub(crate) fn arn(&self) -> String {
+        let Self {
+            account,
+            region,
+            name,
+        } = self;
+        format!("arn:aws:logs:{region}:{account}:log-group:{name}")
+    }
+}
+
+impl Group {
+    /// A group with nothing set.
+    pub(crate) fn new(key: GroupKey, created: Option<Timestamp>) -> Self {
+        Self {
+            key,
+            settings: LogGroup {
+                created,
+                ..LogGroup::default()
+            },
+            owner: None,
+            filters: BTreeMap::new(),
+        }
+    }
+}
+
+impl LogStreamName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for LogStreamName {
+    type Err = InvalidLogGroup;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if (1..=512).contains(&text.chars().count()) && !text.contains([':', '*']) {
+            return Ok(Self(text.into()));
+        }
+        Err(InvalidLogGroup::Stream(text.into()))
+    }
+}
+
+impl fmt::Display for LogStreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl LogGroupName {

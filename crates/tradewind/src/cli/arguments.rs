@@ -331,10 +331,14 @@ Examples:
   tradewind logs
   tradewind logs cart -f                 and what comes next
   tradewind logs cart --since 15m --contains error
+  tradewind logs --group /shop/audit -f --filter ERROR
   tradewind logs --json | jq .message")]
 pub(crate) struct Logs {
     /// The function; all of them if there is none
     pub(crate) function: Option<String>,
+    /// A log group instead of a function's, for example one that `aws logs create-log-group` made
+    #[arg(short, long, value_name = "NAME", conflicts_with = "function")]
+    pub(crate) group: Option<String>,
     /// Go on with what is written from now on, until Ctrl-C
     #[arg(short, long)]
     pub(crate) follow: bool,
@@ -344,6 +348,9 @@ pub(crate) struct Logs {
     /// Only lines with this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) contains: Option<String>,
+    /// Only lines that match a filter pattern of CloudWatch Logs
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
+    pub(crate) filter: Option<String>,
     /// At most so many lines of the past
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 1000)]
     pub(crate) limit: u32,

@@ -79,6 +79,12 @@ fn query(arguments: &Logs, function: Option<&str>, since: Option<i64>) -> String
     if let Some(since) = since {
         query += &format!("&since={since}");
     }
+    if let Some(group) = &arguments.group {
+        query += &format!("&group={}", encode(group));
+    }
+    if let Some(pattern) = &arguments.filter {
+        query += &format!("&filter={}", encode(pattern));
+    }
     if let Some(text) = &arguments.contains {
         query += &format!("&contains={}", encode(text));
     }
@@ -141,5 +147,12 @@ mod tests {
             query,
             "limit=5&function=shop-dev-cart&since=42&contains=a%26b&follow=true"
         );
+        let line = ["tradewind", "logs", "--group", "/shop/audit", "--filter", "-x ?y"];
+        let cli = Cli::try_parse_from(line).unwrap();
+        let Command::Logs(logs) = cli.command else {
+            panic!("{cli:?}")
+        };
+        let query = self::query(&logs, None, None);
+        assert_eq!(query, "limit=1000&group=%2Fshop%2Faudit&filter=-x%20%3Fy");
     }
 }

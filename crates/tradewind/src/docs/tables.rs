@@ -116,6 +116,21 @@ behaves here.
 }
 
 #[test]
+fn logs() {
+    let page = "\
+# CloudWatch Logs' API
+
+Every operation of the CloudWatch Logs API and whether a node serves it. An operation that is not served is
+answered with status 501, code `NotImplemented` and its name. [Logs](../logs.md) says how logs are kept.
+
+";
+    check(
+        "compatibility/logs.md",
+        &format!("{page}{}", operations(tradewind_logs::operations())),
+    );
+}
+
+#[test]
 fn services() {
     let page = "\
 # Services
@@ -137,6 +152,7 @@ fn answer(service: &Service) -> String {
     match present(service) {
         Some(Present::Lambda) => "yes: [operations](lambda.md)".to_owned(),
         Some(Present::Sns) => "yes: [operations](sns.md)".to_owned(),
+        Some(Present::Logs) => "yes: [operations](logs.md)".to_owned(),
         Some(Present::Sqs) => "yes: [operations](sqs.md)".to_owned(),
         Some(Present::Scheduler) => "yes: [operations](scheduler.md)".to_owned(),
         Some(Present::EventBridge) => "yes: [operations](eventbridge.md)".to_owned(),

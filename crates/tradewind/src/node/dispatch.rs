@@ -82,6 +82,7 @@ async fn serve(
     match present(&service) {
         Some(Present::Lambda) => state.lambda.handle(request, caller).await,
         Some(Present::Sns) => state.sns.handle(request, caller).await,
+        Some(Present::Logs) => state.cloudwatch_logs.handle(request, caller).await,
         Some(Present::Sqs) => state.sqs.handle(request, caller, gone).await,
         Some(Present::Scheduler) => state.scheduler.handle(request, caller).await,
         Some(Present::EventBridge) => state.event_bridge.handle(request, caller).await,
@@ -104,6 +105,7 @@ async fn serve(
 pub(crate) enum Present {
     Lambda,
     Sns,
+    Logs,
     Sqs,
     EventBridge,
     Scheduler,
@@ -118,6 +120,7 @@ pub(crate) fn present(service: &Service) -> Option<Present> {
     match service {
         Service::Lambda => Some(Present::Lambda),
         Service::Sns => Some(Present::Sns),
+        Service::Logs => Some(Present::Logs),
         Service::Sqs => Some(Present::Sqs),
         Service::Scheduler => Some(Present::Scheduler),
         Service::EventBridge => Some(Present::EventBridge),

@@ -29,12 +29,12 @@ use tradewind_events::schedule::timer::{self, Timers};
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_iam::IamService;
 use tradewind_lambda::{LambdaConfig, LambdaService};
-use tradewind_logs::LogsService;
+use tradewind_logs::{LogGroupOf, LogsConfig, LogsService};
 use tradewind_model::limits::ACCOUNT_CONCURRENCY;
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{AccountId, Clock, Region};
 use tradewind_observe::usage::UsageSink;
-use tradewind_observe::{LogOptions, LogStore};
+use tradewind_observe::{Home, LogOptions, LogStore};
 use tradewind_s3::{S3Config, S3Service};
 use tradewind_scheduler::{SchedulerConfig, SchedulerService};
 use tradewind_sns::{SnsConfig, SnsService};
@@ -92,6 +92,7 @@ pub(crate) struct State {
     pub(crate) region: Region,
     pub(crate) engine: Engine,
     pub(crate) logs: LogStore,
+    pub(crate) cloudwatch_logs: LogsService,
     pub(crate) usage: UsageSink,
     pub(crate) gateway: Gateway,
     pub(crate) lambda: LambdaService,
@@ -166,6 +167,8 @@ impl Node {
         let (mappings, mappings_stop) = (lambda.clone(), stop.clone());
         self.workers
             .spawn(async move { mappings.run_mappings(mappings_stop).await });
+        let (logs, logs_stop) = (self.state.cloudwatch_logs.clone(), stop.clone());
+        self.workers.spawn(async move { logs.run(logs_stop).await });
         self.workers.spawn(async move { lambda.run(stop).await });
         let queues = self.state.queues.clone();
         let stop = self.background.clone();
@@ -383,7 +386,21 @@ async fn compose(
         account: account.clone(),
         region: region.clone(),
     });
-    let mut types = resource_types(&database, &logs, &lambda, &api_gateway, &iam, (&sqs, &s3)).await?;
+    let functions = lambda.clone();
+    let cloudwatch_logs = LogsService::open(LogsConfig {
+        database: database.clone(),
+        logs: logs.clone(),
+        clock: clock.clone(),
+        home: Home {
+            account: account.clone(),
+            region: region.clone(),
+        },
+        router: router.clone(),
+        log_group_of: LogGroupOf::new(move |function| functions.log_group_of(function)),
+    });
+    let cloudwatch_logs = cloudwatch_logs.await.map_err(StartNodeError::service)?;
+    router.connect("logs", Arc::new(cloudwatch_logs.clone()));
+    let mut types = resource_types(&cloudwatch_logs, &lambda, &api_gateway, &iam, (&sqs, &s3));
     types.extend(scheduler.resource_types());
     types.extend(event_bridge.resource_types());
     types.extend(sns.resource_types());
@@ -396,6 +413,7 @@ async fn compose(
         region,
         engine,
         logs,
+        cloudwatch_logs,
         usage,
         gateway,
         lambda,
@@ -460,23 +478,20 @@ fn engine_config(
 }
 
 /// Every resource type of every service.
-async fn resource_types(
-    database: &Database,
-    logs: &LogStore,
+fn resource_types(
+    logs: &LogsService,
     lambda: &LambdaService,
     api_gateway: &ApiGatewayService,
     iam: &IamService,
     (sqs, s3): (&SqsService, &S3Service),
-) -> Result<Vec<Arc<dyn ResourceType>>, StartNodeError> {
-    let log_groups = LogsService::open(database.clone(), logs.clone());
-    let log_groups = log_groups.await.map_err(StartNodeError::service)?;
+) -> Vec<Arc<dyn ResourceType>> {
     let mut types = lambda.resource_types();
     types.extend(api_gateway.resource_types());
     types.extend(iam.resource_types());
-    types.extend(log_groups.resource_types());
+    types.extend(logs.resource_types());
     types.extend(sqs.resource_types());
     types.extend(s3.resource_types());
-    Ok(types)
+    types
 }
 
 /// Code of functions is in the data folder, also where the rows are on a server.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
+use tradewind_lambda::FunctionSummary;
+use tradewind_logs::{FilterPattern, LogGroupName};
 use tradewind_model::{FunctionRef, Timestamp};
-use tradewind_observe::{LogEvent, LogKind, LogQuery, LogTail, TailItem};
+use tradewind_observe::{Home, LogEvent, LogKind, LogQuery, LogTail, MessageFilter, TailItem};
 use tradewind_wire::{Body, BodySender, Params, parse_query};
 
 use super::{error, line, lines};
@@ -17,18 +19,19 @@ const MAX_LIMIT: usize = 10_000;
 
 /// What the client asked for.
 struct Request {
-    /// The groups of the functions there are.
+    /// The groups of the functions there are, or the one that was named.
     groups: Vec<String>,
-    /// No function was named: what is followed includes functions that are yet to come.
+    /// Neither function nor group was named: what is followed includes functions that are yet to come.
     every: bool,
     since: Option<Timestamp>,
     contains: Option<String>,
+    filter: Option<FilterPattern>,
     limit: usize,
     follow: bool,
 }
 
 pub(crate) async fn read(state: &Arc<State>, parts: &Parts) -> Response<Body> {
-    let request = match parse(state, parts) {
+    let request = match parse(state, parts).await {
         Ok(request) => request,
         Err(message) => return error(StatusCode::BAD_REQUEST, &message),
     };
@@ -38,6 +41,10 @@ pub(crate) async fn read(state: &Arc<State>, parts: &Parts) -> Response<Body> {
         groups: request.groups.clone(),
         since: request.since,
         contains: request.contains.clone(),
+        filter: request
+            .filter
+            .clone()
+            .map(|pattern| MessageFilter::new(move |message: &str| pattern.matches(message))),
         limit: request.limit,
         ..LogQuery::default()
     };
@@ -62,15 +69,24 @@ pub(crate) async fn read(state: &Arc<State>, parts: &Parts) -> Response<Body> {
     lines(body)
 }
 
-fn parse(state: &State, parts: &Parts) -> Result<Request, String> {
+async fn parse(state: &State, parts: &Parts) -> Result<Request, String> {
     let params = parse_query(parts.uri.query().unwrap_or_default(), b"").map_err(|e| e.to_string())?;
     let limit = match number(&params, "limit")? {
         Some(limit) => usize::try_from(limit).unwrap_or(MAX_LIMIT).clamp(1, MAX_LIMIT),
         None => DEFAULT_LIMIT,
     };
+    let filter = params.get("filter").map(str::parse::<FilterPattern>);
+    let groups = match params.get("group") {
+        Some(_) if params.get("function").is_some() => {
+            return Err("a function has one group: name the function or a group".to_owned());
+        }
+        Some(group) => vec![named_group(state, group).await?],
+        None => groups(state, &params)?,
+    };
     Ok(Request {
-        groups: groups(state, &params)?,
-        every: params.get("function").is_none(),
+        groups,
+        every: params.get("function").is_none() && params.get("group").is_none(),
+        filter: filter.transpose().map_err(|error| error.to_string())?,
         since: number(&params, "since")?.map(Timestamp::from_millis),
         contains: params.get("contains").map(str::to_owned),
         limit,
@@ -91,15 +107,43 @@ fn number(params: &Params, name: &str) -> Result<Option<i64>, String> {
 fn groups(state: &State, params: &Params) -> Result<Vec<String>, String> {
     let functions = state.lambda.list_functions();
     let Some(wanted) = params.get("function") else {
-        return Ok(functions.iter().map(|f| f.log_group.to_string()).collect());
+        return Ok(functions
+            .iter()
+            .map(|function| group_of(state, function))
+            .collect());
     };
     let reference: FunctionRef = wanted
         .parse()
         .map_err(|e: tradewind_model::InvalidFunctionRef| e.to_string())?;
     let found = functions.iter().find(|f| f.arn.name == reference.name);
     found
-        .map(|f| vec![f.log_group.to_string()])
+        .map(|function| vec![group_of(state, function)])
         .ok_or_else(|| format!("function `{wanted}` does not exist"))
+}
+
+/// What the log store calls the group of a function.
+fn group_of(state: &State, function: &FunctionSummary) -> String {
+    let home = Home {
+        account: state.account.clone(),
+        region: state.region.clone(),
+    };
+    let arn = &function.arn;
+    home.key(&arn.account, &arn.region, &function.log_group)
+}
+
+/// A group of the node's own account and region.
+async fn named_group(state: &State, group: &str) -> Result<String, String> {
+    let name: LogGroupName = group
+        .parse()
+        .map_err(|error: tradewind_logs::InvalidLogGroup| error.to_string())?;
+    let found = state
+        .cloudwatch_logs
+        .has_group(&state.account, &state.region, &name);
+    match found.await {
+        Ok(true) => Ok(name.to_string()),
+        Ok(false) => Err(format!("log group `{name}` does not exist")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 async fn send_all(sender: &BodySender, request: &Request, events: Vec<LogEvent>, tail: Option<LogTail>) {
@@ -131,7 +175,11 @@ fn wanted(request: &Request, event: &LogEvent, sent: &[LogEvent]) -> bool {
         .contains
         .as_ref()
         .is_none_or(|text| event.message.contains(text.as_str()));
-    !repeated && group && text
+    let pattern = request
+        .filter
+        .as_ref()
+        .is_none_or(|pattern| pattern.matches(&event.message));
+    !repeated && group && text && pattern
 }
 
 fn document(event: &LogEvent) -> Value {
@@ -177,6 +225,7 @@ mod tests {
             every,
             since: None,
             contains: Some("a".to_owned()),
+            filter: Some("-no".parse().unwrap()),
             limit: 10,
             follow: true,
         }
@@ -193,6 +242,7 @@ mod tests {
     fn what_was_sent_or_not_asked_for_is_left_out() {
         let asked = request(&["g"], false);
         assert!(!wanted(&asked, &event("g", "b"), &[]));
+        assert!(!wanted(&asked, &event("g", "a no"), &[]));
         assert!(!wanted(&asked, &event("g", "a"), &[event("g", "a")]));
         assert!(wanted(&asked, &event("g", "aa"), &[event("g", "a")]));
     }
