@@ -7,7 +7,7 @@ use tradewind_events::Router;
 use tradewind_events::schedule::timer::Timers;
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Clock, Timestamp};
-use tradewind_store::{Batch, Database};
+use tradewind_store::{Batch, Database, DatabaseError};
 
 use crate::TIMERS;
 use crate::error::SchedulerError;
@@ -116,7 +116,7 @@ impl SchedulerService {
     /// as it is. Its timer is set anew.
     ///
     /// # Cancel safety
-    /// A change that was decided is written even if this future is dropped.
+    /// If this future is dropped, the change is written whole or not at all.
     pub(crate) async fn change_schedule(
         &self,
         id: &ScheduleId,
@@ -130,32 +130,38 @@ impl SchedulerService {
         let Some(schedule) = decide(before.as_deref())? else {
             return Ok(());
         };
-        let batch = self.set_timer(Batch::new(), before.as_deref(), &schedule).await?;
-        let batch = tables::put_schedule(batch, &schedule)?;
         let schedule = Arc::new(schedule);
-        let batch = self.remember(batch, move |registry| {
-            registry.put_schedule(Arc::clone(&schedule))
-        });
-        self.write(batch).await
+        let mut attempts = 0;
+        loop {
+            let batch = self.set_timer(before.as_deref(), &schedule).await?;
+            let batch = tables::put_schedule(batch, &schedule)?;
+            let stored = Arc::clone(&schedule);
+            let batch = self.remember(batch, move |registry| registry.put_schedule(Arc::clone(&stored)));
+            match self.0.config.database.write(batch).await {
+                Ok(_) => return Ok(()),
+                // its timer fired meanwhile and is another one now
+                Err(DatabaseError::Unexpected { .. }) if attempts < 3 => attempts += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Adds the timer of a schedule that is made or changed: where its times stay as they are, so does
     /// the timer.
     async fn set_timer(
         &self,
-        batch: Batch,
         before: Option<&Schedule>,
         schedule: &Schedule,
     ) -> Result<Batch, SchedulerError> {
-        let timer = self.timers().get(TIMERS, &schedule.id.to_string()).await?;
-        let retries = format!("{}#", schedule.id);
-        if let (Some(timer), Some(before)) = (&timer, before)
-            && let Some(batch) = self.keep_timer(batch.clone(), timer, before, schedule)
-        {
-            return Ok(self.timers().clear_all(batch, TIMERS, &retries));
-        }
-        let batch = self.clear_timers(batch, &schedule.id);
-        Ok(self.set_first(batch, schedule, before.is_none()))
+        let key = schedule.id.to_string();
+        let timer = self.timers().get(TIMERS, &key).await?;
+        let kept = timer
+            .zip(before)
+            .and_then(|(timer, before)| self.keep_timer(&timer, before, schedule));
+        Ok(kept.unwrap_or_else(|| {
+            let batch = self.timers().clear(Batch::new(), TIMERS, &key);
+            self.set_first(batch, schedule, before.is_none())
+        }))
     }
 
     /// Removes a schedule, if `may` agrees.

@@ -95,29 +95,23 @@ impl SchedulerService {
         self.timers().set(batch, &timer)
     }
 
-    /// Adds to the batch that the timer which `before` had is the changed schedule's; none if it cannot be.
-    /// The batch fails if the timer fires meanwhile.
-    pub(crate) fn keep_timer(
-        &self,
-        batch: Batch,
-        timer: &Timer,
-        before: &Schedule,
-        schedule: &Schedule,
-    ) -> Option<Batch> {
+    /// A batch in which the timer that `before` had is the changed schedule's; none if their times differ.
+    /// It fails if the timer fires meanwhile.
+    pub(crate) fn keep_timer(&self, timer: &Timer, before: &Schedule, schedule: &Schedule) -> Option<Batch> {
         let same = before.plan.recurrence == schedule.plan.recurrence
             && before.plan.window_ms == schedule.plan.window_ms
             && before.is_enabled()
             && schedule.is_enabled();
         let pending: Pending = serde_json::from_str(&timer.state).ok().filter(|_| same)?;
+        let pending = Pending {
+            revision: schedule.revision.clone(),
+            ..pending
+        };
         let kept = Timer {
-            state: Pending {
-                revision: schedule.revision.clone(),
-                ..pending
-            }
-            .text(),
+            state: pending.text(),
             ..timer.clone()
         };
-        Some(self.timers().replace(batch, timer, &kept))
+        Some(self.timers().replace(Batch::new(), timer, &kept))
     }
 
     /// What the timer is for; none if the schedule in memory is not the one that it was set for.
@@ -126,7 +120,9 @@ impl SchedulerService {
         let (arn, _execution) = timer.key.split_once('#').unwrap_or((&timer.key, ""));
         let id: ScheduleId = arn.parse().ok()?;
         let schedule = self.registry(|registry| registry.schedule(&id))?;
-        Some((schedule, pending)).filter(|(schedule, pending)| schedule.revision == pending.revision)
+        // what is tried again goes to the target of now
+        let is_meant = pending.attempts > 0 || schedule.revision == pending.revision;
+        Some((schedule, pending)).filter(|_| is_meant)
     }
 
     fn occur(&self, schedule: &Schedule, pending: &Pending, now: Timestamp, routing: &mut Routing) -> Firing {
@@ -161,7 +157,8 @@ impl SchedulerService {
         if let Some(death) = death {
             self.bury(schedule, pending, now, &death, routing);
         }
-        if pending.last && schedule.goes_after_completion() {
+        let is_completed = pending.last && pending.revision == schedule.revision;
+        if is_completed && schedule.goes_after_completion() {
             routing.add(|batch| self.forget(batch, &schedule.id));
         }
     }

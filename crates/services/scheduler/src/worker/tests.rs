@@ -249,6 +249,23 @@ async fn a_full_target_is_tried_again_until_it_is_not() {
 }
 
 #[tokio::test]
+async fn what_waits_for_another_attempt_outlasts_a_change() {
+    let world = World::new().await;
+    let more = json!({"ActionAfterCompletion": "DELETE"});
+    world.create("at(2026-11-20T12:00:00)", more).await;
+    world.targets.full.lock().unwrap().push("orders");
+    world.at("2026-11-20T12:00:00Z");
+    assert!(world.fire().await.is_empty());
+    let other = json!({"Target": {"Arn": "arn:aws:sqs:us-east-1:000000000000:others"}, "ActionAfterCompletion": "DELETE"});
+    world
+        .ok("PUT", "/schedules/s", schedule("at(2026-11-20T13:00:00)", other))
+        .await;
+    let times = world.run_until("2026-11-20T13:30:00Z", 60_000).await;
+    assert_eq!(times, ["2026-11-20T12:01:00Z", "2026-11-20T13:00:00Z"]);
+    world.refused("GET", "/schedules/s", Value::Null).await;
+}
+
+#[tokio::test]
 async fn attempts_end_with_a_dead_letter() {
     let world = World::new().await;
     let target = json!({
