@@ -8,6 +8,7 @@ mod aws_clients;
 mod handlers;
 mod http;
 mod logs;
+mod mappings;
 mod objects;
 mod postgres;
 mod queues;

@@ -16,7 +16,7 @@ use super::batch::{Bounds, Hand, Record};
 use super::model::{Mapping, Source};
 use super::registry::{Assignment, Status};
 use super::run::{BatchRun, ack, give_back};
-use super::scale::{MOST, STEP_MS, Scale};
+use super::scale::{MOST, STEP, Scale};
 use super::worker::invocable;
 use crate::service::LambdaService;
 
@@ -239,15 +239,19 @@ impl Poller {
     async fn room(&self, plan: &Plan) -> u32 {
         let shared = &self.shared;
         let now = || shared.service.clock().now();
-        shared.scale(|scale| scale.saturated(now()));
         loop {
-            let room = shared.scale(|scale| scale.room(plan.cap));
+            let room = shared.scale(|scale| {
+                if self.backlog && scale.room(plan.cap) == 0 {
+                    scale.grow(now());
+                }
+                scale.room(plan.cap)
+            });
             if room > 0 {
                 return room;
             }
             tokio::select! {
                 () = shared.ended.notified() => {}
-                () = tokio::time::sleep(Duration::from_millis(STEP_MS.unsigned_abs())), if self.backlog => shared.scale(|scale| scale.grow(now())),
+                () = tokio::time::sleep(STEP), if self.backlog => {}
             }
         }
     }
@@ -270,12 +274,21 @@ impl Poller {
         let received = queues
             .receive_unless(&plan.queue.id, max, lease, left.unwrap_or(LONG_WAIT), interrupt)
             .await?;
-        self.backlog = received.len() == max;
+        self.note_backlog(received.len() == max);
         if received.is_empty() && left.is_none() && !interrupt.is_cancelled() {
             self.shared.scale(Scale::idle);
         }
         self.take_in(plan, &received);
         Ok(())
+    }
+
+    /// The source has more than was asked for, or not: the scale grows with the time that it has.
+    fn note_backlog(&mut self, has_more: bool) {
+        if !(has_more && self.backlog) {
+            let now = self.shared.service.clock().now();
+            self.shared.scale(|scale| scale.saturated(now));
+        }
+        self.backlog = has_more;
     }
 
     /// How many messages the next receive asks for: what the batches that may start can take, bounded by what

@@ -4,6 +4,8 @@
 //!
 //! It is a plain struct that is told the time, so that it is tested without waiting.
 
+use std::time::Duration;
+
 use tradewind_model::Timestamp;
 
 /// Batches at first, and again after the source was idle.
@@ -13,7 +15,8 @@ const LEAST: u32 = 2;
 /// Batches of one mapping, if nothing else bounds them.
 pub(crate) const MOST: u32 = 1_000;
 /// Growth by one: 300 a minute.
-pub(crate) const STEP_MS: i64 = 200;
+pub(crate) const STEP: Duration = Duration::from_millis(200);
+const STEP_MS: i64 = 200;
 /// How long the scale does not grow after a throttle.
 const CALM_MS: i64 = 5_000;
 
@@ -54,7 +57,7 @@ impl Scale {
         self.running = self.running.saturating_sub(1);
     }
 
-    /// All that may run do, and the source has more: from now on time counts.
+    /// Only from now on the source has more than the batches take.
     pub(crate) fn saturated(&mut self, now: Timestamp) {
         self.counted = self.counted.max(now);
     }

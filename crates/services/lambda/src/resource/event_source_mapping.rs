@@ -24,7 +24,9 @@ const ACCEPTED: &[&str] = &[
 ];
 const NUMBERS: &[&str] = &["BatchSize", "MaximumBatchingWindowInSeconds"];
 
-const POSITIONS: &[(&str, &str)] = &[
+/// What queues do not have, and `KMSKeyArn` as templates spell it.
+const MORE_REFUSED: &[(&str, &str)] = &[
+    ("KmsKeyArn", "filters are kept as they are; remove it"),
     ("StartingPosition", "queues have no positions"),
     ("StartingPositionTimestamp", "queues have no positions"),
 ];
@@ -43,7 +45,7 @@ impl ResourceHandler for EventSourceMappingType {
             .requiring(&["EventSourceArn", "FunctionName"])
             .refusing("", REFUSED)
             .refusing("", NOT_FOR_QUEUES)
-            .refusing("", POSITIONS)
+            .refusing("", MORE_REFUSED)
     }
 
     fn replaced_by(&self) -> &'static [&'static str] {
@@ -197,7 +199,7 @@ mod tests {
             .await
             .unwrap_err();
         assert!(error.to_string().contains("already exists"), "{error}");
-        let refused = kind.check(&given(&json!({"StartingPosition": "LATEST", "KMSKeyArn": "k"})));
+        let refused = kind.check(&given(&json!({"StartingPosition": "LATEST", "KmsKeyArn": "k"})));
         assert_eq!(refused.len(), 2, "{refused:?}");
     }
 }
