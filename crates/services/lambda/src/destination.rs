@@ -22,6 +22,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) next: Next,
     /// What the function answered in its last attempt; none if it did not run then.
     pub(crate) response: Option<&'a InvokeResponse>,
+    /// The trace of what comes of it.
+    pub(crate) trace: Trace,
     pub(crate) at: Timestamp,
 }
 
@@ -69,7 +71,7 @@ impl Ending<'_> {
             body,
             sender: "lambda.amazonaws.com".to_owned(),
             source: self.function_arn().to_string(),
-            trace: Trace::from_header(self.leased.trace_id.as_deref(), self.at),
+            trace: self.trace.clone(),
             ..Message::default()
         }
     }

@@ -19,6 +19,7 @@ mod destination;
 mod error;
 mod event_invoke;
 mod event_stream;
+mod journey;
 mod layer;
 mod mapping;
 mod model;

@@ -50,15 +50,13 @@ impl RecursiveLoop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GoesRound;
 
-/// The trace with which `function` runs: in a step of its own, and it has been there once more.
+/// The trace with which `function` runs: it has been there once more.
 ///
 /// # Errors
 /// [`GoesRound`] if it has been there often enough and its owner does not allow that.
 pub(crate) fn enter(function: &Function, trace: Trace) -> Result<Trace, GoesRound> {
     match once_more(&trace, &function.arn) {
-        Err(GoesRound) if function.recursive_loop == RecursiveLoop::Allow => {
-            Ok(trace.after(&Trace::step_id()))
-        }
+        Err(GoesRound) if function.recursive_loop == RecursiveLoop::Allow => Ok(trace),
         entered => entered,
     }
 }
@@ -78,7 +76,7 @@ fn once_more(trace: &Trace, function: &FunctionArn) -> Result<Trace, GoesRound> 
         .skip(forgotten)
         .map(|(digest, count)| format!("{digest}:{count}"))
         .collect();
-    let trace = trace.after(&Trace::step_id());
+    let trace = trace.clone();
     let trace = match trace.field(SAMPLED) {
         Some(_) => trace,
         None => trace.with_field(SAMPLED, "0"),

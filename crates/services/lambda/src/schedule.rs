@@ -61,6 +61,22 @@ pub(crate) enum Outcome {
     Recursive,
 }
 
+impl Outcome {
+    /// In words, for who looks for what became of an event.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "ok",
+            Self::FunctionFailed => "the function failed",
+            Self::Throttled => "throttled",
+            Self::SystemFailed => "the node could not run it",
+            Self::Interrupted => "the node stopped",
+            Self::SwitchedOff => "the reserved concurrency is zero",
+            Self::Missing => "the function is gone",
+            Self::Recursive => "the event goes round",
+        }
+    }
+}
+
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {

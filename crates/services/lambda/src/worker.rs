@@ -11,8 +11,8 @@ use tradewind_store::Batch;
 use crate::destination::Ending;
 use crate::error::LambdaError;
 use crate::event_invoke::EventInvoke;
+use crate::journey::{self, Begun};
 use crate::queue::Leased;
-use crate::recursion::enter;
 use crate::schedule::{DropReason, Next, Outcome, is_expired, next};
 use crate::service::LambdaService;
 
@@ -80,12 +80,20 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 async fn run_once(service: LambdaService, leased: Leased) {
     let config = config_of(&service, &leased);
     let patience = config.as_ref().map(EventInvoke::patience).unwrap_or_default();
-    let (next, response) = if is_expired(leased.attempts, patience, service.clock().now()) {
-        (Next::Drop(DropReason::EventAgeExceeded), None)
+    let before = Trace::from_header(leased.trace_id.as_deref(), leased.attempts.enqueued_at);
+    let mut begun = Begun::new(&service, before);
+    let (next, response, outcome) = if is_expired(leased.attempts, patience, service.clock().now()) {
+        let reason = DropReason::EventAgeExceeded;
+        (Next::Drop(reason), None, "it waited too long".to_owned())
     } else {
-        let (outcome, response) = attempt(&service, &leased).await;
+        let (outcome, response) = attempt(&service, &leased, &mut begun).await;
         let next = next(leased.attempts, outcome, patience, service.clock().now());
-        (next, response)
+        let text = response.as_ref().map(journey::outcome_of);
+        (
+            next,
+            response,
+            text.unwrap_or_else(|| outcome.as_str().to_owned()),
+        )
     };
     if let Next::Drop(reason) = next {
         tracing::warn!(
@@ -100,12 +108,21 @@ async fn run_once(service: LambdaService, leased: Leased) {
         leased: &leased,
         next,
         response: response.as_ref(),
+        trace: begun.trace().clone(),
         at: service.clock().now(),
     };
     while let Err(error) = settle(&service, &ending, config.as_ref()).await {
         tracing::error!(?error, request_id = %leased.request_id, "cannot note how an invocation ended; trying again");
         tokio::time::sleep(AFTER_FAILURE).await;
     }
+    let outcome = match next {
+        Next::Done => outcome,
+        Next::Again { at, .. } => format!("{outcome}; again at {}", at.to_rfc3339()),
+        Next::Drop(reason) => format!("{outcome}; given up: {}", reason.as_str()),
+    };
+    let attempt = leased.attempts.function_errors + leased.attempts.system_errors + 1;
+    let function = leased.arn.qualified(leased.asked_for().unwrap_or_default());
+    begun.end(&service, &function, (&leased.request_id, attempt), &outcome);
 }
 
 /// What the owner of the function wants, as it is now.
@@ -137,7 +154,11 @@ async fn settle(
 }
 
 /// Runs the function; its response comes along if it ran to an end.
-async fn attempt(service: &LambdaService, leased: &Leased) -> (Outcome, Option<InvokeResponse>) {
+async fn attempt(
+    service: &LambdaService,
+    leased: &Leased,
+    begun: &mut Begun,
+) -> (Outcome, Option<InvokeResponse>) {
     let Some(function) = service.find(&leased.arn) else {
         return (Outcome::Missing, None);
     };
@@ -148,12 +169,11 @@ async fn attempt(service: &LambdaService, leased: &Leased) -> (Outcome, Option<I
     let Some(arn) = qualifier.and_then(|qualifier| function.invocable(&qualifier)) else {
         return (Outcome::Missing, None);
     };
-    let trace = Trace::from_header(leased.trace_id.as_deref(), leased.attempts.enqueued_at);
-    let Ok(trace) = enter(&function, trace) else {
+    if begun.enter(&function).is_err() {
         return (Outcome::Recursive, None);
-    };
+    }
     let mut request = InvokeRequest::new(leased.request_id.clone(), leased.payload.clone());
-    request.trace_id = trace.header();
+    request.trace_id = begun.trace().header();
     match service.engine().invoke(&arn, request).await {
         Ok(response) if response.error.is_none() => (Outcome::Succeeded, Some(response)),
         Ok(function_error) => (Outcome::FunctionFailed, Some(function_error)),

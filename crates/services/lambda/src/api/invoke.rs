@@ -11,10 +11,10 @@ use tradewind_wire::Body;
 
 use super::{Answer, Call, empty};
 use crate::error::{LambdaError, Violations};
+use crate::journey::{self, Begun};
 use crate::names::{Shape, Target};
 use crate::payload::check_json;
 use crate::queue::Accepted;
-use crate::recursion::enter;
 use crate::service::LambdaService;
 
 /// Largest `X-Amz-Client-Context`, in base64.
@@ -120,25 +120,32 @@ pub(super) fn request(
     call: &Call,
     arn: &FunctionArn,
     log_tail: bool,
-) -> Result<(InvokeRequest, Trace), LambdaError> {
-    let trace = trace(service, call);
-    let entered = match service.find(&arn.unqualified()) {
-        Some(function) => enter(&function, trace.clone()).map_err(|_goes_round| LambdaError::Recursive)?,
-        None => trace.clone(),
-    };
+) -> Result<(InvokeRequest, Begun), LambdaError> {
+    let mut begun = Begun::new(service, trace(service, call));
+    if let Some(function) = service.find(&arn.unqualified()) {
+        begun
+            .enter(&function)
+            .map_err(|_goes_round| LambdaError::Recursive)?;
+    }
     let request = InvokeRequest {
         request_id: call.request_id.clone(),
         payload: payload(call),
         client_context: client_context(call)?,
-        trace_id: entered.header(),
+        trace_id: begun.trace().header(),
         log_tail,
     };
-    Ok((request, trace))
+    Ok((request, begun))
 }
 
 async fn run(service: &LambdaService, call: &Call, arn: FunctionArn, log_tail: bool) -> Answer {
-    let (request, trace) = request(service, call, &arn, log_tail)?;
+    let (request, begun) = request(service, call, &arn, log_tail)?;
+    let trace = begun.before().clone();
     let ran = service.engine().invoke(&arn, request).await;
+    let outcome = match &ran {
+        Ok(response) => journey::outcome_of(response),
+        Err(error) => error.to_string(),
+    };
+    begun.end(service, &arn, (&call.request_id, 1), &outcome);
     let response = ran.map_err(|error| LambdaError::of_invocation(error, &arn))?;
     Ok(traced(answer(response), &trace))
 }

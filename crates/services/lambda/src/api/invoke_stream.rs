@@ -29,9 +29,15 @@ pub(super) async fn invoke(service: &LambdaService, call: Call) -> Answer {
     if invocation_type == InvocationType::DryRun {
         return empty(StatusCode::NO_CONTENT);
     }
-    let (request, trace) = request(service, &call, &arn, log_tail)?;
-    let begun = service.engine().invoke_streaming(&arn, request).await;
-    let stream = begun.map_err(|error| LambdaError::of_invocation(error, &arn))?;
+    let (request, begun) = request(service, &call, &arn, log_tail)?;
+    let trace = begun.before().clone();
+    let streaming = service.engine().invoke_streaming(&arn, request).await;
+    let outcome = match &streaming {
+        Ok(_) => "ok: its answer streams".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    begun.end(service, &arn, (&call.request_id, 1), &outcome);
+    let stream = streaming.map_err(|error| LambdaError::of_invocation(error, &arn))?;
     let mut response = Response::new(events(stream.body));
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));

@@ -514,3 +514,47 @@ async fn events_that_are_throttled_back_off_and_each_runs_once() {
     names.sort_unstable();
     assert_eq!((rows(&world).await, names), (0, "abcdefh".chars().collect()));
 }
+
+#[tokio::test]
+async fn attempts_are_steps_of_the_events_journey() {
+    use tradewind_events::journey::{Journal, tree};
+    use tradewind_observe::LogStore;
+
+    let config =
+        json!({"MaximumRetryAttempts": 1, "DestinationConfig": {"OnFailure": {"Destination": LETTERS}}});
+    let world = World::new().await;
+    Mailbox::connect(&world.config.router);
+    let folder = tempfile::tempdir().unwrap();
+    let store = LogStore::open(folder.path().to_owned(), world.clock.clone(), Journal::options());
+    let journal = Journal::new(store.unwrap(), world.clock.clone());
+    world.config.router.record(journal.clone());
+    world
+        .create("f", "exports.handler = async () => { throw new Error('no'); };")
+        .await;
+    let path = "/2019-09-25/functions/f/event-invoke-config";
+    assert_eq!(world.call("PUT", path, &config).await.status, 200);
+    let answer = world.invoke("f", EVENT, b"{}").await;
+    let root = answer
+        .header("x-amzn-trace-id")
+        .unwrap()
+        .strip_prefix("Root=")
+        .unwrap();
+    run_due(&world.service).await;
+    world.clock.advance_millis(60_000);
+    run_due(&world.service).await;
+    let branches = tree(journal.steps(root).await.unwrap());
+    let seen: Vec<_> = branches
+        .iter()
+        .map(|branch| (branch.step.attempt, &*branch.step.outcome, branch.after.len()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (1, "Error: no; again at 2023-11-14T22:14:20.000Z", 0),
+            (2, "Error: no; given up: RetriesExhausted", 1)
+        ]
+    );
+    assert_eq!(&*branches[1].after[0].step.to, LETTERS);
+    let request = branches[0].step.request.clone().unwrap();
+    assert_eq!(journal.find(&request).await.unwrap().as_deref(), Some(root));
+}
