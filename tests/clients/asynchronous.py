@@ -5,6 +5,7 @@ import io
 import json
 import sys
 import time
+import urllib.request
 import zipfile
 
 import boto3
@@ -100,10 +101,24 @@ s3.put_bucket_notification_configuration(**notify(arn))
 kept = s3.get_bucket_notification_configuration(Bucket="orders")["LambdaFunctionConfigurations"][0]
 assert (kept["Id"], kept["LambdaFunctionArn"]) == ("made", arn)
 s3.put_object(Bucket="orders", Key="a.txt", Body=b"1")
-s3.put_object(Bucket="orders", Key="in/a b.json", Body=b"123")
+put = s3.put_object(Bucket="orders", Key="in/a b.json", Body=b"123")
 event = json.loads(receive(records)["Body"])["requestPayload"]
 (record,) = event["Records"]
 assert (record["eventSource"], record["eventName"], record["eventVersion"]) == ("aws:s3", "ObjectCreated:Put", "2.1")
 assert record["s3"]["object"]["key"] == "in/a+b.json" and record["s3"]["object"]["size"] == 3
 assert record["s3"]["configurationId"] == "made"
-print("ok")
+
+root = put["ResponseMetadata"]["HTTPHeaders"]["x-amzn-trace-id"].removeprefix("Root=")
+# noted behind the transaction whose message was just received
+until = time.monotonic() + 30
+while time.monotonic() < until:
+    with urllib.request.urlopen(f"{sys.argv[1]}/_tradewind/traces/{root}") as answer:
+        steps, way = json.load(answer)["steps"], []
+    while steps:
+        way.append((steps[0]["what"], steps[0]["to"].rpartition(":")[2], steps[0]["outcome"]))
+        steps = steps[0]["steps"]
+    if len(way) == 4:
+        break
+assert way == [("ObjectCreated:Put", "orders/in/a b.json", "ok"), ("delivery", "worker", "ok"),
+               ("invocation", "worker", "ok"), ("delivery", "records", "ok")], way
+print(root)

@@ -1,6 +1,6 @@
 //! Asynchronous invocations and what leads to them: boto3, unmodified, against `tradewind serve`.
 
-use tradewind_tests::{Node, succeeds};
+use tradewind_tests::{Node, run, stdout, succeeds};
 
 #[test]
 #[ignore = "needs what `cargo xtask test` builds"]
@@ -8,5 +8,17 @@ fn events_end_where_their_owners_want() {
     let data = tempfile::tempdir().unwrap();
     let node = Node::serve(data.path());
     let output = succeeds("python3", &["asynchronous.py", &node.url("")], &node);
-    assert_eq!(output, "ok\n");
+    let journey = output.trim();
+    let tree = stdout(
+        &command()
+            .args(["trace", journey, "--endpoint", &node.url("")])
+            .output()
+            .unwrap(),
+    );
+    let lines: Vec<&str> = tree.lines().collect();
+    assert_eq!((lines[0], lines.len()), (journey, 5), "{tree}");
+    assert!(
+        lines[3].contains("└─ invocation lambda worker:$LATEST  ok"),
+        "{tree}"
+    );
 }

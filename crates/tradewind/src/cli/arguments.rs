@@ -53,6 +53,7 @@ pub(crate) enum Command {
     Package(Package),
     Invoke(Invoke),
     Logs(Logs),
+    Trace(Trace),
     List(List),
     Doctor(Doctor),
     Init(Init),
@@ -355,6 +356,29 @@ pub(crate) struct Logs {
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 1000)]
     pub(crate) limit: u32,
     /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: EndpointArguments,
+}
+
+/// Show the journey of an event: what it set going, step by step
+///
+/// ID is the Root of an answer's X-Amzn-Trace-Id, or the request id of an invocation, or its first
+/// 8 characters as `tradewind logs` shows them.
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "\
+Examples:
+  tradewind trace 1-6740c1d2-0123456789abcdef01234567
+  tradewind trace 5243243e
+  tradewind trace 5243243e --json | jq .steps"
+)]
+pub(crate) struct Trace {
+    /// The journey
+    pub(crate) id: String,
+    /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

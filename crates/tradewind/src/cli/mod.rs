@@ -30,6 +30,7 @@ mod remove;
 mod serve;
 mod stack_events;
 mod surroundings;
+mod trace;
 mod up;
 
 use std::process::ExitCode;
@@ -86,6 +87,7 @@ async fn run(command: &Command, surroundings: &Surroundings) -> Result<(), Failu
         Command::Package(arguments) => package::run(arguments, surroundings).await,
         Command::Invoke(arguments) => invoke::run(arguments, surroundings).await,
         Command::Logs(arguments) => logs::run(arguments, surroundings).await,
+        Command::Trace(arguments) => trace::run(arguments).await,
         Command::List(arguments) => list::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments, surroundings).await,
         Command::Init(arguments) => init::run(arguments, surroundings),

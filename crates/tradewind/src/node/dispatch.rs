@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
+use tradewind_events::Trace;
 use tradewind_model::RequestId;
 use tradewind_wire::{Body, Caller, CallerDefaults, Service, WireError, caller, error_response, service_of};
 
@@ -73,6 +74,37 @@ async fn control(
 }
 
 async fn serve(
+    state: &State,
+    service: Service,
+    caller: Caller,
+    mut request: Request<Incoming>,
+    gone: CancellationToken,
+) -> Response<Body> {
+    let journey = begin_journey(state, &service, &mut request);
+    let mut response = answer(state, service, caller, request, gone).await;
+    if let Some(root) = journey {
+        response.headers_mut().entry(TRACE_HEADER).or_insert(root);
+    }
+    response
+}
+
+const TRACE_HEADER: &str = "x-amzn-trace-id";
+
+/// A request that may set events going is part of a journey: its client's, or one that begins here. Gives the
+/// header that names it to the client. What is sent to a queue is given the client's trace only.
+fn begin_journey(state: &State, service: &Service, request: &mut Request<Incoming>) -> Option<HeaderValue> {
+    if *service == Service::Sqs {
+        return None;
+    }
+    let given = request.headers().get(TRACE_HEADER);
+    let given = given.and_then(|header| header.to_str().ok());
+    let trace = Trace::from_header(given, state.router.journal()?.now());
+    let whole = HeaderValue::from_str(&trace.to_string()).ok()?;
+    request.headers_mut().insert(TRACE_HEADER, whole);
+    HeaderValue::from_str(&format!("Root={}", trace.root())).ok()
+}
+
+async fn answer(
     state: &State,
     service: Service,
     caller: Caller,

@@ -25,6 +25,7 @@ use tradewind_deploy::stack::{ApplyError, ApplyRequest, StackEngine, StackEvent,
 use tradewind_eventbridge::{EventBridgeConfig, EventBridgeService};
 use tradewind_events::Router;
 use tradewind_events::delivery::{Deliveries, DeliveriesConfig, Jitter};
+use tradewind_events::journey::Journal;
 use tradewind_events::schedule::timer::{self, Timers};
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_iam::IamService;
@@ -98,6 +99,7 @@ pub(crate) struct State {
     pub(crate) lambda: LambdaService,
     pub(crate) iam: IamService,
     pub(crate) queues: Queues,
+    pub(crate) router: Router,
     pub(crate) timers: Timers,
     pub(crate) deliveries: Deliveries,
     pub(crate) sns: SnsService,
@@ -258,6 +260,10 @@ impl Node {
             .max(Duration::from_millis(200));
         self.state.engine.shutdown(left).await;
         self.state.logs.shutdown().await;
+        if let Some(journal) = self.state.router.journal() {
+            journal.shutdown().await;
+        }
+        self.state.router.disconnect();
     }
 }
 
@@ -325,6 +331,8 @@ async fn compose(
         base_url: base_url.clone(),
     });
     let sqs = sqs.await.map_err(StartNodeError::service)?;
+    let traces = LogStore::open(folder.path().join("traces"), clock.clone(), Journal::options())?;
+    router.record(Journal::new(traces, clock.clone()));
     let lambda = LambdaService::open(LambdaConfig {
         queues: queues.clone(),
         queue_source: Arc::new(sqs.clone()),
@@ -419,6 +427,7 @@ async fn compose(
         lambda,
         iam,
         queues,
+        router,
         timers,
         deliveries,
         sns,

@@ -126,6 +126,9 @@ impl Notifier {
             sequencer: &sequencer,
         };
         let mut routing = Routing::new(batch);
+        let object = format!("arn:aws:s3:::{}/{}", audience.bucket, event.key);
+        let way = (audience.account.as_str(), object.as_str());
+        let trace = self.router.begin(&mut routing, event.name.as_str(), way, &trace);
         for to in wanting {
             let body = event.body(&of, &to.id);
             let message = message_to(&to.target, body, &audience.bucket);

@@ -4,6 +4,7 @@
 mod logs;
 mod packages;
 mod stacks;
+mod traces;
 mod usage;
 
 use std::sync::Arc;
@@ -28,13 +29,14 @@ pub(crate) async fn handle(state: &Arc<State>, parts: &Parts, body: Incoming) ->
         (&Method::GET, ["sns", _]) => certificate(state, parts.uri.path()),
         (&Method::GET, ["usage"]) => json_response(StatusCode::OK, &usage::document(state)),
         (&Method::GET, ["logs"]) => logs::read(state, parts).await,
+        (&Method::GET, ["traces", id]) => traces::describe(state, id).await,
         (&Method::PUT, ["packages"]) => packages::upload(state, body).await,
         (&Method::GET, ["packages", file]) => packages::download(state, file).await,
         (&Method::GET, ["stacks"]) => stacks::list(state).await,
         (&Method::GET, ["stacks", name]) => stacks::describe(state, name).await,
         (&Method::POST, ["stacks", name]) => stacks::apply(state, name, body).await,
         (&Method::DELETE, ["stacks", name]) => stacks::remove(state, name).await,
-        (_, ["health" | "functions" | "usage" | "logs"] | ["packages" | "stacks", ..]) => error(
+        (_, ["health" | "functions" | "usage" | "logs"] | ["packages" | "stacks" | "traces", ..]) => error(
             StatusCode::METHOD_NOT_ALLOWED,
             &format!("{} is not allowed here", parts.method),
         ),
