@@ -5,9 +5,8 @@
 
 KIND is `objects` or `messages`.
 
-Every operation is noted in a journal of its writer twice: before it is sent, and when it was acknowledged. An
-operation without an acknowledgement may have happened or not. Only one writer touches a key, one operation at a
-time, so what a key may hold follows from the journal: what was acknowledged last, or what was sent after that.
+Only one writer touches a key, one operation at a time, so what a key may hold follows from the journal: what was
+acknowledged last, or what was sent after that.
 """
 
 import hashlib
@@ -18,9 +17,9 @@ import sys
 import threading
 import time
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ClientError
+
+from chaos_clients import LOST, Journal, answered, client, journal_lines
 
 BUCKET = "chaos"
 QUEUE = "chaos"
@@ -28,24 +27,6 @@ WRITERS = 4
 KEYS = 40
 # around what is kept in a row, what is a file, and what is several parts
 SIZES = [0, 1, 700, 8_000, 16_384, 16_385, 70_000, 300_000]
-CONFIG = Config(
-    retries={"max_attempts": 0, "mode": "standard"},
-    connect_timeout=2,
-    read_timeout=20,
-    s3={"addressing_style": "path"},
-)
-LOST = (BotoCoreError, HTTPClientError, ConnectionError)
-
-
-def client(service, endpoint):
-    return boto3.client(
-        service,
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="AKIACHAOS",
-        aws_secret_access_key="chaos",
-        config=CONFIG,
-    )
 
 
 def content(seed, size):
@@ -54,17 +35,6 @@ def content(seed, size):
 
 def digest(data):
     return hashlib.sha256(data).hexdigest()
-
-
-class Journal:
-    """What one writer did, a line each; read back by `verify`."""
-
-    def __init__(self, folder, name):
-        self.file = open(folder / f"{name}.journal", "a", encoding="utf-8")
-
-    def note(self, **entry):
-        self.file.write(json.dumps(entry) + "\n")
-        self.file.flush()
 
 
 def is_refusal(error):
@@ -97,14 +67,6 @@ def write_objects(endpoint, folder, number, stop):
             if is_refusal(error):
                 journal.note(refused=operation, error=str(error))
             time.sleep(0.02)
-
-
-def answered(answer):
-    """An answer that came. Where a connection ends instead, botocore may repeat the status of the answer before it
-    (its AWSHTTPResponse keeps it for a request with `Expect: 100-continue`): a 200 without a single header."""
-    if not answer["ResponseMetadata"]["HTTPHeaders"]:
-        raise ConnectionError("the connection ended before the answer")
-    return answer
 
 
 def put_whole(s3, key, data, journal):
@@ -197,12 +159,6 @@ def load(endpoint, folder, kinds):
         thread.start()
     for thread in threads:
         thread.join()
-
-
-def journal_lines(folder, kind):
-    for path in sorted(folder.glob(f"{kind}-*.journal")):
-        with open(path, encoding="utf-8") as file:
-            yield path, [json.loads(line) for line in file]
 
 
 def possible_objects(folder):

@@ -13,7 +13,6 @@ use crate::command::{command, root};
 use crate::node::build;
 use crate::server::{Server, free_port};
 
-const CLIENTS: &str = "tests/clients/chaos_store.py";
 /// From a kill to the next one, in milliseconds: as long as a start, so that also starts are killed.
 const PAUSE_MS: std::ops::Range<u64> = 50..1500;
 
@@ -22,6 +21,26 @@ const PAUSE_MS: std::ops::Range<u64> = 50..1500;
 pub(crate) enum Chaos {
     /// Objects and messages: boto3 writes and reads while the node is killed
     Store(Options),
+    /// Events: from objects, publishers and a bus through topics, rules and queues to functions, while the node is
+    /// killed
+    Events(EventsOptions),
+}
+
+/// How long, and on what.
+#[derive(Debug, Args)]
+pub(crate) struct EventsOptions {
+    /// How often the node is killed
+    #[arg(long, default_value_t = 100)]
+    kills: u32,
+    /// Events that are published at least
+    #[arg(long, default_value_t = 100_000)]
+    events: u32,
+    /// The binary [default: the release build of this repository]
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// The rows in this PostgreSQL database instead of the data folder; it must be empty
+    #[arg(long)]
+    database: Option<String>,
 }
 
 /// How long, and on what.
@@ -61,34 +80,70 @@ impl Kind {
 
 /// Runs it.
 pub(crate) fn run(chaos: &Chaos) -> Result<()> {
-    let Chaos::Store(options) = chaos;
-    let binary = match &options.binary {
-        Some(binary) => std::fs::canonicalize(binary)?,
-        None => build()?,
-    };
-    let kinds = match options.only {
-        Some(kind) => vec![kind],
-        None => vec![Kind::Objects, Kind::Messages],
-    };
-    store(&binary, options.kills, &kinds, options.database.as_deref())
+    match chaos {
+        Chaos::Store(options) => {
+            let kinds = match options.only {
+                Some(kind) => vec![kind],
+                None => vec![Kind::Objects, Kind::Messages],
+            };
+            let binary = binary_or_build(options.binary.as_deref())?;
+            store(&binary, options.kills, &kinds, options.database.as_deref())
+        }
+        Chaos::Events(options) => {
+            let binary = binary_or_build(options.binary.as_deref())?;
+            events(
+                &binary,
+                options.kills,
+                options.events,
+                options.database.as_deref(),
+            )
+        }
+    }
+}
+
+fn binary_or_build(binary: Option<&Path>) -> Result<PathBuf> {
+    match binary {
+        Some(binary) => Ok(std::fs::canonicalize(binary)?),
+        None => build(),
+    }
 }
 
 /// Kills a node `kills` times under load, and fails unless everything that was acknowledged is there.
 pub(crate) fn store(binary: &Path, kills: u32, kinds: &[Kind], database: Option<&str>) -> Result<()> {
+    let names: Vec<String> = kinds.iter().map(|kind| kind.name().to_owned()).collect();
+    torture(binary, kills, ("chaos_store.py", &names), database)
+}
+
+/// The same with events: each has to arrive, and to arrive once where no function is in between.
+pub(crate) fn events(binary: &Path, kills: u32, events: u32, database: Option<&str>) -> Result<()> {
+    torture(
+        binary,
+        kills,
+        ("chaos_events.py", &[events.to_string()]),
+        database,
+    )
+}
+
+fn torture(binary: &Path, kills: u32, script: (&str, &[String]), database: Option<&str>) -> Result<()> {
     let folder = std::env::temp_dir().join(format!("tradewind-chaos-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let place = Place {
         binary,
         folder: &folder,
         port: free_port()?,
-        kinds,
+        script,
         database,
     };
     let verdict = place.torture(kills)?;
     let wrong = verdict["wrong"].as_array().context("no verdict")?;
     println!("{kills} kills");
-    for kind in kinds {
-        println!("  {}: {} acknowledged", kind.name(), verdict[kind.name()]);
+    for (kind, acknowledged) in verdict
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, v)| v.is_u64())
+    {
+        println!("  {kind}: {acknowledged} acknowledged");
     }
     for line in wrong.iter().take(20) {
         println!("  {}", line.as_str().unwrap_or_default());
@@ -103,7 +158,8 @@ struct Place<'a> {
     binary: &'a Path,
     folder: &'a Path,
     port: u16,
-    kinds: &'a [Kind],
+    /// The clients' script, and what it is told besides the node's address and the folder.
+    script: (&'a str, &'a [String]),
     database: Option<&'a str>,
 }
 
@@ -134,7 +190,7 @@ impl Place<'_> {
         node.kill()?;
         drop(node);
         let _node = self.node()?;
-        let output = self.clients("verify").stdout(Stdio::piped()).output()?;
+        let output = self.clients("verify").stderr(Stdio::inherit()).output()?;
         serde_json::from_slice(&output.stdout).context("the clients could not verify")
     }
 
@@ -158,10 +214,10 @@ impl Place<'_> {
     fn clients(&self, action: &str) -> Command {
         let mut clients = command("python3");
         clients
-            .arg(root().join(CLIENTS))
+            .arg(root().join("tests/clients").join(self.script.0))
             .args([action, &format!("http://127.0.0.1:{}", self.port)])
             .arg(self.folder)
-            .args(self.kinds.iter().map(|kind| kind.name()));
+            .args(self.script.1);
         clients
     }
 

@@ -111,11 +111,14 @@ fn tests() -> Result<()> {
     let binary = root().join("target/debug/tradewind");
     let kinds = [chaos::Kind::Objects, chaos::Kind::Messages];
     chaos::store(&binary, SHORT_CHAOS, &kinds, None)?;
-    chaos::store(&binary, SHORT_CHAOS, &kinds, Some(&postgres.url()))
+    chaos::store(&binary, SHORT_CHAOS, &kinds, Some(&postgres.url()))?;
+    chaos::events(&binary, SHORT_CHAOS, SHORT_EVENTS, None)
 }
 
 /// Kills of a node among the tests; `cargo xtask chaos store` has more.
 const SHORT_CHAOS: u32 = 10;
+/// Events among the tests; `cargo xtask chaos events` has more.
+const SHORT_EVENTS: u32 = 1_000;
 
 /// The crates whose tests run on both databases, by their folders.
 const ON_POSTGRES: &[&str] = &["apigateway", "deploy", "iam", "lambda", "logs", "s3", "sqs"];
