@@ -81,7 +81,7 @@ fn fields_between_spaces() {
     assert_eq!(values["$status"], "404");
     assert_eq!(values.len(), 7);
     let values = pattern("[first, ..., last]").extract("a b c").unwrap();
-    assert_eq!(values.into_iter().map(|(_, v)| v).collect::<String>(), "ac");
+    assert_eq!(values.into_values().collect::<String>(), "ac");
 }
 
 const EVENT: &str = r#"{"eventType": "UpdateTrail", "sourceIPAddress": "111.111.111.111",
