@@ -17,8 +17,8 @@ use tradewind_observe::StoredEvent;
 use crate::pattern::FilterPattern;
 use crate::token::event_id;
 
-/// About as much of messages goes into one payload, so that even what hardly compresses stays below the
-/// 256 KiB that a function takes asynchronously.
+/// As much of messages goes into one payload, so that even what hardly compresses stays far below what a
+/// function takes asynchronously. A longer message goes alone.
 const MESSAGE_BYTES: usize = 128 * 1024;
 
 /// Whose events they are, and which of them.
