@@ -60,6 +60,7 @@ pub(crate) struct Group {
     next_number: u64,
     file: Option<File>,
     staged: Vec<u8>,
+    /// Of those that nobody waits for: whoever waits is told of a loss.
     staged_events: u64,
     staged_span: Span,
     /// What was written has to reach the disk before somebody is answered.
@@ -98,7 +99,7 @@ impl Group {
     /// written now.
     pub(crate) fn stage(&mut self, event: &LogEvent, ingested: Option<Timestamp>) -> bool {
         Line::write(event, ingested, &mut self.staged);
-        self.staged_events += 1;
+        self.staged_events += u64::from(ingested.is_none());
         self.durable |= ingested.is_some();
         let (oldest, newest) = self.staged_span;
         self.staged_span = (oldest.min(event.timestamp), newest.max(event.timestamp));

@@ -241,7 +241,7 @@ impl Writer {
             }) => {
                 self.failed.insert(Arc::clone(group), error.to_string());
                 let dropped = self.counters.dropped.fetch_add(events, Ordering::Relaxed) + events;
-                if is_first {
+                if is_first && events > 0 {
                     tracing::warn!(%group, %error, dropped, "log events cannot be written and are dropped");
                 }
             }

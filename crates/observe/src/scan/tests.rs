@@ -247,6 +247,11 @@ async fn what_cannot_be_written_durably_is_refused() {
     std::fs::write(dir.path().join("logs/g"), "not a folder").unwrap();
     let error = store.append_durably(vec![event("s", 1)]).await.unwrap_err();
     assert!(error.to_string().contains("could not be written"), "{error}");
+    assert_eq!(store.dropped(), 0, "who waits is told");
+    std::fs::remove_file(dir.path().join("logs/g")).unwrap();
+    store.append_durably(vec![event("s", 2)]).await.unwrap();
+    let found = store.scan(all()).await.unwrap();
+    assert_eq!(messages(&found.events), ["s2"], "no note of a loss that was told");
     store.shutdown().await;
     assert!(store.append_durably(vec![event("s", 1)]).await.is_err());
 }
