@@ -215,6 +215,16 @@ pub trait ResourceHandler: Send + Sync + std::fmt::Debug {
         self.create(context, properties)
     }
 
+    /// Says what keeps the resource from being deleted, as far as it can be known without trying. A stack asks
+    /// all its resources before it removes the first.
+    fn check_delete(
+        &self,
+        _context: &ResourceContext,
+        _current: &ResourceState,
+    ) -> impl Future<Output = Result<(), ResourceError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Removes it; that it is gone already is success.
     fn delete(
         &self,
@@ -252,6 +262,13 @@ pub trait ResourceType: Send + Sync + std::fmt::Debug {
         current: &'a ResourceState,
         properties: &'a Properties,
     ) -> BoxFuture<'a, Result<ResourceState, ResourceError>>;
+
+    /// See [`ResourceHandler::check_delete`].
+    fn check_delete<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        current: &'a ResourceState,
+    ) -> BoxFuture<'a, Result<(), ResourceError>>;
 
     /// See [`ResourceHandler::delete`].
     fn delete<'a>(
@@ -293,6 +310,14 @@ impl<T: ResourceHandler> ResourceType for T {
         properties: &'a Properties,
     ) -> BoxFuture<'a, Result<ResourceState, ResourceError>> {
         Box::pin(ResourceHandler::update(self, context, current, properties))
+    }
+
+    fn check_delete<'a>(
+        &'a self,
+        context: &'a ResourceContext,
+        current: &'a ResourceState,
+    ) -> BoxFuture<'a, Result<(), ResourceError>> {
+        Box::pin(ResourceHandler::check_delete(self, context, current))
     }
 
     fn delete<'a>(

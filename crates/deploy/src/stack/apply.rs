@@ -71,7 +71,13 @@ impl<'e> Apply<'e> {
         let rows = tables::resources(&engine.database, &request.stack).await?;
         let first = rows.is_empty();
         let others = Others::of(engine, &request.stack).await?;
-        let existing = rollback::settle_leftovers(engine, &request.stack, rows, &events).await?;
+        let declared = |row: &ResourceRow| {
+            let same = |d: &ResourceDeclaration| {
+                d.logical_id == row.logical_id && d.resource_type == row.resource_type
+            };
+            template.resources.iter().any(same)
+        };
+        let existing = rollback::settle_leftovers(engine, &request.stack, rows, declared, &events).await?;
         let stack = stored.unwrap_or_else(|| StackRow {
             name: request.stack.to_string(),
             status: StackStatus::CreateInProgress,

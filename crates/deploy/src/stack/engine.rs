@@ -86,9 +86,25 @@ pub enum RemoveError {
         /// Who imports it.
         importer: String,
     },
+    /// Resources that cannot go as things stand; nothing was removed.
+    #[error("{}", obstacles(.stack, .found))]
+    Obstacles {
+        /// The stack to remove.
+        stack: StackName,
+        /// Logical ids, and what is in the way.
+        found: Vec<(String, String)>,
+    },
     /// The stack's record could not be read or written.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+fn obstacles(stack: &StackName, found: &[(String, String)]) -> String {
+    let shown: Vec<String> = found
+        .iter()
+        .map(|(id, reason)| format!("{id}: {reason}"))
+        .collect();
+    format!("stack `{stack}` was left as it is: {}", shown.join("; "))
 }
 
 /// Holds a stack's name while it is being changed.
@@ -208,6 +224,11 @@ impl StackEngine {
         let row = tables::stack(&shared.database, stack).await?;
         let row = row.ok_or_else(|| RemoveError::NotFound(stack.clone()))?;
         shared.refuse_imported(stack, &row).await?;
+        let found = super::rollback::obstacles(shared, stack).await?;
+        if !found.is_empty() {
+            let stack = stack.clone();
+            return Err(RemoveError::Obstacles { stack, found });
+        }
         Ok(super::rollback::remove_stack(shared, stack, row, &events).await?)
     }
 

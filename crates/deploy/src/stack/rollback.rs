@@ -96,11 +96,13 @@ async fn change_back(
 /// Clears what a crash left half done and gives the row of each logical id that counts.
 ///
 /// A logical id with two rows was being replaced: the one still being created is finished and
-/// removed (its name makes that repeatable), the old one counts. One being deleted is deleted.
+/// removed (its name makes that repeatable), the old one counts. One being deleted is deleted, but one that would
+/// not go and that is `declared` again counts: it is there, under the name the stack knows.
 pub(crate) async fn settle_leftovers(
     engine: &Shared,
     stack: &StackName,
     rows: Vec<ResourceRow>,
+    declared: impl Fn(&ResourceRow) -> bool,
     events: &mpsc::Sender<StackEvent>,
 ) -> Result<BTreeMap<String, ResourceRow>, DatabaseError> {
     let mut settled: BTreeMap<String, ResourceRow> = BTreeMap::new();
@@ -123,8 +125,31 @@ pub(crate) async fn settle_leftovers(
             None => drop(settled.insert(row.logical_id.clone(), row)),
         }
     }
+    let (taken_back, leftovers): (Vec<_>, Vec<_>) = leftovers.into_iter().partition(|row| {
+        row.status == StackStatus::DeleteFailed && !settled.contains_key(&row.logical_id) && declared(row)
+    });
     delete_rows(engine, stack, leftovers, events).await?;
+    settled.extend(taken_back.into_iter().map(|row| (row.logical_id.clone(), row)));
     Ok(settled)
+}
+
+/// What keeps the stack from being removed: logical ids and reasons. Nothing is changed.
+pub(crate) async fn obstacles(
+    engine: &Shared,
+    stack: &StackName,
+) -> Result<Vec<(String, String)>, DatabaseError> {
+    let mut found = Vec::new();
+    for row in tables::resources(&engine.database, stack).await? {
+        let made = !row.retain && !row.state.physical_id.is_empty();
+        let Some(resource_type) = engine.types.get(row.resource_type.as_str()).filter(|_| made) else {
+            continue;
+        };
+        let context = engine.context(stack, &row, false);
+        if let Err(error) = resource_type.check_delete(&context, &row.state).await {
+            found.push((row.logical_id, error.to_string()));
+        }
+    }
+    Ok(found)
 }
 
 /// Removes the stack's resources, newest first, and then its record.

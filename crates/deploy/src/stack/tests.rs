@@ -20,6 +20,10 @@ struct World {
     things: BTreeMap<String, Properties>,
     log: Vec<String>,
     fail: BTreeSet<String>,
+    /// What says beforehand that it cannot be deleted.
+    full: BTreeSet<String>,
+    /// What only refuses when it is to be deleted.
+    stuck: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -100,8 +104,26 @@ impl ResourceHandler for Thing {
         changed
     }
 
+    async fn check_delete(
+        &self,
+        _context: &ResourceContext,
+        current: &ResourceState,
+    ) -> Result<(), ResourceError> {
+        let label = current.attributes["Label"].as_str().unwrap();
+        if self.0.lock().unwrap().full.contains(label) {
+            let message = format!("`{label}` is full");
+            return Err(ResourceError::Invalid { message });
+        }
+        Ok(())
+    }
+
     async fn delete(&self, _context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
         let mut world = self.0.lock().unwrap();
+        let stuck = current.attributes["Label"].as_str().unwrap();
+        if world.stuck.contains(stuck) {
+            let message = format!("`{stuck}` is stuck");
+            return Err(ResourceError::Invalid { message });
+        }
         let properties = world.things.remove(&current.physical_id).unwrap_or_default();
         let label = properties
             .get("Label")
@@ -360,6 +382,56 @@ async fn a_retained_resource_is_left_and_forgotten() {
     bench.apply(json!({"A": thing("a"), "K": kept})).await.unwrap();
     bench.apply(json!({"A": thing("a")})).await.unwrap();
     assert_eq!(bench.labels(), ["a", "kept"]);
+}
+
+#[tokio::test]
+async fn a_stack_that_cannot_go_whole_stays_whole() {
+    let bench = Bench::new();
+    bench
+        .apply(json!({"A": thing("a"), "B": thing("b"), "C": thing("c")}))
+        .await
+        .unwrap();
+    bench.world.lock().unwrap().full = BTreeSet::from(["a".into(), "c".into()]);
+    let (events, _seen) = mpsc::channel(64);
+    let name = "shop".parse().unwrap();
+    let error = bench.engine.remove(&name, events.clone()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "stack `shop` was left as it is: A: `a` is full; C: `c` is full"
+    );
+    assert_eq!(bench.labels(), ["a", "b", "c"]);
+    let stack = bench.engine.describe(&name).await.unwrap().unwrap();
+    assert_eq!(stack.status, StackStatus::CreateComplete);
+    bench.world.lock().unwrap().full.clear();
+    bench.engine.remove(&name, events).await.unwrap();
+    assert_eq!(bench.labels(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_would_not_go_is_taken_back_by_the_next_apply() {
+    let bench = Bench::new();
+    bench
+        .apply(json!({"A": thing("a"), "B": thing("b")}))
+        .await
+        .unwrap();
+    bench.world.lock().unwrap().stuck = BTreeSet::from(["b".into()]);
+    let (events, _seen) = mpsc::channel(64);
+    let name = "shop".parse().unwrap();
+    let removed = bench.engine.remove(&name, events).await.unwrap();
+    assert_eq!(removed.status, StackStatus::DeleteFailed);
+    let before = bench.world.lock().unwrap().things.clone();
+    bench.world.lock().unwrap().log.clear();
+    bench
+        .apply(json!({"A": thing("a"), "B": thing("b")}))
+        .await
+        .unwrap();
+    assert_eq!(bench.log(), ["create a", "update b"]);
+    let after = bench.world.lock().unwrap().things.clone();
+    assert!(
+        before.keys().all(|name| after.contains_key(name)),
+        "{before:?} {after:?}"
+    );
+    assert_eq!(bench.labels(), ["a", "b"]);
 }
 
 #[tokio::test]

@@ -174,6 +174,14 @@ impl ResourceHandler for BucketType {
         Ok(self.put(context, name, properties).await?)
     }
 
+    async fn check_delete(
+        &self,
+        context: &ResourceContext,
+        current: &ResourceState,
+    ) -> Result<(), ResourceError> {
+        Ok(tables::check_delete_bucket(&self.state.database, context, &current.physical_id).await?)
+    }
+
     async fn delete(&self, context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
         Ok(tables::delete_bucket(&self.state.database, context, &current.physical_id).await?)
     }

@@ -45,7 +45,10 @@ pub enum BucketError {
         name: String,
     },
     /// A bucket that has objects cannot go.
-    #[error("bucket `{name}` is not empty; delete its objects, all versions of them, and try again")]
+    #[error(
+        "bucket `{name}` is not empty; delete its objects, all versions of them, and try again, or keep it with \
+         `DeletionPolicy: Retain`"
+    )]
     NotEmpty {
         /// The bucket's name.
         name: String,

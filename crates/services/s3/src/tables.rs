@@ -283,14 +283,7 @@ pub(crate) async fn delete_bucket(
     context: &ResourceContext,
     name: &str,
 ) -> Result<(), BucketError> {
-    let key = || vec![name.into(), context.owner().into()];
-    let rows = database
-        .read(
-            "SELECT name FROM s3_buckets WHERE name = $1 AND owner = $2",
-            key(),
-        )
-        .await?;
-    if rows.is_empty() {
+    if !is_owned(database, context, name).await? {
         return Ok(());
     }
     match remove_bucket(database, Batch::new(), name).await? {
@@ -299,6 +292,44 @@ pub(crate) async fn delete_bucket(
             name: name.to_owned(),
         }),
     }
+}
+
+/// Whether the bucket is the one of the context's resource.
+async fn is_owned(database: &Database, context: &ResourceContext, name: &str) -> Result<bool, DatabaseError> {
+    let rows = database
+        .read(
+            "SELECT name FROM s3_buckets WHERE name = $1 AND owner = $2",
+            vec![name.into(), context.owner().into()],
+        )
+        .await?;
+    Ok(!rows.is_empty())
+}
+
+/// Whether nothing is in the bucket, uploads that have not ended included.
+async fn is_empty(database: &Database, name: &str) -> Result<bool, DatabaseError> {
+    let rows = database
+        .read(
+            "SELECT name FROM s3_buckets WHERE name = $1
+             AND NOT EXISTS (SELECT 1 FROM s3_objects WHERE s3_objects.bucket = s3_buckets.name)
+             AND NOT EXISTS (SELECT 1 FROM s3_uploads WHERE s3_uploads.bucket = s3_buckets.name)",
+            vec![name.into()],
+        )
+        .await?;
+    Ok(!rows.is_empty())
+}
+
+/// Fails where [`delete_bucket`] would, as things stand.
+pub(crate) async fn check_delete_bucket(
+    database: &Database,
+    context: &ResourceContext,
+    name: &str,
+) -> Result<(), BucketError> {
+    if is_owned(database, context, name).await? && !is_empty(database, name).await? {
+        return Err(BucketError::NotEmpty {
+            name: name.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Makes the policy of a bucket, or changes it where the context's resource has it already.

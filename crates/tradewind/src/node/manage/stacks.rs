@@ -124,6 +124,7 @@ pub(crate) async fn remove(state: &Arc<State>, name: &str) -> Response<Body> {
                 failure @ (RemoveError::NotFound(_)
                 | RemoveError::Busy(_)
                 | RemoveError::ExportInUse { .. }
+                | RemoveError::Obstacles { .. }
                 | RemoveError::Database(_)),
             ) => failed(&failure.to_string()),
         }
