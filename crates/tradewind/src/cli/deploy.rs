@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::json;
+use tradewind_deploy::serverless::{Project, Template};
 use tradewind_model::AccountId;
 
 use super::arguments::Deploy;
@@ -21,9 +22,53 @@ struct Uploaded {
     package_id: String,
 }
 
-/// Runs the command.
+/// Runs the command. With `--json`, what fails before the node begins is a line like the node's own.
 pub(crate) async fn run(arguments: &Deploy, surroundings: &Surroundings) -> Result<(), Failure> {
     let client = NodeClient::new(&arguments.endpoint.endpoint);
+    let ready = match ready(arguments, surroundings, &client).await {
+        Err(failure) if arguments.json => {
+            output::line(&failure.document().to_string())?;
+            return Err(failure);
+        }
+        ready => ready?,
+    };
+    let project = &ready.project;
+    let origin = Origin {
+        project,
+        template: &ready.template,
+    };
+    output::progress(&format!("applying {}", project.stack_name));
+    let request = json!({
+        "template": ready.template.body, "parameters": project.stack_parameters, "artifacts": ready.artifacts,
+        "tags": project.stack_tags,
+    });
+    let path = format!("/_tradewind/stacks/{}", encode(&project.stack_name));
+    let lines = match client.apply(&path, request.to_string().into(), origin).await {
+        Err(failure) if arguments.json => {
+            output::line(&failure.document().to_string())?;
+            return Err(failure);
+        }
+        lines => lines?,
+    };
+    let history = stack_events::follow(lines, Some(origin), arguments.json).await?;
+    if arguments.json {
+        return Ok(());
+    }
+    summarise(&client, &project.stack_name, &history).await
+}
+
+/// A project whose packages are on the node.
+struct Ready {
+    project: Project,
+    template: Template,
+    artifacts: BTreeMap<String, String>,
+}
+
+async fn ready(
+    arguments: &Deploy,
+    surroundings: &Surroundings,
+    client: &NodeClient,
+) -> Result<Ready, Failure> {
     let health = client.health().await?;
     let account: AccountId = health
         .account
@@ -48,23 +93,12 @@ pub(crate) async fn run(arguments: &Deploy, surroundings: &Surroundings) -> Resu
     project::warn_once(packages.iter().flat_map(|package| &package.warnings), &mut told);
     let zipped = project::zip(&project, packages).await?;
     let template = project.compile(&project::digests(&zipped))?;
-    let origin = Origin {
-        project: &project,
-        template: &template,
-    };
-    let artifacts = upload(&client, zipped).await?;
-    output::progress(&format!("applying {}", project.stack_name));
-    let request = json!({
-        "template": template.body, "parameters": project.stack_parameters, "artifacts": artifacts,
-        "tags": project.stack_tags,
-    });
-    let path = format!("/_tradewind/stacks/{}", encode(&project.stack_name));
-    let lines = client.apply(&path, request.to_string().into(), origin).await?;
-    let history = stack_events::follow(lines, Some(origin), arguments.json).await?;
-    if arguments.json {
-        return Ok(());
-    }
-    summarise(&client, &project.stack_name, &history).await
+    let artifacts = upload(client, zipped).await?;
+    Ok(Ready {
+        project,
+        template,
+        artifacts,
+    })
 }
 
 /// A node is in one region; a project that names another would get ARNs and URLs that lead nowhere.

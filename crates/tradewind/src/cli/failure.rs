@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use serde_json::{Value, json};
 use tradewind_deploy::diagnostic::{Diagnostic, Diagnostics, Severity};
 
 use super::output::{ERROR, HINT, WARNING};
@@ -88,6 +89,22 @@ impl Failure {
         }
     }
 
+    /// The failure as one line of a stream: what, and each problem with its place.
+    pub(crate) fn document(&self) -> Value {
+        match self {
+            Self::Error(report) => json!({
+                "event": "failed", "message": report.message, "causes": report.causes, "hint": report.hint,
+            }),
+            Self::Project(diagnostics) => {
+                let errors = diagnostics.iter().filter(|one| one.severity == Severity::Error);
+                let problems: Vec<Value> = errors.map(problem).collect();
+                json!({"event": "failed", "message": "the project cannot be deployed", "problems": problems})
+            }
+            Self::ClosedPipe => json!({"event": "failed", "message": "nobody reads the output"}),
+            Self::Interrupted => json!({"event": "failed", "message": "interrupted"}),
+        }
+    }
+
     /// The failure as it is printed, with styles; empty when there is nothing to say.
     pub(crate) fn render(&self) -> String {
         match self {
@@ -112,6 +129,17 @@ impl Report {
         }
         text
     }
+}
+
+fn problem(diagnostic: &Diagnostic) -> Value {
+    let span = diagnostic.span.as_ref();
+    json!({
+        "message": diagnostic.message,
+        "hint": diagnostic.hint,
+        "file": span.map(|span| span.file.display().to_string()),
+        "line": span.map(|span| span.line),
+        "column": span.map(|span| span.column),
+    })
 }
 
 /// A diagnostic as it is printed, with styles.
@@ -151,6 +179,27 @@ mod tests {
             "error: cannot read `x`\n  cause: permission denied\nhint: try `sudo`"
         );
         assert_eq!(failure.exit_code(), 1);
+    }
+
+    #[test]
+    fn a_failure_is_also_a_document() {
+        let problem = Diagnostic::error("`x` is wrong")
+            .at(&tradewind_deploy::diagnostic::Span {
+                file: std::path::Path::new("serverless.yml").into(),
+                line: 3,
+                column: 5,
+            })
+            .hint("write `y`");
+        let warning = Diagnostic::warning("look at `z`");
+        let failure = Failure::from(Diagnostics::in_order([warning, problem]));
+        let expected = json!({"event": "failed", "message": "the project cannot be deployed", "problems": [
+            {"message": "`x` is wrong", "hint": "write `y`", "file": "serverless.yml", "line": 3, "column": 5}]});
+        assert_eq!(failure.document(), expected);
+        let document = Failure::new("no node").hint("start one").document();
+        assert_eq!(
+            (&document["message"], &document["hint"]),
+            (&json!("no node"), &json!("start one"))
+        );
     }
 
     #[derive(Debug, thiserror::Error)]
