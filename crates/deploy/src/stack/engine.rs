@@ -14,6 +14,7 @@ use super::artifacts;
 use super::graph::{creation_order, dependencies};
 use super::intrinsics::PSEUDO_PARAMETERS;
 use super::model::{ResourceDescription, StackDescription, StackEvent, StackName, StackOutcome, StackStatus};
+use super::sources::{self, EventSource};
 use super::tables::{self, ResourceRow, StackRow};
 use super::template::{ParsedTemplate, ResourceDeclaration, TemplateProblem};
 
@@ -258,6 +259,22 @@ impl StackEngine {
             stacks.push(describe(row, resources));
         }
         Ok(stacks)
+    }
+
+    /// What invokes functions, as the resources of all stacks say it, in the order these were made.
+    ///
+    /// # Errors
+    /// When the records cannot be read.
+    pub async fn event_sources(&self) -> Result<Vec<EventSource>, DatabaseError> {
+        let mut found = Vec::new();
+        for stack in tables::stacks(&self.shared.database).await? {
+            let Ok(name) = stack.name.parse::<StackName>() else {
+                continue;
+            };
+            let rows = tables::resources(&self.shared.database, &name).await?;
+            found.extend(rows.iter().flat_map(sources::of));
+        }
+        Ok(found)
     }
 
     /// The packages that stored resources name, also those an interrupted change has yet to undo.

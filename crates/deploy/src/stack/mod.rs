@@ -17,6 +17,7 @@ mod graph;
 mod intrinsics;
 mod model;
 mod rollback;
+mod sources;
 mod tables;
 mod tags;
 mod template;
@@ -25,6 +26,7 @@ pub use engine::{ApplyError, ApplyRequest, RemoveError, StackEngine};
 pub use model::{
     InvalidStackName, ResourceDescription, StackDescription, StackEvent, StackName, StackOutcome, StackStatus,
 };
+pub use sources::EventSource;
 pub use tables::MIGRATIONS;
 pub use template::TemplateProblem;
 

@@ -26,6 +26,20 @@ pub(crate) struct Function {
     pub(crate) stack: Option<String>,
     /// Where it can be called.
     pub(crate) urls: Vec<FunctionUrl>,
+    /// What else invokes it.
+    #[serde(default)]
+    pub(crate) sources: Vec<EventSource>,
+}
+
+/// An event source of a function.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct EventSource {
+    /// `sqs`, `s3`, … as serverless.yml calls it.
+    pub(crate) kind: String,
+    /// Which one.
+    pub(crate) source: String,
+    /// False for what is switched off.
+    pub(crate) enabled: bool,
 }
 
 /// A route that leads to a function.
@@ -65,17 +79,17 @@ impl FunctionList {
     }
 }
 
-/// A block for each function: its name, then its URLs, with columns that stand under each other.
+/// A block for each function: its name, then its URLs and event sources, with columns that stand under each other.
 pub(crate) fn table(functions: &[Function], name: impl Fn(&Function) -> &str) -> String {
     let width = |text: &dyn Fn(&Function) -> usize| functions.iter().map(text).max().unwrap_or(0);
     let name_width = width(&|function| name(function).chars().count());
     let runtime_width = width(&|function| function.runtime.len());
-    let method_width = functions
+    let methods = functions.iter().flat_map(|f| &f.urls).map(|url| &url.method);
+    let kinds = functions
         .iter()
-        .flat_map(|f| &f.urls)
-        .map(|url| url.method.len())
-        .max()
-        .unwrap_or(0);
+        .flat_map(|f| &f.sources)
+        .map(|source| &source.kind);
+    let first_width = methods.chain(kinds).map(String::len).max().unwrap_or(0);
     let mut lines = Vec::new();
     for function in functions {
         let shown = name(function);
@@ -85,10 +99,28 @@ pub(crate) fn table(functions: &[Function], name: impl Fn(&Function) -> &str) ->
             "", function.runtime, function.memory_mib
         ));
         for url in &function.urls {
-            lines.push(format!("    {:method_width$}  {}", url.method, url.url));
+            lines.push(format!("    {:first_width$}  {}", url.method, url.url));
+        }
+        for source in &function.sources {
+            let state = if source.enabled { "" } else { " (disabled)" };
+            lines.push(format!(
+                "    {:first_width$}  {}{state}",
+                source.kind,
+                shortened(&source.source)
+            ));
         }
     }
     lines.join("\n")
+}
+
+/// A source in what is left of a line; patterns may be long.
+fn shortened(source: &str) -> String {
+    const MOST: usize = 60;
+    if source.chars().count() <= MOST {
+        return source.to_owned();
+    }
+    let kept: String = source.chars().take(MOST - 1).collect();
+    format!("{kept}…")
 }
 
 #[cfg(test)]
@@ -108,6 +140,7 @@ pub(crate) mod tests {
             memory_mib: 256,
             stack: stack.map(str::to_owned),
             urls: urls.iter().map(url).collect(),
+            sources: Vec::new(),
         }
     }
 
@@ -143,6 +176,31 @@ pub(crate) mod tests {
     DELETE  http://127.0.0.1:4566/_api/x7k2p9q1z3/products/{id}"
         );
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn what_else_invokes_a_function_has_a_line_each() {
+        let source = |kind: &str, source: &str, enabled| EventSource {
+            kind: kind.into(),
+            source: source.into(),
+            enabled,
+        };
+        let mut stock = function("shop-dev-stock", Some("shop-dev"), &[("GET", "http://x/stock")]);
+        stock.sources = vec![
+            source("eventBridge", &format!("orders {}", "x".repeat(80)), true),
+            source("schedule", "rate(1 day)", false),
+        ];
+        let text = strip_str(&table(&[stock], Function::key)).to_string();
+        assert_eq!(
+            text,
+            format!(
+                "  stock  nodejs20.x  256 MB
+    GET          http://x/stock
+    eventBridge  orders {}…
+    schedule     rate(1 day) (disabled)",
+                "x".repeat(52)
+            )
+        );
     }
 
     #[test]

@@ -42,7 +42,7 @@ use tradewind_sns::{SnsConfig, SnsService};
 use tradewind_sqs::{SqsConfig, SqsService};
 use tradewind_store::blobs::Blobs;
 use tradewind_store::queue::Queues;
-use tradewind_store::{DataFolder, Database, Migration, PostgresUrl};
+use tradewind_store::{DataFolder, Database, DatabaseError, Migration, PostgresUrl};
 
 pub(crate) use content::ContentConfig;
 #[cfg(test)]
@@ -237,8 +237,11 @@ impl Node {
     }
 
     /// The functions and URLs it serves, as `GET /_tradewind/functions` gives them.
-    pub(crate) fn functions(&self) -> serde_json::Value {
-        manage::functions(&self.state)
+    ///
+    /// # Errors
+    /// When the stacks cannot be read.
+    pub(crate) async fn functions(&self) -> Result<serde_json::Value, DatabaseError> {
+        manage::functions(&self.state).await
     }
 
     /// Stops: no new connections, running requests end, then workers, functions and logs. What is

@@ -130,7 +130,11 @@ fn key_of<'a>(project: &'a Project, logical_id: &'a str) -> &'a str {
 
 /// The project's functions as the node runs them, in the order of the file.
 pub(crate) async fn running_functions(node: &Node, project: &Project) -> Result<Vec<Function>, Failure> {
-    let list: FunctionList = serde_json::from_value(node.functions())
+    let functions = node
+        .functions()
+        .await
+        .map_err(|error| Failure::new("the node's functions cannot be read").because(&error))?;
+    let list: FunctionList = serde_json::from_value(functions)
         .map_err(|error| Failure::new("the node's functions were not understood").because(&error))?;
     let mut functions = list.read()?;
     functions.retain(|function| function.stack.as_deref() == Some(&project.stack_name));

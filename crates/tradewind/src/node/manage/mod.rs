@@ -14,7 +14,10 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tradewind_apigateway::Url;
+use tradewind_deploy::stack::EventSource;
 use tradewind_lambda::FunctionSummary;
+use tradewind_model::FunctionArn;
+use tradewind_store::DatabaseError;
 use tradewind_wire::Body;
 
 use super::State;
@@ -25,8 +28,11 @@ pub(crate) async fn handle(state: &Arc<State>, parts: &Parts, body: Incoming) ->
     let segments: Vec<&str> = path.split('/').collect();
     match (&parts.method, segments.as_slice()) {
         (&Method::GET, ["health"]) => health(state),
-        (&Method::GET, ["functions"]) => json_response(StatusCode::OK, &functions(state)),
         (&Method::GET, ["sns", _]) => certificate(state, parts.uri.path()),
+        (&Method::GET, ["functions"]) => match functions(state).await {
+            Ok(functions) => json_response(StatusCode::OK, &functions),
+            Err(failure) => error(StatusCode::INTERNAL_SERVER_ERROR, &failure.to_string()),
+        },
         (&Method::GET, ["usage"]) => json_response(StatusCode::OK, &usage::document(state)),
         (&Method::GET, ["logs"]) => logs::read(state, parts).await,
         (&Method::GET, ["traces", id]) => traces::describe(state, id).await,
@@ -65,8 +71,9 @@ fn health(state: &State) -> Response<Body> {
     json_response(StatusCode::OK, &health)
 }
 
-/// Every function with its URLs and the stack that made it.
-pub(crate) fn functions(state: &State) -> Value {
+/// Every function with its URLs, what else invokes it, and the stack that made it.
+pub(crate) async fn functions(state: &State) -> Result<Value, DatabaseError> {
+    let sources = state.stacks.event_sources().await?;
     let urls = state.api_gateway.urls();
     let document = |function: FunctionSummary| {
         let own = urls
@@ -87,11 +94,23 @@ pub(crate) fn functions(state: &State) -> Value {
             "lastModified": function.last_modified.to_rfc3339(),
             "state": function.state,
             "stack": function.stack,
+            "sources": sources.iter().filter(|source| invokes(source, &function.arn)).collect::<Vec<_>>(),
             "urls": own.map(|url| url_document(state, url)).chain(of_itself).collect::<Vec<_>>(),
         })
     };
     let functions: Vec<Value> = state.lambda.list_functions().into_iter().map(document).collect();
-    json!({ "functions": functions })
+    Ok(json!({ "functions": functions }))
+}
+
+/// Whether the source invokes the function: a version or an alias of it is the same to whoever looks. Templates may
+/// also call the function by its name.
+fn invokes(source: &EventSource, function: &FunctionArn) -> bool {
+    let (arn, name) = (function.to_string(), function.name.as_str());
+    let rest = source
+        .function
+        .strip_prefix(&arn)
+        .or_else(|| source.function.strip_prefix(name));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 fn url_document(state: &State, url: &Url) -> Value {
