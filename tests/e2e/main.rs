@@ -5,6 +5,7 @@
 
 mod asynchronous;
 mod aws_clients;
+mod events;
 mod handlers;
 mod http;
 mod logs;
