@@ -324,7 +324,7 @@ functions:
 }
 
 /// What is wrong with the settings of events of queues, buckets and topics, and what is said of it.
-const BAD_SOURCES: [(&str, &str); 24] = [
+const BAD_SOURCES: [(&str, &str); 23] = [
     (
         "- sqs",
         "7:9: event `sqs` says nothing of its source | write `- sqs: arn:aws:sqs:us-east-1:000000000000:queue`",
@@ -396,10 +396,6 @@ const BAD_SOURCES: [(&str, &str); 24] = [
     (
         "- s3: {bucket: {Ref: B}}",
         "7:22: `functions.a.events.0.s3.bucket` is an expression, not the name of a new bucket",
-    ),
-    (
-        "- s3: {bucket: b, existing: true}",
-        "7:25: `functions.a.events.0.s3.existing` is not supported yet",
     ),
     (
         "- sns: 'a b'",

@@ -312,6 +312,44 @@ functions:
 }
 
 #[tokio::test]
+async fn events_are_added_to_buckets_that_are_there() {
+    let text = "\
+service: s
+provider: {name: aws}
+functions:
+  f:
+    handler: a.b
+    events:
+      - s3: {bucket: photos, existing: true}
+      - s3: {bucket: photos, existing: true, event: 's3:ObjectRemoved:*', rules: [{prefix: x/}]}
+      - s3: {bucket: !Ref Own, existing: true}
+resources: {Resources: {Own: {Type: 'AWS::S3::Bucket'}}}
+";
+    let resources = &template(text).await["Resources"];
+    let function = json!({"Fn::GetAtt": ["FLambdaFunction", "Arn"]});
+    let filter = json!({"S3Key": {"Rules": [{"Name": "prefix", "Value": "x/"}]}});
+    let expected = json!({
+        "Type": "Tradewind::S3::BucketNotification",
+        "Properties": {"Bucket": "photos", "NotificationConfiguration": {"LambdaConfigurations": [
+            {"Event": "s3:ObjectCreated:*", "Function": function},
+            {"Event": "s3:ObjectRemoved:*", "Function": function, "Filter": filter},
+        ]}},
+        "DependsOn": ["FLambdaPermissionPhotosS3"],
+    });
+    assert_eq!(resources["FCustomS31"], expected);
+    assert_eq!(
+        resources["FCustomS32"]["Properties"]["Bucket"],
+        json!({"Ref": "Own"})
+    );
+    let source = &resources["FLambdaPermissionOwnS3"]["Properties"]["SourceArn"]["Fn::Join"][1];
+    assert_eq!(
+        *source,
+        json!(["arn:", {"Ref": "AWS::Partition"}, ":s3:::", {"Ref": "Own"}])
+    );
+    assert_eq!(resources.get("S3BucketPhotos"), None);
+}
+
+#[tokio::test]
 async fn settings_of_events_have_their_places() {
     let text = "\
 service: s

@@ -1,5 +1,6 @@
 //! `AWS::S3::Bucket`.
 
+mod attached;
 mod documents;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::notification;
 use crate::objects::Versioning;
 use crate::state::State;
 use crate::tables::{self, StackBucket};
+pub(crate) use attached::BucketNotificationType;
 use documents::{Documents, KINDS};
 
 const ACCEPTED: &[&str] = &[

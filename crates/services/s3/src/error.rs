@@ -44,6 +44,12 @@ pub enum BucketError {
         /// The bucket's name.
         name: String,
     },
+    /// Notifications are for a bucket that is not there.
+    #[error("bucket `{name}` does not exist")]
+    NoBucket {
+        /// The bucket's name.
+        name: String,
+    },
     /// A bucket that has objects cannot go.
     #[error(
         "bucket `{name}` is not empty; delete its objects, all versions of them, and try again, or keep it with \
@@ -75,6 +81,7 @@ impl From<BucketError> for ResourceError {
             | BucketError::Shape { .. }
             | BucketError::Document { .. }
             | BucketError::NotEmpty { .. }
+            | BucketError::NoBucket { .. }
             | BucketError::NoSuchBucket { .. } => Self::Invalid {
                 message: error.to_string(),
             },

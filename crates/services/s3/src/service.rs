@@ -107,6 +107,7 @@ impl S3Service {
         let database = &self.state.database;
         vec![
             Arc::new(bucket::BucketType::new(self.state.clone())),
+            Arc::new(bucket::BucketNotificationType::new(self.state.clone())),
             Arc::new(policy::BucketPolicyType::new(database.clone())),
         ]
     }

@@ -1,4 +1,4 @@
-//! `s3` events: the buckets they make, with what these notify, and who may invoke.
+//! `s3` events: the buckets they make or are added to, with what these notify, and who may invoke.
 //!
 //! A bucket waits for the permissions, because what a bucket notifies is checked when it is set.
 
@@ -13,7 +13,7 @@ use crate::serverless::names::normalise_name;
 type Notification<'p> = (&'p Function, &'p Event, &'p S3Event);
 
 pub(super) fn compile(builder: &mut Builder<'_>) {
-    let notifications: Vec<Notification<'_>> = builder
+    let all: Vec<Notification<'_>> = builder
         .definition
         .events()
         .filter_map(|(function, event)| match &event.source {
@@ -21,27 +21,71 @@ pub(super) fn compile(builder: &mut Builder<'_>) {
             _ => None,
         })
         .collect();
-    let mut buckets: Vec<&str> = Vec::new();
-    for (.., s3) in &notifications {
-        if !buckets.contains(&s3.bucket.as_str()) {
-            buckets.push(&s3.bucket);
-        }
-    }
-    for key in &buckets {
+    let (attached, notifications): (Vec<Notification<'_>>, Vec<Notification<'_>>) =
+        all.iter().copied().partition(|(.., s3)| s3.existing.is_some());
+    for key in in_order(notifications.iter().map(|(.., s3)| s3.bucket.as_str())) {
         let of_bucket: Vec<_> = notifications
             .iter()
-            .filter(|(.., s3)| s3.bucket == *key)
+            .filter(|(.., s3)| s3.bucket == key)
             .copied()
             .collect();
         bucket(builder, key, &of_bucket);
     }
     for function in &builder.definition.functions {
+        let of_function = all.iter().filter(|(of, ..)| of.key == function.key);
         let mut permitted: Vec<&str> = Vec::new();
-        for (_, event, s3) in notifications.iter().filter(|(of, ..)| of.key == function.key) {
+        for (_, event, s3) in of_function {
             if !permitted.contains(&s3.bucket.as_str()) {
                 permitted.push(&s3.bucket);
                 permit(builder, function, event, s3);
             }
+        }
+    }
+    attach(builder, &attached);
+}
+
+/// Each once, in the order of their first appearance.
+fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = Vec::new();
+    for name in names {
+        if !seen.contains(&name) {
+            seen.push(name);
+        }
+    }
+    seen
+}
+
+/// The notifications that a function adds to buckets that are there: one resource a bucket, which leaves what
+/// others have set alone. The framework runs a function of its own for that, under the same logical ids.
+fn attach(builder: &mut Builder<'_>, attached: &[Notification<'_>]) {
+    for function in &builder.definition.functions {
+        let of_function: Vec<_> = attached
+            .iter()
+            .filter(|(of, ..)| of.key == function.key)
+            .collect();
+        let buckets = in_order(of_function.iter().map(|(.., s3)| s3.bucket.as_str()));
+        for (index, key) in buckets.into_iter().enumerate() {
+            let of_bucket: Vec<_> = of_function.iter().filter(|(.., s3)| s3.bucket == key).collect();
+            let Some((_, first, s3)) = of_bucket.first() else {
+                continue;
+            };
+            let configurations: Value = of_bucket
+                .iter()
+                .map(|(_, _, s3)| notified(function, s3))
+                .collect();
+            let mut depends_on = vec![permission_id(function, key)];
+            depends_on.extend(invoked_alias(function));
+            let resource = json!({
+                "Type": "Tradewind::S3::BucketNotification",
+                "Properties": {
+                    "Bucket": s3.existing,
+                    "NotificationConfiguration": {"LambdaConfigurations": configurations},
+                },
+                "DependsOn": depends_on,
+            });
+            let id = format!("{}CustomS3{}", function.id, index + 1);
+            builder.add(&id, resource, &first.span);
+            builder.locate(&id, "Bucket", &first.node, "bucket");
         }
     }
 }
@@ -106,9 +150,13 @@ fn notified(function: &Function, event: &S3Event) -> Value {
 }
 
 fn permit(builder: &mut Builder<'_>, function: &Function, event: &Event, s3: &S3Event) {
-    let arn = format!(":s3:::{}", name(builder, &s3.bucket));
-    let source = join("", vec![json!("arn:"), reference("AWS::Partition"), json!(arn)]);
-    let mut permission = permission(function, json!("s3.amazonaws.com"), source);
+    let own = format!(":s3:::{}", name(builder, &s3.bucket));
+    let mut arn = vec![json!("arn:"), reference("AWS::Partition")];
+    match &s3.existing {
+        None => arn.push(json!(own)),
+        Some(bucket) => arn.extend([json!(":s3:::"), bucket.clone()]),
+    }
+    let mut permission = permission(function, json!("s3.amazonaws.com"), join("", arn));
     permission["Properties"]["SourceAccount"] = reference("AWS::AccountId");
     builder.add(&permission_id(function, &s3.bucket), permission, &event.span);
 }

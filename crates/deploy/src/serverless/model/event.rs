@@ -44,11 +44,13 @@ pub(crate) struct SqsEvent {
     pub(crate) maximum_concurrency: Option<u64>,
 }
 
-/// `s3`: a notification of a bucket that the stack makes.
+/// `s3`: a notification of a bucket.
 #[derive(Clone, Debug)]
 pub(crate) struct S3Event {
-    /// The bucket's name, or its key below `provider.s3`.
+    /// What logical ids call the bucket: its name, its key below `provider.s3`, or the resource it is.
     pub(crate) bucket: String,
+    /// The name of a bucket that is there, or an expression that gives it; none if the event makes the bucket.
+    pub(crate) existing: Option<Value>,
     /// For example `s3:ObjectCreated:*`.
     pub(crate) event: String,
     /// `prefix` or `suffix`, and what it is.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::expression::is_expression;
+use super::expression::{is_expression, name_of};
 use super::function::ReadFunction;
 use super::section::{Problems, Section};
 use crate::diagnostic::Diagnostic;
@@ -20,46 +20,55 @@ pub(super) fn event(entry: &Entry, path: &str, problems: &mut Problems) -> Optio
     if let Some(bucket) = node.as_text() {
         return Some(S3Event {
             bucket: bucket.to_owned(),
+            existing: None,
             event: DEFAULT_EVENT.to_owned(),
             rules: Vec::new(),
         });
     }
     let mut section = Section::new(node, path, problems);
     section.ignore(&["forceDeploy"]);
-    section.refuse(
-        &[(
-            "existing",
-            "declare the bucket below `resources` with its `NotificationConfiguration`, or let the event make it",
-        )],
-        problems,
-    );
+    let existing = section.boolean("existing", problems).unwrap_or(false);
     let event = event_name(&mut section, problems);
     let rules = rules(&mut section, problems);
-    let bucket = bucket(&mut section, problems);
+    let bucket = bucket(&mut section, existing, problems);
     section.finish(problems);
+    let (bucket, existing) = bucket?;
     Some(S3Event {
-        bucket: bucket?,
+        bucket,
+        existing,
         event: event?,
         rules: rules?,
     })
 }
 
-fn bucket(section: &mut Section<'_>, problems: &mut Problems) -> Option<String> {
+/// What the bucket is called, and where it is if it is there.
+fn bucket(
+    section: &mut Section<'_>,
+    existing: bool,
+    problems: &mut Problems,
+) -> Option<(String, Option<Value>)> {
     let Some(node) = section.get("bucket") else {
         section.missing("bucket", "name the bucket: `bucket: photos`", problems);
         return None;
     };
-    if is_expression(node) {
-        let existing = section.given("existing").is_some();
-        if !existing {
-            let path = section.path_of("bucket");
-            let problem =
-                Diagnostic::error(format!("`{path}` is an expression, not the name of a new bucket"));
-            problems.add(problem.at(&node.span).hint("write the bucket's name"));
-        }
+    if !is_expression(node) {
+        let name = section.text("bucket", problems)?;
+        let there = existing.then(|| Value::String(name.clone()));
+        return Some((name, there));
+    }
+    if !existing {
+        let path = section.path_of("bucket");
+        let problem = Diagnostic::error(format!("`{path}` is an expression, not the name of a new bucket"));
+        problems.add(
+            problem
+                .at(&node.span)
+                .hint("write the bucket's name, or add `existing: true` for a bucket that is there"),
+        );
         return None;
     }
-    section.text("bucket", problems)
+    let expression = node.to_json();
+    let name = name_of(&expression).unwrap_or("Bucket").to_owned();
+    Some((name, Some(expression)))
 }
 
 fn event_name(section: &mut Section<'_>, problems: &mut Problems) -> Option<String> {
@@ -155,7 +164,7 @@ pub(super) fn warn_of_unused(provider: &Node, functions: &[ReadFunction], proble
     let events = functions.iter().flat_map(|read| &read.function.events);
     let made: Vec<&str> = events
         .filter_map(|event| match &event.source {
-            EventSource::S3(s3) => Some(s3.bucket.as_str()),
+            EventSource::S3(s3) if s3.existing.is_none() => Some(s3.bucket.as_str()),
             _ => None,
         })
         .collect();
