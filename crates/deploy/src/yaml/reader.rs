@@ -13,6 +13,7 @@ pub(super) fn read(text: &str, file: &Path) -> Result<Node, Diagnostic> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let file: Arc<Path> = file.into();
     let mut reader = Reader {
+        text,
         parser: Parser::new_from_str(text),
         file: Arc::clone(&file),
         anchors: HashMap::new(),
@@ -22,6 +23,7 @@ pub(super) fn read(text: &str, file: &Path) -> Result<Node, Diagnostic> {
 }
 
 struct Reader<'input> {
+    text: &'input str,
     parser: Parser<'input, StrInput<'input>>,
     file: Arc<Path>,
     /// What each anchor stands for, with the nodes it has; an anchor that is still open is not in it.
@@ -158,9 +160,45 @@ impl<'input> Reader<'input> {
 
     fn syntax_error(&self, error: &ScanError) -> Diagnostic {
         let info = error.info();
+        let reported = self.span(error.marker());
+        let place = if info.contains("tab") {
+            self.tab_after(&reported)
+        } else {
+            self.end_before(&reported)
+        };
         Diagnostic::error(format!("not valid YAML: {info}"))
-            .at(&self.span(error.marker()))
+            .at(&place.unwrap_or(reported))
             .hint(advice(info))
+    }
+
+    /// The first tab that indents a line, from the reported one on: the parser names what stands before it.
+    fn tab_after(&self, reported: &Span) -> Option<Span> {
+        let mut lines = (1..)
+            .zip(self.text.lines())
+            .skip_while(|(line, _)| *line < reported.line);
+        lines.find_map(|(line, text)| {
+            let indent = text.chars().take_while(|c| c.is_whitespace());
+            let column = (1..).zip(indent).find(|(_, c)| *c == '\t')?.0;
+            Some(Span {
+                file: Arc::clone(&self.file),
+                line,
+                column,
+            })
+        })
+    }
+
+    /// The end of the last line that says something, where the reported one is behind it.
+    fn end_before(&self, reported: &Span) -> Option<Span> {
+        let lines = (1..).zip(self.text.lines());
+        let (line, text) = lines.filter(|(_, text)| !text.trim().is_empty()).last()?;
+        (line < reported.line).then(|| Span {
+            file: Arc::clone(&self.file),
+            line,
+            column: (1..)
+                .zip(text.trim_end().chars())
+                .last()
+                .map_or(1, |(column, _)| column),
+        })
     }
 
     fn span(&self, marker: &Marker) -> Span {
@@ -268,6 +306,15 @@ mod tests {
         let error = parse("a:\n  b: !GetAttr X.Y\n").unwrap_err();
         assert_eq!(error.to_string(), "s.yml:2:6: unknown tag `!GetAttr`");
         assert_eq!(error.hint.as_deref(), Some("did you mean `!GetAtt`?"));
+    }
+
+    #[test]
+    fn what_is_not_yaml_is_shown_where_it_is() {
+        let place = |text: &str| parse(text).unwrap_err().span.map(|span| (span.line, span.column));
+        assert_eq!(place("a:\n\tb: c\n"), Some((2, 1)));
+        assert_eq!(place("a:\n  b: c\n  \td: e\n"), Some((3, 3)));
+        assert_eq!(place("a: 1\nb: {c: d\n\n\n"), Some((2, 8)));
+        assert_eq!(place("a: 1\n b: 2\n"), Some((2, 3)));
     }
 
     #[test]
