@@ -1,6 +1,6 @@
 //! `tradewind up`: the main job.
 
-use tradewind_tests::{Node, Project, get, root, until};
+use tradewind_tests::{Node, Project, get, request, root, run, stderr, stdout, until};
 
 const HELLO: &[(&str, &str)] = &[
     (
@@ -28,6 +28,23 @@ fn the_storefront_sells() {
     assert!(
         page.header("content-type").unwrap().starts_with("text/html"),
         "{page:?}"
+    );
+    let order = br#"{"items": {"enamel-mug": 2, "smoked-tea": 1}}"#;
+    let answer = request("POST", &node.route("POST", "/checkout"), &[], order).unwrap();
+    assert_eq!(answer.status, 201, "{}{}", answer.text(), node.output());
+    let number = answer.json()["order"].as_str().unwrap().to_owned();
+    // the bus tells stock and invoice, the bucket tells notify
+    node.wait_for_output(&format!("{number}: 2 × enamel-mug put aside"));
+    node.wait_for_output(&format!(
+        "{number}: \"Thank you! 52.90 EUR, it leaves tomorrow.\""
+    ));
+    let endpoint = node.url("");
+    let summary = run(project.path(), &["invoke", "summary", "--endpoint", &endpoint]);
+    assert_eq!(
+        stdout(&summary).trim(),
+        r#"{"orders":1,"total":5290}"#,
+        "{}",
+        stderr(&summary)
     );
     let (status, output) = node.interrupt();
     assert_eq!(status.code(), Some(0), "{output}");

@@ -6,6 +6,8 @@ import secrets
 from collections import Counter
 from pathlib import Path
 
+from checkout import bus
+
 PRODUCTS = {
     product["id"]: product
     for product in json.loads((Path(__file__).parent.parent / "products.json").read_text("utf-8"))
@@ -32,7 +34,7 @@ def quote(event, context):
 
 
 def checkout(event, context):
-    """Accepts the order. There is no payment and nothing is shipped: it is an example."""
+    """Accepts the order and tells the bus. There is no payment and nothing is shipped: it is an example."""
     try:
         items = read_items(event)
     except BadCart as problem:
@@ -41,6 +43,7 @@ def checkout(event, context):
         return answer(context, 400, {"message": "the cart is empty"})
 
     order = {"order": f"TW-{secrets.token_hex(3).upper()}"} | price(items)
+    bus.tell("Order placed", order | {"items": items})
     print(f"order {order['order']}: {sum(items.values())} items, {order['total'] / 100:.2f} EUR")
     return answer(context, 201, order)
 
