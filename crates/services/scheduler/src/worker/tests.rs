@@ -433,3 +433,38 @@ async fn a_thousand_at_one_minute_come_once_each() {
     assert_eq!((got.len(), bodies.len()), (1000, 1000));
     assert!(world.fire().await.is_empty());
 }
+
+/// Moves the clock by each of the steps, in minutes, restarting the node now and then.
+async fn hours_of(steps: Vec<(i64, bool)>) {
+    const MINUTE_MS: i64 = 60_000;
+    let mut world = World::new().await;
+    let input = json!({"Target": {"Input": "<aws.scheduler.scheduled-time>"}});
+    world.create("cron(0 * * * ? *)", input).await;
+    let (mut furthest, mut last) = (world.clock.now(), time("2026-11-20T10:00:00Z"));
+    for (minutes, restarts) in steps {
+        world.clock.advance_millis(minutes * MINUTE_MS);
+        if restarts {
+            world.restart().await;
+        }
+        let got = world.fire().await;
+        furthest = furthest.max(world.clock.now());
+        let newest = Timestamp::from_millis(furthest.as_millis() / (60 * MINUTE_MS) * 60 * MINUTE_MS);
+        let hours: Vec<Timestamp> = got.iter().map(|got| time(&got.body)).collect();
+        // nothing is doubled, and nothing that the clock has reached is owed
+        let expected = if newest > last { vec![newest] } else { Vec::new() };
+        assert_eq!(hours, expected);
+        last = newest;
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 24, ..Default::default() })]
+
+    #[test]
+    fn whatever_the_clock_does_each_hour_happens_once(
+        steps in proptest::collection::vec((-180..240_i64, proptest::bool::weighted(0.2)), 1..40)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(hours_of(steps));
+    }
+}
