@@ -5,6 +5,7 @@
 
 mod asynchronous;
 mod aws_clients;
+mod event_bus;
 mod events;
 mod handlers;
 mod http;

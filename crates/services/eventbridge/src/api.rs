@@ -2,6 +2,8 @@
 
 mod archives;
 mod buses;
+mod connections;
+mod destinations;
 mod events;
 mod permissions;
 mod replays;
@@ -11,6 +13,8 @@ mod targets;
 
 pub(crate) use archives::ArchiveRequest;
 pub(crate) use buses::{BusRequest, new_bus};
+pub(crate) use connections::ConnectionRequest;
+pub(crate) use destinations::DestinationRequest;
 pub(crate) use permissions::{PutPermission, statements};
 pub(crate) use rules::RuleRequest;
 pub(crate) use tags::TagList;
@@ -88,18 +92,27 @@ impl EventBridgeService {
         };
         match operation {
             Operation::CancelReplay => self.cancel_replay(call, input(body)?).await,
+            Operation::CreateApiDestination => self.create_api_destination(call, input(body)?).await,
             Operation::CreateArchive => self.create_archive(call, input(body)?).await,
+            Operation::CreateConnection => self.create_connection(call, input(body)?).await,
             Operation::CreateEventBus => self.create_event_bus(call, input(body)?).await,
+            Operation::DeauthorizeConnection => self.deauthorize_connection(call, input(body)?).await,
+            Operation::DeleteApiDestination => self.delete_api_destination(call, input(body)?).await,
             Operation::DeleteArchive => self.delete_archive(call, input(body)?).await,
+            Operation::DeleteConnection => self.delete_connection(call, input(body)?).await,
             Operation::DeleteEventBus => self.delete_event_bus(call, input(body)?).await,
             Operation::DeleteRule => self.delete_rule(call, input(body)?).await,
+            Operation::DescribeApiDestination => self.describe_api_destination(call, input(body)?),
             Operation::DescribeArchive => self.describe_archive(call, input(body)?).await,
+            Operation::DescribeConnection => self.describe_connection(call, input(body)?),
             Operation::DescribeEventBus => self.describe_event_bus(call, input(body)?),
             Operation::DescribeReplay => self.describe_replay(call, input(body)?),
             Operation::DescribeRule => self.describe_rule(call, input(body)?),
             Operation::DisableRule => self.disable_rule(call, input(body)?).await,
             Operation::EnableRule => self.enable_rule(call, input(body)?).await,
+            Operation::ListApiDestinations => self.list_api_destinations(call, input(body)?),
             Operation::ListArchives => self.list_archives(call, input(body)?).await,
+            Operation::ListConnections => self.list_connections(call, input(body)?),
             Operation::ListEventBuses => self.list_event_buses(call, input(body)?),
             Operation::ListReplays => self.list_replays(call, input(body)?),
             Operation::ListRuleNamesByTarget => self.list_rule_names_by_target(call, input(body)?),
@@ -116,7 +129,9 @@ impl EventBridgeService {
             Operation::TagResource => self.tag_resource(input(body)?).await,
             Operation::TestEventPattern => test_event_pattern(input(body)?),
             Operation::UntagResource => self.untag_resource(input(body)?).await,
+            Operation::UpdateApiDestination => self.update_api_destination(call, input(body)?).await,
             Operation::UpdateArchive => self.update_archive(call, input(body)?).await,
+            Operation::UpdateConnection => self.update_connection(call, input(body)?).await,
             Operation::UpdateEventBus => self.update_event_bus(call, input(body)?).await,
             _ => Err(EventBridgeError::NotImplemented(action.to_owned())),
         }

@@ -2,6 +2,8 @@
 
 use tradewind_model::resource::ResourceError;
 use tradewind_store::DatabaseError;
+use tradewind_store::blobs::BlobError;
+use tradewind_store::queue::QueueError;
 use tradewind_wire::WireError;
 
 /// Why an operation was not done. The texts are AWS's where they are known.
@@ -128,6 +130,21 @@ impl From<DatabaseError> for EventBridgeError {
             DatabaseError::DiskFull => Self::DiskFull,
             other => Self::Internal(other.to_string()),
         }
+    }
+}
+
+impl From<QueueError> for EventBridgeError {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::Database(error) => error.into(),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<BlobError> for EventBridgeError {
+    fn from(error: BlobError) -> Self {
+        Self::Internal(error.to_string())
     }
 }
 

@@ -14,6 +14,8 @@
 
 mod api;
 mod archive;
+mod connection;
+mod destination;
 mod error;
 mod event;
 mod model;

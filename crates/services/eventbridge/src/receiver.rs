@@ -80,6 +80,10 @@ impl EventBridgeService {
     /// Adds what the rule's targets are owed.
     pub(crate) fn follow(&self, routing: &mut Routing, bus: &EventBus, rule: &Rule, event: &Event) {
         for target in &rule.targets {
+            if target.is_destination() {
+                self.owe(routing, rule, target, event);
+                continue;
+            }
             let delivered = self.give(routing, rule, target, event);
             if let Err(refusal) = delivered {
                 self.bury(routing, bus, rule, target, event, &refusal);
@@ -137,7 +141,7 @@ impl EventBridgeService {
 
 impl Input {
     /// What the target gets of the event.
-    fn body(&self, rule: &Rule, event: &Event) -> Bytes {
+    pub(crate) fn body(&self, rule: &Rule, event: &Event) -> Bytes {
         match self {
             Self::Event => event.text.clone(),
             Self::Constant(constant) => constant.clone(),

@@ -8,6 +8,8 @@ use tradewind_events::pattern::RuleSet;
 use tradewind_model::{AccountId, Region, Timestamp};
 
 use crate::archive::{Archive, Replay};
+use crate::connection::Connection;
+use crate::destination::ApiDestination;
 use crate::error::EventBridgeError;
 use crate::model::{EventBus, Rule};
 use crate::names::{BusArn, Name};
@@ -18,6 +20,10 @@ pub(crate) struct Registry {
     buses: BTreeMap<BusArn, Bus>,
     /// By their ARNs.
     archives: BTreeMap<String, Arc<Archive>>,
+    /// By their ARNs.
+    connections: BTreeMap<String, Arc<Connection>>,
+    /// By their ARNs.
+    destinations: BTreeMap<String, Arc<ApiDestination>>,
     /// By their ARNs.
     replays: BTreeMap<String, Arc<Replay>>,
 }
@@ -80,6 +86,11 @@ impl Registry {
     /// The rules of a bus, by name.
     pub(crate) fn rules(&self, bus: &BusArn) -> impl Iterator<Item = &Arc<Rule>> {
         self.buses.get(bus).into_iter().flat_map(|bus| bus.rules.values())
+    }
+
+    pub(crate) fn all_rules(&self) -> Vec<Arc<Rule>> {
+        let rules = self.buses.values().flat_map(|bus| bus.rules.values());
+        rules.map(Arc::clone).collect()
     }
 
     pub(crate) fn rule(&self, bus: &BusArn, name: &Name) -> Option<Arc<Rule>> {
@@ -192,6 +203,45 @@ impl Registry {
             .filter(ended)
             .map(|replay| replay.arn.clone())
             .collect()
+    }
+}
+
+/// Connections and API destinations.
+impl Registry {
+    pub(crate) fn connection(&self, arn: &str) -> Option<Arc<Connection>> {
+        self.connections.get(arn).map(Arc::clone)
+    }
+
+    pub(crate) fn put_connection(&mut self, connection: Connection) {
+        self.connections
+            .insert(connection.definition.arn.clone(), Arc::new(connection));
+    }
+
+    pub(crate) fn delete_connection(&mut self, arn: &str) {
+        self.connections.remove(arn);
+    }
+
+    /// The connections of an account in a region.
+    pub(crate) fn connections_in(&self, account: &AccountId, region: &Region) -> Vec<Arc<Connection>> {
+        of(&self.connections, account, region, "connection")
+    }
+
+    pub(crate) fn destination(&self, arn: &str) -> Option<Arc<ApiDestination>> {
+        self.destinations.get(arn).map(Arc::clone)
+    }
+
+    pub(crate) fn put_destination(&mut self, destination: ApiDestination) {
+        self.destinations
+            .insert(destination.arn.clone(), Arc::new(destination));
+    }
+
+    pub(crate) fn delete_destination(&mut self, arn: &str) {
+        self.destinations.remove(arn);
+    }
+
+    /// The API destinations of an account in a region.
+    pub(crate) fn destinations_in(&self, account: &AccountId, region: &Region) -> Vec<Arc<ApiDestination>> {
+        of(&self.destinations, account, region, "api-destination")
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod archive;
 mod bus;
+mod connection;
 mod policy;
 mod rule;
 
@@ -16,9 +17,11 @@ use tradewind_model::resource::{Properties, ResourceError, ResourceType};
 
 use crate::service::EventBridgeService;
 
-/// `AWS::Events::Archive`, `EventBus`, `EventBusPolicy` and `Rule`.
+/// `AWS::Events::ApiDestination`, `Archive`, `Connection`, `EventBus`, `EventBusPolicy` and `Rule`.
 pub(crate) fn types(service: &EventBridgeService) -> Vec<Arc<dyn ResourceType>> {
     vec![
+        Arc::new(connection::ApiDestinationType::new(service.clone())),
+        Arc::new(connection::ConnectionType::new(service.clone())),
         Arc::new(archive::ArchiveType::new(service.clone())),
         Arc::new(bus::EventBusType::new(service.clone())),
         Arc::new(policy::EventBusPolicyType::new(service.clone())),

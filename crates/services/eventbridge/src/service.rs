@@ -4,12 +4,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, MutexGuard, Notify};
 use tradewind_events::Router;
+use tradewind_events::delivery::Deliveries;
 use tradewind_events::schedule::timer::Timers;
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Clock, Timestamp};
+use tradewind_store::blobs::Blobs;
 use tradewind_store::{Batch, Database};
 
 use crate::archive::{Archive, ArchiveDefinition, Replay};
+use crate::connection::ConnectionDefinition;
+use crate::destination::{ApiDestination, Destinations, LANES};
 use crate::error::EventBridgeError;
 use crate::model::{EventBus, Rule, RuleDefinition};
 use crate::registry::Registry;
@@ -24,6 +28,10 @@ pub struct EventBridgeConfig {
     pub router: Router,
     /// What makes rules with schedules run.
     pub timers: Timers,
+    /// What reaches API destinations.
+    pub deliveries: Deliveries,
+    /// Seals the secrets of connections.
+    pub blobs: Blobs,
     /// The time.
     pub clock: Clock,
 }
@@ -41,6 +49,7 @@ struct Shared {
     changing: Mutex<()>,
     /// There is something to replay or to tidy up.
     work: Notify,
+    destinations: Destinations,
 }
 
 impl EventBridgeService {
@@ -65,17 +74,38 @@ impl EventBridgeService {
         for replay in tables::load::<Replay>(&config.database).await? {
             registry.put_replay(replay);
         }
-        Ok(Self(Arc::new(Shared {
+        for definition in tables::load::<ConnectionDefinition>(&config.database).await? {
+            registry.put_connection(Self::unseal(&config.blobs, definition)?);
+        }
+        for destination in tables::load::<ApiDestination>(&config.database).await? {
+            registry.put_destination(destination);
+        }
+        let service = Self(Arc::new(Shared {
             config,
             registry: RwLock::new(registry),
             changing: Mutex::new(()),
             work: Notify::new(),
-        })))
+            destinations: Destinations::new()?,
+        }));
+        service.open_lanes().await?;
+        Ok(service)
+    }
+
+    /// Opens the lane of every target that is an API destination, and removes others.
+    async fn open_lanes(&self) -> Result<(), EventBridgeError> {
+        for rule in self.registry(Registry::all_rules) {
+            let bus = self.registry(|registry| registry.bus(&rule.definition.bus))?;
+            for (lane, settings) in self.lanes(&bus, &rule) {
+                self.deliveries().open(&lane, settings).await?;
+            }
+        }
+        Ok(self.deliveries().sweep(LANES).await?)
     }
 
     /// From now on buses take events, and schedules run.
     pub fn connect(&self) {
         self.router().connect("events", Arc::new(self.clone()));
+        self.deliveries().connect(LANES, Arc::new(self.clone()));
         self.timers()
             .connect(crate::worker::TIMERS, Arc::new(self.clone()));
     }
@@ -96,6 +126,18 @@ impl EventBridgeService {
 
     pub(crate) fn timers(&self) -> &Timers {
         &self.0.config.timers
+    }
+
+    pub(crate) fn deliveries(&self) -> &Deliveries {
+        &self.0.config.deliveries
+    }
+
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.0.config.blobs
+    }
+
+    pub(crate) fn destinations(&self) -> &Destinations {
+        &self.0.destinations
     }
 
     /// There is something to replay or to tidy up.

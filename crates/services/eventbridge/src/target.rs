@@ -1,6 +1,7 @@
 //! Targets of rules: what they are given, and what becomes of what they do not take.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde_json::{Map, Value};
 use tradewind_events::transform::{InputTransformer, InvalidTransform, JsonPath};
 use tradewind_model::Arn;
 
+use crate::destination::HttpParameters;
 use crate::error::EventBridgeError;
 use crate::names::Name;
 
@@ -18,6 +20,7 @@ const MAX_ID: usize = 64;
 pub(crate) const TARGET_MEMBERS: &[&str] = &[
     "Arn",
     "DeadLetterConfig",
+    "HttpParameters",
     "Id",
     "Input",
     "InputPath",
@@ -28,6 +31,19 @@ pub(crate) const TARGET_MEMBERS: &[&str] = &[
 ];
 const MAX_INPUT: usize = 8192;
 const MAX_GROUP: usize = 128;
+/// Headers that are the connection's or the transport's.
+const RESERVED_HEADERS: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-length",
+    "host",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-amzn-trace-id",
+];
 
 /// A target in the shape that the API has; what is stored went through [`TargetDefinition::check`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +63,8 @@ pub(crate) struct TargetDefinition {
     pub(crate) input_transformer: Option<TransformerDefinition>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sqs_parameters: Option<SqsParameters>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) http_parameters: Option<HttpParameters>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dead_letter_config: Option<DeadLetterConfig>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,10 +129,15 @@ fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i6
 /// A target as it is used.
 #[derive(Debug)]
 pub(crate) struct Target {
+    pub(crate) id: String,
     pub(crate) arn: Arn,
     pub(crate) input: Input,
     pub(crate) group: Option<String>,
     pub(crate) dead_letter: Option<Arn>,
+    /// After the first attempt.
+    pub(crate) retries: Option<u32>,
+    pub(crate) age: Option<Duration>,
+    pub(crate) http: Option<HttpParameters>,
 }
 
 /// What a target gets.
@@ -141,7 +164,8 @@ impl TargetDefinition {
         self.check_input(&id)?;
         self.check_retries()?;
         self.check_fifo(&id)?;
-        Target::compile(&self)?;
+        let target = Target::compile(&self)?;
+        self.check_http(&id, &target)?;
         Ok((id, self))
     }
 
@@ -203,6 +227,25 @@ impl TargetDefinition {
         Ok(())
     }
 
+    fn check_http(&self, id: &Name, target: &Target) -> Result<(), EventBridgeError> {
+        let Some(http) = &self.http_parameters else {
+            return Ok(());
+        };
+        if !target.is_destination() {
+            let what = format!("Parameter HttpParameters of target {id}");
+            return Err(EventBridgeError::unsupported(
+                &what,
+                "only API destinations are asked by HTTP",
+            ));
+        }
+        let own = |name: &&String| RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str());
+        if let Some(name) = http.header_parameters.keys().find(own) {
+            let reason = format!("The header {name} cannot be set.");
+            return Err(EventBridgeError::parameter("HttpParameters", &reason));
+        }
+        Ok(())
+    }
+
     fn check_fifo(&self, id: &Name) -> Result<(), EventBridgeError> {
         let arn = self.arn.as_deref().unwrap_or_default();
         let group = self
@@ -246,7 +289,13 @@ impl Target {
             .dead_letter_config
             .as_ref()
             .and_then(|config| config.arn.as_deref());
+        let policy = definition.retry_policy.clone().unwrap_or_default();
+        let number = |given: Option<i64>| given.and_then(|given| u32::try_from(given).ok());
         Ok(Self {
+            id: definition.id.clone().unwrap_or_default(),
+            retries: number(policy.maximum_retry_attempts),
+            age: number(policy.maximum_event_age_in_seconds).map(|age| Duration::from_secs(age.into())),
+            http: definition.http_parameters.clone(),
             arn: parse_arn(definition.arn.as_deref().unwrap_or_default(), "Arn")?,
             input: Input::compile(definition)?,
             group: definition
@@ -255,6 +304,18 @@ impl Target {
                 .and_then(|given| given.message_group_id.clone()),
             dead_letter: dead_letter.map(parse_queue).transpose()?,
         })
+    }
+}
+
+impl Target {
+    /// Whether it is asked by HTTP, outside of the node.
+    pub(crate) fn is_destination(&self) -> bool {
+        &*self.arn.service == "events" && self.arn.resource.starts_with("api-destination/")
+    }
+
+    /// Whether it gets the event as it is.
+    pub(crate) fn is_whole_event(&self) -> bool {
+        matches!(self.input, Input::Event)
     }
 }
 

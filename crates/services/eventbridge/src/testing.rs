@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use http::Request;
 use serde_json::{Value, json};
+use tradewind_events::delivery::{Deliveries, DeliveriesConfig, Jitter};
 use tradewind_events::schedule::timer::{self, Timers};
 use tradewind_events::{Message, Receiver, Router, Routing, Undeliverable};
 use tradewind_model::{AccountId, Arn, Clock, Region, Timestamp};
-use tradewind_store::Database;
+use tradewind_store::blobs::{self, Blobs, BlobsConfig, KeyFile, Place};
+use tradewind_store::{Database, queue as store_queue};
 use tradewind_wire::{Body, Caller, read_body};
 
 use crate::{EventBridgeConfig, EventBridgeService};
@@ -18,6 +20,8 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) queues: Arc<Queues>,
     pub(crate) database: Database,
+    pub(crate) blobs: Blobs,
+    _folder: tempfile::TempDir,
 }
 
 /// Queues of any name but `missing`; what they get counts when it commits.
@@ -62,21 +66,37 @@ impl Queues {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let database = Database::in_memory_for_tests(&[crate::MIGRATIONS, timer::MIGRATIONS]);
+        let database = Database::in_memory_for_tests(&[
+            crate::MIGRATIONS,
+            timer::MIGRATIONS,
+            store_queue::MIGRATIONS,
+            blobs::MIGRATIONS,
+        ]);
         let clock = Clock::manual(Timestamp::from_millis(1_700_000_000_000));
         let queues = Arc::new(Queues::default());
-        let service = open(&database, &clock, &queues).await;
+        let folder = tempfile::tempdir().unwrap();
+        let config = BlobsConfig {
+            database: database.clone(),
+            clock: clock.clone(),
+            place: Place::Folder(folder.path().join("blobs")),
+            keys: KeyFile::Own(folder.path().join("node.key")),
+            reserve: 0,
+        };
+        let blobs = Blobs::open(config).await.unwrap();
+        let service = open(&database, &clock, &queues, &blobs).await;
         Self {
             service,
             clock,
             queues,
             database,
+            blobs,
+            _folder: folder,
         }
     }
 
     /// The same database, in a service that was just started.
     pub(crate) async fn restart(&mut self) {
-        self.service = open(&self.database, &self.clock, &self.queues).await;
+        self.service = open(&self.database, &self.clock, &self.queues, &self.blobs).await;
     }
 
     async fn call(&self, action: &str, parameters: Value) -> (u16, Value) {
@@ -137,11 +157,19 @@ pub(crate) fn queue(name: &str) -> String {
     format!("arn:aws:sqs:us-east-1:000000000000:{name}")
 }
 
-async fn open(database: &Database, clock: &Clock, queues: &Arc<Queues>) -> EventBridgeService {
+async fn open(database: &Database, clock: &Clock, queues: &Arc<Queues>, blobs: &Blobs) -> EventBridgeService {
     let router = Router::new();
     router.connect("sqs", Arc::clone(queues) as Arc<dyn Receiver>);
     let config = EventBridgeConfig {
         database: database.clone(),
+        deliveries: Deliveries::new(DeliveriesConfig {
+            database: database.clone(),
+            queues: store_queue::Queues::new(database.clone(), clock.clone()),
+            router: router.clone(),
+            clock: clock.clone(),
+            jitter: Jitter::fixed(1.0),
+        }),
+        blobs: blobs.clone(),
         router,
         timers: Timers::new(database.clone(), clock.clone()),
         clock: clock.clone(),

@@ -161,6 +161,27 @@ impl Blobs {
         Ok(BlobWriter::new(Arc::clone(&self.shared), Some(key)))
     }
 
+    /// Seals a short secret under a key of its own, which is wrapped with the node's master key.
+    ///
+    /// # Errors
+    /// [`BlobError::Key`] when there is no master key and none can be made.
+    pub async fn seal(&self, secret: &[u8]) -> Result<Vec<u8>, BlobError> {
+        let (key, wrapped) = self.shared.keyring.data_key(&self.shared.database).await?;
+        let mut sealed = wrapped.to_vec();
+        key.seal(secret, 0, true, &mut sealed);
+        Ok(sealed)
+    }
+
+    /// What [`Blobs::seal`] sealed; none if it was changed or its master key is not here.
+    #[must_use]
+    pub fn unseal(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (wrapped, sealed) = sealed.split_at_checked(keys::WRAPPED)?;
+        let key = self.shared.keyring.unwrap(wrapped)?;
+        let mut secret = sealed.to_vec();
+        key.open(&mut secret, 0, true).ok()?;
+        Some(secret)
+    }
+
     async fn refuse_without_room(&self, expected: Option<u64>) -> Result<(), BlobError> {
         let expected = expected.unwrap_or(0);
         if let Backend::Folder(folder) = &self.shared.backend

@@ -384,6 +384,8 @@ async fn compose(
         database: database.clone(),
         router: router.clone(),
         timers: timers.clone(),
+        deliveries: deliveries.clone(),
+        blobs: blobs.clone(),
         clock: clock.clone(),
     });
     let event_bridge = event_bridge.await.map_err(StartNodeError::service)?;

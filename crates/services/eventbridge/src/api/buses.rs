@@ -177,7 +177,9 @@ impl EventBridgeService {
     /// Stores a bus, new or changed.
     pub(crate) async fn store_bus(&self, bus: EventBus) -> Result<(), EventBridgeError> {
         let batch = tables::put(Batch::new(), &bus)?;
-        self.commit(batch, |registry| registry.put_bus(bus)).await
+        self.commit(batch, |registry| registry.put_bus(bus)).await?;
+        self.refresh_lanes();
+        Ok(())
     }
 
     pub(super) async fn delete_event_bus(

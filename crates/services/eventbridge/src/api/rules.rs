@@ -170,7 +170,9 @@ impl EventBridgeService {
         let batch = tables::put(Batch::new(), &definition)?;
         let rule = Rule::compile(definition)?;
         let batch = self.reschedule(batch, before.as_deref(), &rule);
-        self.commit(batch, |registry| registry.put_rule(rule)).await
+        let left = self.open_lanes_of(before.as_deref(), &rule).await?;
+        self.commit(batch, |registry| registry.put_rule(rule)).await?;
+        self.close_lanes(left).await
     }
 
     pub(super) async fn delete_rule(&self, call: &Call, request: OfRule) -> Result<Value, EventBridgeError> {
@@ -191,7 +193,10 @@ impl EventBridgeService {
     pub(crate) async fn remove_rule(&self, rule: &Rule) -> Result<(), EventBridgeError> {
         let batch = self.unschedule(tables::delete(Batch::new(), &rule.arn), rule);
         let (bus, name) = (&rule.definition.bus, &rule.definition.name);
+        let left = self.lanes(&*self.registry(|registry| registry.bus(bus))?, rule);
         self.commit(batch, |registry| registry.delete_rule(bus, name))
+            .await?;
+        self.close_lanes(left.into_iter().map(|(lane, _)| lane).collect())
             .await
     }
 

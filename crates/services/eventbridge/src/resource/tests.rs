@@ -157,3 +157,43 @@ async fn problems_are_found_before_anything_is_made() {
         2
     );
 }
+
+#[tokio::test]
+async fn a_connection_and_its_destination_keep_their_arns() {
+    let world = World::new().await;
+    let connections = resource_type(&world, "AWS::Events::Connection");
+    let destinations = resource_type(&world, "AWS::Events::ApiDestination");
+    let (of_connection, of_destination) = (ResourceContext::for_tests("C"), ResourceContext::for_tests("D"));
+    let auth = |value: &str| {
+        let key = json!({"ApiKeyAuthParameters": {"ApiKeyName": "k", "ApiKeyValue": value}});
+        properties(json!({"AuthorizationType": "API_KEY", "AuthParameters": key}))
+    };
+    let connection = connections.create(&of_connection, &auth("one")).await.unwrap();
+    let changed = connections
+        .update(&of_connection, &connection, &auth("two"))
+        .await
+        .unwrap();
+    assert_eq!(changed, connection);
+    let given = properties(json!({
+        "ConnectionArn": connection.attributes["Arn"], "HttpMethod": "POST", "InvocationEndpoint": "https://a.example",
+        "InvocationRateLimitPerSecond": "5",
+    }));
+    let destination = destinations.create(&of_destination, &given).await.unwrap();
+    assert_eq!(
+        destinations.create(&of_destination, &given).await.unwrap(),
+        destination,
+        "as after a crash"
+    );
+    let described = world
+        .ok("DescribeApiDestination", json!({"Name": destination.physical_id}))
+        .await;
+    assert_eq!(described["InvocationRateLimitPerSecond"], 5);
+    for _ in 0..2 {
+        destinations.delete(&of_destination, &destination).await.unwrap();
+        connections.delete(&of_connection, &connection).await.unwrap();
+    }
+    assert_eq!(
+        world.ok("ListConnections", json!({})).await["Connections"],
+        json!([])
+    );
+}

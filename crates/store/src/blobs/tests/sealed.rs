@@ -118,3 +118,20 @@ async fn a_node_without_a_key_that_was_used_does_not_start() {
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     world.open_again().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_secret_is_opened_by_the_node_that_sealed_it() {
+    let world = world().await;
+    for secret in [&b""[..], b"hidden"] {
+        let mut sealed = world.blobs.seal(secret).await.unwrap();
+        assert!(!sealed.windows(6).any(|part| part == b"hidden"));
+        let again = world.open_again().await.unwrap();
+        assert_eq!(again.unseal(&sealed).as_deref(), Some(secret));
+        *sealed.first_mut().unwrap() ^= 1;
+        assert_eq!(world.blobs.unseal(&sealed), None);
+    }
+    let mut sealed = world.blobs.seal(b"hidden").await.unwrap();
+    *sealed.last_mut().unwrap() ^= 1;
+    assert_eq!(world.blobs.unseal(&sealed), None);
+    assert_eq!(world.blobs.unseal(b"short"), None);
+}

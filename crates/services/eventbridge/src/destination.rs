@@ -1,0 +1,326 @@
+//! API destinations: events as requests to HTTP endpoints.
+//!
+//! A target that is an API destination has a lane of durable deliveries of its own
+//! (`tradewind_events::delivery`); what is owed there holds the request's parts that come from the event.
+//! Endpoint and authorisation are those of the moment of the attempt.
+
+mod cloud_event;
+mod request;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::Instant;
+use tradewind_events::delivery::{
+    Backoff, Death, Deliverer, Delivery, Exhausted, LaneId, LaneSettings, Outcome, RetryPolicy,
+};
+use tradewind_events::transform::JsonPath;
+use tradewind_events::{Message, Routing, Trace};
+use tradewind_model::Timestamp;
+
+use self::token::Tokens;
+use crate::error::EventBridgeError;
+use crate::model::{EventBus, Rule};
+use crate::names::Name;
+use crate::receiver::{DeadLetter, Event};
+use crate::service::EventBridgeService;
+use crate::tables::Stored;
+use crate::target::Target;
+
+/// The kind of the lanes.
+pub(crate) const LANES: &str = "eventbridge";
+/// How long an endpoint may take for its answer. EventBridge User Guide, "API destinations".
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// With the wait for a turn within the rate limit.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+/// Requests to an endpoint at the same time, of each target.
+const CONCURRENCY: usize = 16;
+/// What a destination that says nothing may be asked, in a second.
+pub(crate) const DEFAULT_RATE: u32 = 300;
+const DEFAULT_ATTEMPTS: u32 = 185;
+const DEFAULT_AGE: Duration = Duration::from_hours(24);
+
+/// An API destination.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ApiDestination {
+    pub(crate) arn: String,
+    pub(crate) name: Name,
+    pub(crate) description: Option<String>,
+    /// The connection's ARN.
+    pub(crate) connection: String,
+    /// A URL; each `*` is a path parameter.
+    pub(crate) endpoint: String,
+    pub(crate) method: String,
+    /// Requests in a second.
+    pub(crate) rate: u32,
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+    /// The resource of a stack that made it.
+    pub(crate) owner: Option<String>,
+}
+
+impl Stored for ApiDestination {
+    const KIND: &'static str = "api-destination";
+    fn key(&self) -> String {
+        self.arn.clone()
+    }
+}
+
+/// `HttpParameters` of a target; a value that is a path (`$.detail.id`) stands for what is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct HttpParameters {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) path_parameter_values: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) header_parameters: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) query_string_parameters: BTreeMap<String, String>,
+}
+
+impl HttpParameters {
+    fn of_event(&self, event: &Value) -> Self {
+        let value = |text: &String| -> String {
+            let path = text.strip_prefix('$').and_then(|_| text.parse::<JsonPath>().ok());
+            match path.map(|path| path.select(event)) {
+                None => text.clone(),
+                Some(None) => String::new(),
+                Some(Some(found)) => found.as_str().map_or_else(|| found.to_string(), str::to_owned),
+            }
+        };
+        let pairs = |all: &BTreeMap<String, String>| {
+            all.iter()
+                .map(|(name, text)| (name.clone(), value(text)))
+                .collect()
+        };
+        Self {
+            path_parameter_values: self.path_parameter_values.iter().map(value).collect(),
+            header_parameters: pairs(&self.header_parameters),
+            query_string_parameters: pairs(&self.query_string_parameters),
+        }
+    }
+}
+
+/// What lies in a lane.
+#[derive(Debug, Serialize, Deserialize)]
+struct Owed {
+    rule: String,
+    destination: String,
+    body: String,
+    /// As it came, for the dead-letter queue.
+    event: String,
+    http: HttpParameters,
+    trace: Option<String>,
+}
+
+/// What requests share.
+#[derive(Debug)]
+pub(crate) struct Destinations {
+    client: reqwest::Client,
+    tokens: Tokens,
+    /// When the next request of each destination may begin.
+    turns: Mutex<HashMap<String, Instant>>,
+}
+
+impl Destinations {
+    pub(crate) fn new() -> Result<Self, EventBridgeError> {
+        let client = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent("Amazon/EventBridge/ApiDestinations")
+            .build();
+        Ok(Self {
+            client: client.map_err(|error| EventBridgeError::Internal(error.to_string()))?,
+            tokens: Tokens::default(),
+            turns: Mutex::default(),
+        })
+    }
+
+    /// A connection changed: its token is asked for anew.
+    pub(crate) fn forget_token(&self, connection: &str) {
+        self.tokens.forget(connection);
+    }
+
+    /// When the next request may begin; every call is a request. It bounds all targets of the destination
+    /// together.
+    fn turn(&self, destination: &ApiDestination) -> Instant {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let turn = turns.get(&destination.arn).copied().unwrap_or(now).max(now);
+        turns.insert(
+            destination.arn.clone(),
+            turn + Duration::from_secs(1) / destination.rate.max(1),
+        );
+        turn
+    }
+}
+
+/// Lanes.
+impl EventBridgeService {
+    /// The lane of each target of the rule that is an API destination, and its settings.
+    pub(crate) fn lanes(&self, bus: &EventBus, rule: &Rule) -> Vec<(LaneId, LaneSettings)> {
+        let targets = rule.targets.iter().filter(|target| target.is_destination());
+        targets
+            .map(|target| (lane(rule, target), self.lane_settings(bus, target)))
+            .collect()
+    }
+
+    fn lane_settings(&self, bus: &EventBus, target: &Target) -> LaneSettings {
+        let destination = self.registry(|registry| registry.destination(&target.arn.to_string()));
+        let of_bus = || bus.dead_letter.as_deref().and_then(|arn| arn.parse().ok());
+        LaneSettings {
+            retry: RetryPolicy {
+                attempts: 1 + target.retries.unwrap_or(DEFAULT_ATTEMPTS),
+                age: Some(target.age.unwrap_or(DEFAULT_AGE)),
+                backoff: Backoff::Exponential {
+                    min: Duration::from_secs(1),
+                    max: Duration::from_mins(10),
+                },
+            },
+            dead_letter: target.dead_letter.clone().or_else(of_bus),
+            concurrency: CONCURRENCY,
+            per_second: Some(destination.map_or(DEFAULT_RATE, |destination| destination.rate)),
+        }
+    }
+
+    /// Opens what the changed rule needs; gives the lanes that it needs no more.
+    pub(crate) async fn open_lanes_of(
+        &self,
+        before: Option<&Rule>,
+        rule: &Rule,
+    ) -> Result<Vec<LaneId>, EventBridgeError> {
+        let bus = self.registry(|registry| registry.bus(&rule.definition.bus))?;
+        let lanes = self.lanes(&bus, rule);
+        let before = before.map(|before| self.lanes(&bus, before)).unwrap_or_default();
+        let mut left: Vec<LaneId> = before.into_iter().map(|(lane, _)| lane).collect();
+        left.retain(|lane| !lanes.iter().any(|(needed, _)| needed == lane));
+        for (lane, settings) in lanes {
+            self.deliveries().open(&lane, settings).await?;
+        }
+        Ok(left)
+    }
+
+    pub(crate) async fn close_lanes(&self, lanes: Vec<LaneId>) -> Result<(), EventBridgeError> {
+        for lane in lanes {
+            self.deliveries().close(&lane).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the lanes of all rules the settings that they should have now.
+    pub(crate) fn refresh_lanes(&self) {
+        for rule in self.registry(|registry| registry.all_rules()) {
+            let Ok(bus) = self.registry(|registry| registry.bus(&rule.definition.bus)) else {
+                continue;
+            };
+            for (lane, settings) in self.lanes(&bus, &rule) {
+                self.deliveries().change(&lane, settings);
+            }
+        }
+    }
+
+    /// Owes the event to the target's endpoint.
+    pub(crate) fn owe(&self, routing: &mut Routing, rule: &Rule, target: &Target, event: &Event) {
+        let http = target
+            .http
+            .as_ref()
+            .map(|http| http.of_event(&event.json))
+            .unwrap_or_default();
+        let wants_cloud_event = target.is_whole_event()
+            && http
+                .header_parameters
+                .iter()
+                .any(|(name, value)| cloud_event::is_asked_for(name, value));
+        let body = match cloud_event::of(&event.json).filter(|_| wants_cloud_event) {
+            Some(cloud_event) => cloud_event.to_string().into(),
+            None => target.input.body(rule, event),
+        };
+        let owed = Owed {
+            rule: rule.arn.clone(),
+            destination: target.arn.to_string(),
+            body: text(&body),
+            event: text(&event.text),
+            http,
+            trace: event.trace.header(),
+        };
+        let payload = serde_json::to_vec(&owed).expect("texts are JSON");
+        self.deliveries()
+            .owe(routing, &lane(rule, target), payload.into());
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn lane(rule: &Rule, target: &Target) -> LaneId {
+    LaneId::new(LANES, &format!("{}#{}", rule.arn, target.id))
+}
+
+#[async_trait::async_trait]
+impl Deliverer for EventBridgeService {
+    fn time_limit(&self) -> Duration {
+        TIME_LIMIT
+    }
+
+    async fn deliver(&self, delivery: &Delivery) -> Outcome {
+        let Ok(owed) = serde_json::from_slice::<Owed>(&delivery.payload) else {
+            return give_up("INTERNAL_ERROR", "what is owed cannot be read");
+        };
+        let destination = self.registry(|registry| registry.destination(&owed.destination));
+        let Some(destination) = destination else {
+            return give_up("NO_RESOURCE", "the API destination does not exist");
+        };
+        let connection = self.registry(|registry| registry.connection(&destination.connection));
+        let Some(connection) = connection else {
+            return give_up("NO_RESOURCE", "the connection does not exist");
+        };
+        let Some(auth) = &connection.auth else {
+            return give_up("NO_PERMISSIONS", "the connection is deauthorised");
+        };
+        tokio::time::sleep_until(self.destinations().turn(&destination)).await;
+        self.attempt(&owed, &destination, (&connection.definition, auth))
+            .await
+    }
+
+    fn dead_letter(&self, delivery: &Delivery, death: &Death) -> Option<Message> {
+        let owed: Owed = serde_json::from_slice(&delivery.payload).ok()?;
+        let letter = DeadLetter {
+            rule: &owed.rule,
+            target: &owed.destination,
+            code: &death.code,
+            message: &death.reason,
+            attempts: death.attempts.saturating_sub(1),
+            exhausted: match death.exhausted {
+                Exhausted::GivenUp => None,
+                Exhausted::Attempts => Some("MaximumRetryAttempts"),
+                Exhausted::Age => Some("MaximumEventAgeInSeconds"),
+            },
+        };
+        let trace = Trace::from_header(owed.trace.as_deref(), self.now());
+        Some(letter.message(Bytes::from(owed.event), trace))
+    }
+}
+
+fn give_up(code: &str, reason: &str) -> Outcome {
+    Outcome::GiveUp {
+        code: code.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+fn retry(code: &str, reason: String, after: Option<Duration>) -> Outcome {
+    Outcome::Retry {
+        code: code.to_owned(),
+        reason,
+        after,
+    }
+}
