@@ -4,7 +4,6 @@
 //! (`tradewind_events::delivery`); what is owed there holds the request's parts that come from the event.
 //! Endpoint and authorisation are those of the moment of the attempt.
 
-mod cloud_event;
 mod request;
 mod token;
 
@@ -27,6 +26,7 @@ use tradewind_events::{Message, Routing, Trace};
 use tradewind_model::Timestamp;
 
 use self::token::Tokens;
+use crate::cloud_event;
 use crate::error::EventBridgeError;
 use crate::model::{EventBus, Rule};
 use crate::names::Name;

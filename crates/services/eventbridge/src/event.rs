@@ -24,7 +24,8 @@ impl NewEvent<'_> {
         let text = |text: &str| Value::from(text).to_string();
         let resources = json!(self.resources);
         let event = format!(
-            r#"{{"version":"0","id":"{id}","detail-type":{},"source":{},"account":"{}","time":"{}","region":"{}","resources":{resources},"detail":{}}}"#,
+            r#"{{"version":"0","id":{},"detail-type":{},"source":{},"account":"{}","time":"{}","region":"{}","resources":{resources},"detail":{}}}"#,
+            text(id),
             text(self.detail_type),
             text(self.source),
             self.bus.account,

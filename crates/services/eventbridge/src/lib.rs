@@ -14,6 +14,7 @@
 
 mod api;
 mod archive;
+mod cloud_event;
 mod connection;
 mod destination;
 mod error;
@@ -33,6 +34,7 @@ mod worker;
 #[cfg(test)]
 mod testing;
 
+pub use cloud_event::CloudEventError;
 pub use error::EventBridgeError;
 pub use operation::operations;
 pub use service::{EventBridgeConfig, EventBridgeService};

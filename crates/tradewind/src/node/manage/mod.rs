@@ -42,6 +42,7 @@ pub(crate) async fn handle(state: &Arc<State>, parts: &Parts, body: Incoming) ->
         (&Method::GET, ["stacks", name]) => stacks::describe(state, name).await,
         (&Method::POST, ["stacks", name]) => stacks::apply(state, name, body).await,
         (&Method::DELETE, ["stacks", name]) => stacks::remove(state, name).await,
+        (&Method::POST, ["events", bus]) => put_cloud_events(state, bus, parts, body).await,
         (_, ["health" | "functions" | "usage" | "logs"] | ["packages" | "stacks" | "traces", ..]) => error(
             StatusCode::METHOD_NOT_ALLOWED,
             &format!("{} is not allowed here", parts.method),
@@ -58,6 +59,27 @@ fn certificate(state: &State, path: &str) -> Response<Body> {
     match state.sns.certificate(path) {
         Some(certificate) => plain_text(StatusCode::OK, certificate),
         None => error(StatusCode::NOT_FOUND, &format!("there is nothing at `{path}`")),
+    }
+}
+
+/// CloudEvents for a bus of the node's own account and region.
+async fn put_cloud_events(state: &State, bus: &str, parts: &Parts, body: Incoming) -> Response<Body> {
+    const MAX_BYTES: usize = 1024 * 1024;
+    let body = match tradewind_wire::read_body(body, MAX_BYTES).await {
+        Ok(body) => body,
+        Err(failure) => return error(StatusCode::PAYLOAD_TOO_LARGE, &failure.to_string()),
+    };
+    let of = (&state.account, &state.region);
+    let put = state
+        .event_bridge
+        .put_cloud_events(of, bus, &parts.headers, &body)
+        .await;
+    match put {
+        Ok(()) => json_response(StatusCode::OK, &json!({})),
+        Err(refusal) => {
+            let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            error(status, &refusal.to_string())
+        }
     }
 }
 

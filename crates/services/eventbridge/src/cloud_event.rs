@@ -10,20 +10,30 @@
 //! | `time` | `time` |
 //! | `datacontenttype` | `application/json` |
 //! | `data` | `detail` |
+//! | others | in `cloudevent` |
+
+mod put;
+
+pub use put::CloudEventError;
 
 use serde_json::{Map, Value, json};
 
 /// The media type of a CloudEvent in JSON.
-pub(crate) const MEDIA_TYPE: &str = "application/cloudevents+json";
+const MEDIA_TYPE: &str = "application/cloudevents+json";
+/// The media type of several.
+const BATCH_MEDIA_TYPE: &str = "application/cloudevents-batch+json";
+/// Where an event keeps what its envelope has no place for: `dataschema`, extensions, a special
+/// `datacontenttype`.
+const EXTENSIONS: &str = "cloudevent";
 
 /// Whether a header of a target asks for CloudEvents: `Content-Type: application/cloudevents+json`.
-pub(super) fn is_asked_for(name: &str, value: &str) -> bool {
+pub(crate) fn is_asked_for(name: &str, value: &str) -> bool {
     let media_type = value.split(';').next().unwrap_or_default().trim();
     name.eq_ignore_ascii_case("content-type") && media_type.eq_ignore_ascii_case(MEDIA_TYPE)
 }
 
 /// The event as a CloudEvent; none of what is no event.
-pub(super) fn of(event: &Value) -> Option<Value> {
+pub(crate) fn of(event: &Value) -> Option<Value> {
     let mut cloud_event = Map::new();
     cloud_event.insert("specversion".into(), json!("1.0"));
     for (from, to) in [
@@ -40,6 +50,9 @@ pub(super) fn of(event: &Value) -> Option<Value> {
     }
     cloud_event.insert("datacontenttype".into(), json!("application/json"));
     cloud_event.insert("data".into(), event.get("detail")?.clone());
+    if let Some(extensions) = event.get(EXTENSIONS).and_then(Value::as_object) {
+        cloud_event.extend(extensions.clone());
+    }
     Some(cloud_event.into())
 }
 
