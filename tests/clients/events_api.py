@@ -5,6 +5,8 @@ import json
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 import zipfile
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -177,6 +179,28 @@ def destination():
         time.sleep(0.05)
     for path, headers, event in Endpoint.seen:
         assert path == "/orders/7" and headers["x-key"] == "secret" and event["id"] == id, (path, event)
+
+
+def cloud_events():
+    url, arn = queue("clouds")
+    rule("clouds", {"source": ["/clouds"]}, [{"Id": "q", "Arn": arn}])
+    event = {"specversion": "1.0", "id": "7", "source": "/clouds", "type": "rain", "subject": "north", "data": {"mm": 3}}
+
+    def post(body, headers):
+        request = urllib.request.Request(f"{ENDPOINT}/_tradewind/events/default", json.dumps(body).encode(), headers)
+        return urllib.request.urlopen(request).status
+
+    assert post(event, {"content-type": "application/cloudevents+json"}) == 200
+    binary = {f"ce-{name}": event[name] for name in ("specversion", "id", "source", "type", "subject")}
+    assert post(event["data"], {"content-type": "application/json", **binary}) == 200
+    for message in receive(url, 2):
+        got = json.loads(message["Body"])
+        assert (got["id"], got["detail-type"], got["resources"], got["detail"]) == ("7", "rain", ["north"], {"mm": 3}), got
+    try:
+        post({}, {"content-type": "application/cloudevents+json"})
+        raise AssertionError("it is no CloudEvent")
+    except urllib.error.HTTPError as error:
+        assert error.code == 400 and b"specversion" in error.read()
 
 
 def configure():

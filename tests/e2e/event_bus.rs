@@ -12,7 +12,14 @@ fn part(name: &str, node: &Node) {
 fn boto3_works_with_the_event_bus() {
     let data = tempfile::tempdir().unwrap();
     let node = Node::serve(data.path());
-    for name in ["routing", "function", "many", "replay", "destination"] {
+    for name in [
+        "routing",
+        "function",
+        "many",
+        "replay",
+        "destination",
+        "cloud_events",
+    ] {
         part(name, &node);
     }
 }
