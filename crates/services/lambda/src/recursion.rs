@@ -61,6 +61,14 @@ pub(crate) fn enter(function: &Function, trace: Trace) -> Result<Trace, GoesRoun
     }
 }
 
+/// How often the chain of events that `trace` is of has run the function.
+pub(crate) fn visits(function: &Function, trace: &Trace) -> u32 {
+    let digest = digest(&function.arn);
+    let lineage = parse(trace.field(LINEAGE).unwrap_or_default());
+    let found = lineage.into_iter().find(|(other, _)| *other == digest);
+    found.map_or(0, |(_, count)| count)
+}
+
 fn once_more(trace: &Trace, function: &FunctionArn) -> Result<Trace, GoesRound> {
     let digest = digest(function);
     let mut lineage = parse(trace.field(LINEAGE).unwrap_or_default());

@@ -238,7 +238,7 @@ impl QueueSource for PlainQueues {
             message_id: received.id.to_string(),
             receipt_handle: "handle".to_owned(),
             body: String::from_utf8(received.body.clone()).unwrap(),
-            attributes: vec![("ApproximateReceiveCount", received.receives.to_string())],
+            attributes: attributes_of(received),
             message_attributes: std::collections::BTreeMap::new(),
             md5_of_message_attributes: None,
             md5_of_body: String::new(),
@@ -247,6 +247,16 @@ impl QueueSource for PlainQueues {
             aws_region: "us-east-1".to_owned(),
         })
     }
+}
+
+/// What was kept beside the body is the trace header.
+fn attributes_of(received: &Received) -> Vec<(&'static str, String)> {
+    let header = String::from_utf8(received.attributes.clone()).unwrap();
+    let mut attributes = vec![("ApproximateReceiveCount", received.receives.to_string())];
+    if !header.is_empty() {
+        attributes.push(("AWSTraceHeader", header));
+    }
+    attributes
 }
 
 fn gateway(engine: &Engine) -> Gateway {

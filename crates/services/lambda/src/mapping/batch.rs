@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
+use tradewind_events::Trace;
 use tradewind_model::limits::SYNC_PAYLOAD_BYTES;
 use tradewind_store::queue::Receipt;
 
@@ -19,8 +20,10 @@ pub(crate) struct Record {
     pub(crate) receipt: Receipt,
     /// The message group, if the source is ordered.
     pub(crate) group: Option<String>,
-    /// The trace header it came with.
-    pub(crate) trace: Option<String>,
+    /// How often it was received.
+    pub(crate) receives: u32,
+    /// The trace it came with.
+    pub(crate) trace: Option<Trace>,
     /// As a member of the event.
     pub(crate) text: String,
 }
@@ -155,6 +158,7 @@ pub(crate) mod tests {
             id: id.to_owned(),
             receipt: Receipt::from_bytes(&[0; 12]).unwrap(),
             group: group.map(str::to_owned),
+            receives: 1,
             trace: None,
             text: format!("\"{id}\""),
         }

@@ -8,8 +8,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tradewind_events::{QueueFacts, QueueRecord, Undeliverable};
-use tradewind_model::{Arn, FunctionArn};
+use tradewind_events::{QueueFacts, QueueRecord, Trace, Undeliverable};
+use tradewind_model::Arn;
 use tradewind_store::queue::{QueueError, QueueId, Receipt, Received};
 
 use super::batch::{Bounds, Hand, Record};
@@ -17,7 +17,9 @@ use super::model::{Mapping, Source};
 use super::registry::{Assignment, Status};
 use super::run::{BatchRun, ack, give_back};
 use super::scale::{MOST, STEP, Scale};
-use super::worker::invocable;
+use super::worker::{Invocable, invocable};
+use crate::error::LambdaError;
+use crate::recursion;
 use crate::service::LambdaService;
 
 /// How long a receive waits; the source counts as idle after it.
@@ -69,8 +71,7 @@ pub(super) struct Plan {
     pub(super) mapping: Arc<Mapping>,
     pub(super) queue: QueueFacts,
     pub(super) source: Arn,
-    /// What the engine knows the function by.
-    pub(super) function: FunctionArn,
+    pub(super) function: Invocable,
     /// How long a message is invisible from when a batch is made of it.
     pub(super) lease: Duration,
     bounds: Bounds,
@@ -192,7 +193,7 @@ impl Poller {
                 return Next::Rest(Some(AFTER_PROBLEM));
             }
         };
-        let (function, reserved, timeout) = match invocable(service, &mapping.function) {
+        let function = match invocable(service, &mapping.function) {
             Ok(found) => found,
             Err(text) => {
                 self.shared.tell_problem(&mapping, text);
@@ -201,9 +202,12 @@ impl Poller {
         };
         let most = mapping.settings.maximum_concurrency.unwrap_or(MOST);
         Next::Work(Box::new(Plan {
-            lease: queue.visibility_timeout.max(timeout),
+            lease: queue.visibility_timeout.max(function.timeout),
             bounds: mapping.settings.bounds(),
-            cap: reserved.map_or(most, |reserved| reserved.min(most)),
+            cap: function
+                .function
+                .reserved_concurrency
+                .map_or(most, |reserved| reserved.min(most)),
             mapping,
             queue,
             source,
@@ -317,7 +321,7 @@ impl Poller {
                 }
                 Ok(None) => self.unwanted.push(message.receipt),
                 Err(error) => tracing::error!(
-                    mapping = %plan.mapping.id, message = %message.id, %error, "a message cannot be read"
+                    mapping = %plan.mapping.id, message = %message.id, %error, "a message is left in its queue"
                 ),
             }
         }
@@ -325,7 +329,8 @@ impl Poller {
         self.hand.add(records, Instant::now());
     }
 
-    /// A message as the function gets it; none if no filter matches it.
+    /// A message as the function gets it; none if no filter matches it. What cannot be read, or went round too
+    /// often, is left in the queue.
     fn record(&self, plan: &Plan, received: &Received) -> Result<Option<Record>, Undeliverable> {
         let service = &self.shared.service;
         let now = service.clock().now();
@@ -333,12 +338,24 @@ impl Poller {
         if !plan.mapping.settings.filters.match_queue(&record) {
             return Ok(None);
         }
+        let header = trace_of(&record.attributes);
+        let trace = header.map(|header| Trace::from_header(Some(header), now));
+        if let Some(trace) = trace.clone()
+            && recursion::enter(&plan.function.function, trace).is_err()
+        {
+            // left alone it reaches the dead-letter queue, as with AWS
+            return Err(Undeliverable::Refused {
+                target: plan.function.arn.to_string(),
+                reason: LambdaError::Recursive.to_string(),
+            });
+        }
         Ok(Some(Record {
             text: as_text(&record, &plan.source)?,
             id: record.message_id,
             receipt: received.receipt,
+            receives: received.receives,
             group: received.group.clone().filter(|_| plan.queue.fifo),
-            trace: trace_of(record.attributes),
+            trace,
         }))
     }
 
@@ -404,11 +421,10 @@ fn as_text(record: &QueueRecord, source: &Arn) -> Result<String, Undeliverable> 
     })
 }
 
-fn trace_of(attributes: Vec<(&'static str, String)>) -> Option<String> {
-    let mut attributes = attributes.into_iter();
-    attributes
-        .find(|(name, _)| *name == "AWSTraceHeader")
-        .map(|(_, header)| header)
+fn trace_of<'r>(attributes: &'r [(&'static str, String)]) -> Option<&'r str> {
+    let mut attributes = attributes.iter();
+    let found = attributes.find(|(name, _)| *name == "AWSTraceHeader");
+    found.map(|(_, header)| header.as_str())
 }
 
 fn of_queue(error: &Undeliverable) -> String {

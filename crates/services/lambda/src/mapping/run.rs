@@ -8,12 +8,15 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tradewind_compute::{InvokeError, InvokeRequest, InvokeResponse};
+use tradewind_events::Trace;
 use tradewind_model::RequestId;
 use tradewind_store::queue::{QueueError, QueueId, Receipt, Settled};
 
 use super::batch::{Batch, Record};
 use super::poller::{Place, Plan, Shared};
 use super::response::{Verdict, verdict};
+use crate::journey::{self, Begun};
+use crate::recursion::visits;
 use crate::service::LambdaService;
 
 /// The first wait after a throttle; it doubles.
@@ -22,6 +25,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How often an ack is tried again when the database fails.
 const ACK_TRIES: u32 = 5;
+/// Records of a batch whose journeys are noted.
+const NOTED: usize = 100;
 const BETWEEN_ACKS: Duration = Duration::from_millis(200);
 
 /// A batch in its task.
@@ -120,17 +125,53 @@ impl BatchRun {
     /// One invocation. Its messages stay invisible for as long as it takes, though it may have to wait for an
     /// instance.
     async fn invoke_once(&mut self, event: Bytes) -> Result<InvokeResponse, InvokeError> {
-        let mut request = InvokeRequest::new(RequestId::random(), event);
-        request.trace_id = self.batch.records.iter().find_map(|record| record.trace.clone());
-        let (engine, function) = (self.shared.service.engine().clone(), self.plan.function.clone());
+        let request_id = RequestId::random();
+        let mut request = InvokeRequest::new(request_id.clone(), event);
+        let begun = self.begin();
+        request.trace_id = begun.first().and_then(|(begun, _)| begun.trace().header());
+        let (engine, function) = (
+            self.shared.service.engine().clone(),
+            self.plan.function.arn.clone(),
+        );
         let mut invocation = pin!(engine.invoke(&function, request));
         let margin = self.plan.lease / 10;
-        loop {
+        let ended = loop {
             tokio::select! {
-                ended = &mut invocation => return ended,
-                () = tokio::time::sleep_until(self.visible_at - margin) => drop(self.hold(margin * 2).await),
+                ended = &mut invocation => break ended,
+                () = tokio::time::sleep_until(self.visible_at - margin) => drop(self.extend().await),
             }
+        };
+        let outcome = match &ended {
+            Ok(response) => journey::outcome_of(response),
+            Err(error) => error.to_string(),
+        };
+        for (begun, attempt) in begun {
+            begun.end(&self.shared.service, &function, (&request_id, attempt), &outcome);
         }
+        ended
+    }
+
+    /// The steps of the records' journeys that this invocation is, with the attempt each of them is at. The function
+    /// runs with the trace of the first: that whose journey ran it most often, so that one that goes round is
+    /// noticed.
+    fn begin(&self) -> Vec<(Begun, u32)> {
+        let (service, function) = (&self.shared.service, &self.plan.function.function);
+        let records = self.batch.records.iter();
+        let traced = records.filter_map(|record| Some((record.trace.clone()?, record.receives)));
+        let mut traces: Vec<_> = traced.collect();
+        traces.sort_by_key(|(trace, _)| std::cmp::Reverse(visits(function, trace)));
+        traces.truncate(NOTED);
+        if traces.is_empty() {
+            traces.push((Trace::new(service.clock().now()), 1));
+        }
+        let begun = traces.into_iter().map(|(trace, attempt)| {
+            let mut begun = Begun::new(service, trace);
+            if begun.enter(function).is_err() {
+                tracing::debug!(function = %function.arn, "an event goes round; it was let in before its last visit");
+            }
+            (begun, attempt)
+        });
+        begun.collect()
     }
 
     /// Makes the messages invisible for another lease if less than `least` is left of this one. Those that are
@@ -139,8 +180,19 @@ impl BatchRun {
         if self.visible_at.saturating_duration_since(Instant::now()) >= least {
             return false;
         }
-        let lease = self.plan.lease;
-        let now = Instant::now();
+        let before = self.batch.records.len();
+        if let Some(settled) = self.extend().await {
+            let mut settled = settled.into_iter();
+            self.batch
+                .records
+                .retain(|_| settled.next() == Some(Settled::Done));
+        }
+        self.batch.records.len() < before
+    }
+
+    /// Makes the messages invisible for another lease, and says which still were this batch's.
+    async fn extend(&mut self) -> Option<Vec<Settled>> {
+        let (now, lease) = (Instant::now(), self.plan.lease);
         let leases: Vec<_> = self
             .batch
             .records
@@ -156,17 +208,10 @@ impl BatchRun {
         self.visible_at = now + lease;
         self.extended = true;
         match settled {
-            Ok(settled) => {
-                let mut settled = settled.into_iter();
-                let before = self.batch.records.len();
-                self.batch
-                    .records
-                    .retain(|_| settled.next() == Some(Settled::Done));
-                self.batch.records.len() < before
-            }
+            Ok(settled) => Some(settled),
             Err(error) => {
                 tracing::warn!(queue = %self.plan.queue.id, %error, "messages cannot be kept invisible");
-                false
+                None
             }
         }
     }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tradewind_events::Trace;
 use tradewind_store::queue::{DeadLetter, Depth, NewMessage, QueueId, QueueSettings, Queues};
 
-use crate::testing::World;
+use crate::recursion::enter;
+use crate::testing::{START, World};
 
 const MAPPINGS: &str = "/2015-03-31/event-source-mappings";
 /// How long a test waits for what must come.
@@ -385,5 +387,40 @@ async fn what_no_filter_matches_is_deleted() {
     running.send(bodies).await;
     running.until("in", is_empty).await;
     assert!(is_empty(running.depth("dead").await));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_goes_round_is_stopped_and_keeps_its_journey_until_then() {
+    let handler = "async (event) => { if (!process.env._X_AMZN_TRACE_ID.startsWith(event.Records[0].body)) \
+                   throw new Error(process.env._X_AMZN_TRACE_ID); }";
+    let running = Running::new(handler).await;
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+        .parse()
+        .unwrap();
+    let function = running.world.service.find(&arn).unwrap();
+    let mut trace = Trace::new(START);
+    let root = format!("Root={}", trace.root());
+    for _ in 0..15 {
+        trace = enter(&function, trace).unwrap();
+    }
+    let send = async |trace: &Trace| {
+        let message = NewMessage {
+            body: root.clone().into(),
+            attributes: trace.header().unwrap().into(),
+            ..NewMessage::default()
+        };
+        running.queues().send(&id("in"), vec![message]).await.unwrap();
+    };
+    running.map("in", &json!({})).await;
+    send(&trace).await;
+    running.until("in", is_empty).await;
+    trace = enter(&function, trace).unwrap();
+    send(&trace).await;
+    for _ in 0..2 {
+        running.until("in", |depth| depth.leased == 1).await;
+        running.pass(31);
+    }
+    running.until("dead", |depth| depth.ready == 1).await;
     running.stop().await;
 }

@@ -12,6 +12,7 @@ use super::model::{Mapping, MappingId};
 use super::poller::Poller;
 use super::registry::Found;
 use crate::error::LambdaError;
+use crate::model::Function;
 use crate::service::LambdaService;
 
 /// How long a mapping rests whose poller panicked.
@@ -84,20 +85,30 @@ impl LambdaService {
     }
 }
 
-/// What of a mapping's function can be invoked now, and how many invocations it may have; or what is in the
-/// way, as `LastProcessingResult` words it.
-pub(super) fn invocable(
-    service: &LambdaService,
-    function: &FunctionArn,
-) -> Result<(FunctionArn, Option<u32>, Duration), &'static str> {
+/// The function of a mapping, as it is now.
+#[derive(Clone, Debug)]
+pub(super) struct Invocable {
+    pub(super) function: Arc<Function>,
+    /// What the engine knows the version or alias by.
+    pub(super) arn: FunctionArn,
+    /// Its timeout.
+    pub(super) timeout: Duration,
+}
+
+/// What of a mapping's function can be invoked now; or what is in the way, as `LastProcessingResult` words it.
+pub(super) fn invocable(service: &LambdaService, function: &FunctionArn) -> Result<Invocable, &'static str> {
     const MISSING: &str = "PROBLEM: Function not found";
     let found = service.find(&function.unqualified()).ok_or(MISSING)?;
     let qualifier = function.qualifier.clone().unwrap_or_default();
     let arn = found.invocable(&qualifier).ok_or(MISSING)?;
     let version = found.version(&qualifier).ok_or(MISSING)?;
     let timeout = Duration::from_secs(version.configuration.timeout.get().into());
-    match found.reserved_concurrency {
-        Some(0) => Err("PROBLEM: Function is throttled: its reserved concurrency is 0"),
-        reserved => Ok((arn, reserved, timeout)),
+    if found.reserved_concurrency == Some(0) {
+        return Err("PROBLEM: Function is throttled: its reserved concurrency is 0");
     }
+    Ok(Invocable {
+        function: found,
+        arn,
+        timeout,
+    })
 }
