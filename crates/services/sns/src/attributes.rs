@@ -226,9 +226,12 @@ impl SubscriptionAttributes {
         match name {
             "RawMessageDelivery" => {
                 let raw = boolean(name, value)?;
-                if raw && endpoint.protocol == Protocol::Lambda {
-                    let text = "Delivery protocol [lambda] does not support raw message delivery.";
-                    return Err(SnsError::InvalidParameter(text.into()));
+                if raw && (endpoint.protocol == Protocol::Lambda || endpoint.protocol.is_mail()) {
+                    let text = format!(
+                        "Delivery protocol [{}] does not support raw message delivery.",
+                        endpoint.protocol
+                    );
+                    return Err(SnsError::InvalidParameter(text));
                 }
                 self.raw = raw;
             }
@@ -250,7 +253,7 @@ impl SubscriptionAttributes {
                 };
             }
             "DeliveryPolicy" => {
-                if !value.is_empty() && endpoint.arn.is_some() {
+                if !value.is_empty() && !endpoint.protocol.is_http() {
                     let text = format!(
                         "Delivery protocol [{}] does not support delivery policies.",
                         endpoint.protocol

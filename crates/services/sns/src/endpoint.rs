@@ -1,4 +1,4 @@
-//! HTTP endpoints: notifications and confirmations as requests. SNS developer guide, "Parsing Amazon SNS
+//! Targets outside of the node: mail, and HTTP endpoints: notifications and confirmations as requests. SNS developer guide, "Parsing Amazon SNS
 //! message formats" and "Message delivery retries".
 
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub(crate) struct Post {
     message_id: String,
     raw: bool,
     body: String,
+    /// Of mail.
+    subject: Option<String>,
     /// The `X-Amzn-Trace-Id`.
     trace: Option<String>,
 }
@@ -44,6 +46,7 @@ impl Post {
             message_id: publication.id.to_string(),
             raw: subscription.attributes.raw,
             body,
+            subject: publication.subject.clone(),
             trace: publication.trace.header(),
         }
         .to_bytes()
@@ -56,6 +59,7 @@ impl Post {
             message_id,
             raw: false,
             body,
+            subject: None,
             trace: None,
         }
         .to_bytes()
@@ -96,6 +100,19 @@ impl Endpoints {
                 .build()
         };
         self.client.get_or_try_init(build).await
+    }
+
+    async fn mail(&self, subscription: &Subscription, post: &Post) -> Outcome {
+        let Some(relay) = self.service.mail() else {
+            return retry("NoRelay", "the node has no mail relay".into());
+        };
+        let usual = match &*post.kind {
+            "Notification" => "Notification",
+            _ => "Confirm a subscription",
+        };
+        let subject = post.subject.as_deref().unwrap_or(usual);
+        let to = &subscription.endpoint.text;
+        relay.send((&post.message_id, to), subject, &post.body).await
     }
 
     async fn post(&self, subscription: &Subscription, post: &Post) -> Outcome {
@@ -170,6 +187,9 @@ impl Deliverer for Endpoints {
         let arn: Result<SubscriptionArn, _> = delivery.lane.key().parse();
         let subscription = arn.ok().and_then(|arn| self.service.subscription(&arn).ok());
         match (subscription, Post::of(delivery)) {
+            (Some(subscription), Some(post)) if subscription.endpoint.protocol.is_mail() => {
+                self.mail(&subscription, &post).await
+            }
             (Some(subscription), Some(post)) => self.post(&subscription, &post).await,
             // nobody waits for it any more
             (None, _) => Outcome::Done,

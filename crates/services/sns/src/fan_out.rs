@@ -67,7 +67,7 @@ impl SnsService {
                 body: notifications.document(subscription)?.into(),
                 ..message
             },
-            Protocol::Http | Protocol::Https | Protocol::Sqs => message,
+            _ => message,
         };
         self.bury(routing, subscription, letter, &refusal);
         Ok(())
@@ -110,6 +110,7 @@ impl Subscription {
         let protocol = self.endpoint.protocol;
         let (body, attributes) = match (protocol, self.attributes.raw) {
             (Protocol::Lambda, _) => (notifications.event(self)?, Vec::new()),
+            (Protocol::Email, _) => (notifications.letter(self), Vec::new()),
             (_, true) => (
                 publication.text(protocol).to_owned(),
                 publication.attributes.clone(),

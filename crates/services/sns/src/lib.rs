@@ -1,8 +1,8 @@
-//! SNS: topics, standard and FIFO, and what is subscribed to them: queues, functions, HTTP endpoints.
+//! SNS: topics, standard and FIFO, and what is subscribed to them: queues, functions, HTTP endpoints, mail.
 //!
 //! A publish, whether by a client (`api/publish.rs`) or by another service (`receiver.rs`), is checked once
 //! (`publication.rs`) and resolved to what each subscription gets (`fan_out.rs`). For queues and functions
-//! that happens in the publisher's own transaction; to HTTP endpoints it owes a delivery, which `endpoint.rs`
+//! that happens in the publisher's own transaction; to HTTP endpoints and mail addresses it owes a delivery, which `endpoint.rs`
 //! makes later and again until it succeeds or the policy ends it.
 //!
 //! # Invariants
@@ -19,6 +19,7 @@ mod error;
 mod fan_out;
 mod fifo;
 mod filter;
+mod mail;
 mod model;
 mod names;
 mod notification;
@@ -37,6 +38,7 @@ mod worker;
 mod testing;
 
 pub use error::SnsError;
+pub use mail::{InvalidMailRelay, MailRelay};
 pub use names::{InvalidTopicName, SubscriptionArn, TopicArn, TopicName};
 pub use operation::operations;
 pub use service::{SnsConfig, SnsService};

@@ -61,14 +61,18 @@ impl Subscription {
 
     /// Where its deliveries wait, if it is outside of the node.
     pub(crate) fn lane(&self) -> Option<LaneId> {
-        let is_outside = matches!(self.endpoint.protocol, Protocol::Http | Protocol::Https);
-        is_outside.then(|| LaneId::new(LANE_KIND, &self.arn.to_string()))
+        self.endpoint
+            .protocol
+            .is_outside()
+            .then(|| LaneId::new(LANE_KIND, &self.arn.to_string()))
     }
 }
 
 /// How a subscription is delivered to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Protocol {
+    Email,
+    EmailJson,
     Http,
     Https,
     Lambda,
@@ -76,6 +80,8 @@ pub(crate) enum Protocol {
 }
 
 const PROTOCOLS: &[(&str, Protocol)] = &[
+    ("email", Protocol::Email),
+    ("email-json", Protocol::EmailJson),
     ("http", Protocol::Http),
     ("https", Protocol::Https),
     ("lambda", Protocol::Lambda),
@@ -84,13 +90,29 @@ const PROTOCOLS: &[(&str, Protocol)] = &[
 /// Protocols of SNS that this node has not.
 const REFUSED: &[(&str, &str)] = &[
     ("application", "mobile push is not served"),
-    ("email", "this node has no mail relay"),
-    ("email-json", "this node has no mail relay"),
     ("firehose", "there is no Firehose on this node"),
     ("sms", "text messages are not served"),
 ];
 
 impl Protocol {
+    /// All that are served.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        PROTOCOLS.iter().map(|(_, protocol)| *protocol)
+    }
+
+    pub(crate) fn is_http(self) -> bool {
+        matches!(self, Self::Http | Self::Https)
+    }
+
+    pub(crate) fn is_mail(self) -> bool {
+        matches!(self, Self::Email | Self::EmailJson)
+    }
+
+    /// Whether its targets are outside of the node.
+    pub(crate) fn is_outside(self) -> bool {
+        self.is_http() || self.is_mail()
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         let found = PROTOCOLS.iter().find(|(_, protocol)| *protocol == self);
         found.map_or("", |(name, _)| name)
@@ -134,6 +156,12 @@ impl Endpoint {
         let arn = match protocol {
             Protocol::Sqs => Some(arn_of(text, "sqs", "SQS endpoint ARN")?),
             Protocol::Lambda => Some(arn_of(text, "lambda", "Lambda endpoint ARN")?),
+            Protocol::Email | Protocol::EmailJson => {
+                if !crate::mail::is_address(text) {
+                    return Err(SnsError::InvalidParameter("Email address".into()));
+                }
+                None
+            }
             Protocol::Http | Protocol::Https => {
                 let url = reqwest::Url::parse(text).ok();
                 let url = url.filter(|url| url.scheme() == protocol.as_str() && url.has_host());
@@ -174,6 +202,7 @@ mod tests {
             ("lambda", "arn:aws:lambda:us-east-1:000000000000:function:f:live"),
             ("http", "http://localhost:8080/hook?x=1"),
             ("https", "https://shop.example/hook"),
+            ("email", "shop@example.com"),
         ] {
             let parsed = Endpoint::parse(protocol, endpoint).unwrap();
             assert_eq!((parsed.protocol.as_str(), &*parsed.text), (protocol, endpoint));
@@ -183,6 +212,7 @@ mod tests {
             ("sqs", "q"),
             ("http", "https://shop.example"),
             ("https", "shop"),
+            ("email", "shop"),
         ] {
             assert!(
                 Endpoint::parse(protocol, endpoint).is_err(),

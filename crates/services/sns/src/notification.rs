@@ -86,6 +86,17 @@ impl Stationery {
     }
 }
 
+impl Stationery {
+    /// What asks a reader of mail to confirm.
+    pub(crate) fn confirmation_letter(&self, topic: &TopicArn, token: &str) -> String {
+        let url = self.subscribe_url(topic, token);
+        format!(
+            "Somebody subscribed this address to the topic\n{topic}\n\nTo confirm it, visit within two days\n\
+             {url}\n\nIf you did not ask for it, do nothing: then nothing more is sent.\n"
+        )
+    }
+}
+
 impl<'p> Notifications<'p> {
     pub(crate) fn new(stationery: &'p Stationery, topic: &'p TopicArn, publication: &'p Publication) -> Self {
         Self {
@@ -148,6 +159,13 @@ impl<'p> Notifications<'p> {
         }
         fields.push(("UnsubscribeURL", &unsubscribe_url));
         Ok(with_attributes(document(&fields), &publication.attributes))
+    }
+
+    /// What readers of mail get.
+    pub(crate) fn letter(&self, subscription: &Subscription) -> String {
+        let text = self.publication.text(subscription.endpoint.protocol);
+        let url = self.stationery.unsubscribe_url(&subscription.arn);
+        format!("{text}\n\n--\nTo get no more messages of this topic, visit\n{url}\n")
     }
 
     /// The event that functions get.

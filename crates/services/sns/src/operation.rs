@@ -58,7 +58,7 @@ operations! {
     SetSMSAttributes => Missing,
     SetSubscriptionAttributes => Served("in force at once; `ReplayPolicy` and `SubscriptionRoleArn` are refused"),
     SetTopicAttributes => Served("in force at once; refuses what `CreateTopic` refuses"),
-    Subscribe => Served("`sqs`, `lambda`, `http` and `https`; `email`, `email-json`, `sms`, `application` and `firehose` are refused"),
+    Subscribe => Served("`sqs`, `lambda`, `http`, `https`, and with a mail relay (`--smtp-relay`) `email` and `email-json`; `sms`, `application` and `firehose` are refused"),
     TagResource => Served(""),
     Unsubscribe => Served("also by a visit to the `UnsubscribeURL`"),
     UntagResource => Served(""),

@@ -150,8 +150,7 @@ fn texts(
     let Some(Value::String(default)) = parsed.get_mut("default").map(Value::take) else {
         return Err(invalid("No default entry in JSON message body"));
     };
-    let all = [Protocol::Http, Protocol::Https, Protocol::Lambda, Protocol::Sqs];
-    let own = all.iter().filter_map(|protocol| {
+    let own = Protocol::all().filter_map(|protocol| {
         let text = parsed.get(protocol.as_str())?.as_str()?;
         Some((protocol.as_str(), text.to_owned()))
     });

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, OnceCell};
-use tradewind_events::delivery::Deliveries;
+use tradewind_events::delivery::{Deliveries, LaneSettings};
 use tradewind_events::{Router, Routing};
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Clock, Timestamp};
@@ -15,7 +15,8 @@ use crate::delivery_policy::DeliveryPolicy;
 use crate::endpoint::{Endpoints, Post};
 use crate::error::SnsError;
 use crate::fifo::{Fifo, takes};
-use crate::model::{Confirmation, LANE_KIND, Subscription, Topic};
+use crate::mail::{self, MailRelay};
+use crate::model::{Confirmation, LANE_KIND, Protocol, Subscription, Topic};
 use crate::names::{SubscriptionArn, TopicArn};
 use crate::notification::Stationery;
 use crate::publication::Publication;
@@ -39,6 +40,8 @@ pub struct SnsConfig {
     pub deliveries: Deliveries,
     /// The time.
     pub clock: Clock,
+    /// What takes mail; without it nobody subscribes an address.
+    pub mail: Option<MailRelay>,
     /// Where endpoints reach this node, for example `http://127.0.0.1:4566`: the start of the URLs in
     /// notifications.
     pub base_url: String,
@@ -128,6 +131,10 @@ impl SnsService {
 
     pub(crate) fn deliveries(&self) -> &Deliveries {
         &self.0.config.deliveries
+    }
+
+    pub(crate) fn mail(&self) -> Option<&MailRelay> {
+        self.0.config.mail.as_ref()
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -267,6 +274,11 @@ impl SnsService {
             let text = format!("a topic has at most {MAX_SUBSCRIPTIONS} subscriptions");
             return Err(SnsError::SubscriptionLimitExceeded(text));
         }
+        if before.is_none() && after.endpoint.protocol.is_mail() && self.mail().is_none() {
+            let name = format!("Protocol {}", after.endpoint.protocol);
+            let reason = "it has no mail relay; start it with --smtp-relay";
+            return Err(SnsError::refused(&name, reason));
+        }
         self.open_lane(&after).await?;
         let asked_before = before.is_some_and(|before| before.confirmation == after.confirmation);
         let mut routing = Routing::new(tables::put_subscription(Batch::new(), &after)?);
@@ -287,9 +299,11 @@ impl SnsService {
             return Ok(());
         };
         let id = Uuid::new_v4().to_string();
-        let body = self
-            .stationery()?
-            .confirmation((&id, &subscription.arn.topic, token), self.now())?;
+        let (stationery, topic) = (self.stationery()?, &subscription.arn.topic);
+        let body = match subscription.endpoint.protocol {
+            Protocol::Email => stationery.confirmation_letter(topic, token),
+            _ => stationery.confirmation((&id, topic, token), self.now())?,
+        };
         let post = Post::confirmation(id, body)?;
         self.deliveries().owe(routing, &lane, post.into());
         Ok(())
@@ -327,10 +341,17 @@ impl SnsService {
         }
     }
 
+    fn lane_settings(&self, subscription: &Subscription) -> LaneSettings {
+        let dead_letter = subscription.attributes.dead_letter.as_ref();
+        match subscription.endpoint.protocol.is_mail() {
+            true => mail::lane_settings(dead_letter),
+            false => self.effective_policy(subscription).lane_settings(dead_letter),
+        }
+    }
+
     async fn open_lane(&self, subscription: &Subscription) -> Result<(), SnsError> {
         if let Some(lane) = subscription.lane() {
-            let policy = self.effective_policy(subscription);
-            let settings = policy.lane_settings(subscription.attributes.dead_letter.as_ref());
+            let settings = self.lane_settings(subscription);
             self.deliveries().open(&lane, settings).await?;
         }
         Ok(())
@@ -338,8 +359,7 @@ impl SnsService {
 
     fn change_lane(&self, subscription: &Subscription) {
         if let Some(lane) = subscription.lane() {
-            let policy = self.effective_policy(subscription);
-            let settings = policy.lane_settings(subscription.attributes.dead_letter.as_ref());
+            let settings = self.lane_settings(subscription);
             self.deliveries().change(&lane, settings);
         }
     }

@@ -22,6 +22,7 @@ mod list;
 mod log_lines;
 mod log_text;
 mod logs;
+mod mail;
 mod nearest;
 mod output;
 mod package;

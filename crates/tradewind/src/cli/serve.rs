@@ -36,6 +36,7 @@ pub(crate) async fn run(arguments: &Serve, surroundings: &Surroundings) -> Resul
         sandbox: arguments.node.sandbox.into(),
         database: arguments.node.database.clone(),
         content: arguments.node.content.config(surroundings)?,
+        mail: arguments.node.mail.config()?,
     };
     let node = start(config).await?;
     output::note(&format!("{GOOD}ready{GOOD:#} at http://{}", node.address()));

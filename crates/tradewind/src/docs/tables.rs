@@ -183,6 +183,7 @@ async fn cloudformation() {
         sandbox: tradewind_compute::SandboxChoice::Process,
         database: None,
         content: crate::node::ContentConfig::default(),
+        mail: None,
     })
     .await
     .unwrap();

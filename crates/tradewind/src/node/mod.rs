@@ -38,7 +38,7 @@ use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{Home, LogOptions, LogStore};
 use tradewind_s3::{S3Config, S3Service};
 use tradewind_scheduler::{SchedulerConfig, SchedulerService};
-use tradewind_sns::{SnsConfig, SnsService};
+use tradewind_sns::{MailRelay, SnsConfig, SnsService};
 use tradewind_sqs::{SqsConfig, SqsService};
 use tradewind_store::blobs::Blobs;
 use tradewind_store::queue::Queues;
@@ -72,6 +72,8 @@ pub(crate) struct NodeConfig {
     pub(crate) database: Option<PostgresUrl>,
     /// Where the content of objects is.
     pub(crate) content: ContentConfig,
+    /// What takes mail.
+    pub(crate) mail: Option<MailRelay>,
 }
 
 /// A running node.
@@ -369,6 +371,7 @@ async fn compose(
         router: router.clone(),
         deliveries: deliveries.clone(),
         clock: clock.clone(),
+        mail: config.mail.clone(),
         base_url: base_url.clone(),
     });
     let sns = sns.await.map_err(StartNodeError::service)?;

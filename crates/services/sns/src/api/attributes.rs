@@ -89,7 +89,7 @@ impl SnsService {
             ("ConfirmationWasAuthenticated", authenticated.to_string()),
             ("RawMessageDelivery", subscription.attributes.raw.to_string()),
         ];
-        if subscription.endpoint.arn.is_none() {
+        if subscription.endpoint.protocol.is_http() {
             let policy = self.effective_policy(&subscription).subscription_json();
             shown.push(("EffectiveDeliveryPolicy", policy.to_string()));
         }

@@ -94,6 +94,7 @@ async fn configure(
         sandbox: arguments.node.sandbox.into(),
         database: arguments.node.database.clone(),
         content: arguments.node.content.config(surroundings)?,
+        mail: arguments.node.mail.config()?,
     })
 }
 

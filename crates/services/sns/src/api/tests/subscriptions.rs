@@ -69,7 +69,7 @@ async fn kinds_of_topics_and_endpoints_have_to_fit() {
         (&standard, "sqs", &*queue_arn("q.fifo")),
         (&fifo, "lambda", function),
         (&fifo, "http", HOOK.1),
-        (&standard, "email", "a@example.com"),
+        (&fifo, "email", "a@example.com"),
         (&standard, "sms", "+15550100"),
     ] {
         let params = [
