@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
-use tradewind_events::Message;
-use tradewind_events::delivery::{Death, Deliverer, Delivery, Outcome};
+use tradewind_events::delivery::{Backoff, Death, Deliverer, Delivery, LaneSettings, Outcome, RetryPolicy};
+use tradewind_events::{Message, Routing, Trace, Undeliverable};
+use tradewind_model::Arn;
+use tradewind_store::Batch;
 
 use crate::error::SnsError;
 use crate::fan_out::reason;
@@ -102,6 +104,29 @@ impl Endpoints {
         self.client.get_or_try_init(build).await
     }
 
+    /// To a function that had as many events as it may have when the message was published.
+    async fn hand_to(&self, function: &Arn, subscription: &Subscription, post: &Post) -> Outcome {
+        let message = Message {
+            body: post.body.clone().into(),
+            sender: "sns.amazonaws.com".into(),
+            source: subscription.arn.topic.to_string(),
+            trace: Trace::from_header(post.trace.as_deref(), self.service.now()),
+            ..Message::default()
+        };
+        let mut routing = Routing::new(Batch::new());
+        match self.service.router().deliver(&mut routing, function, message) {
+            Ok(()) => match self.service.database().write(routing.into_batch()).await {
+                Ok(_) => Outcome::Done,
+                Err(error) => retry("Database", error.to_string()),
+            },
+            Err(full @ Undeliverable::Full { .. }) => retry("Throttled", full.to_string()),
+            Err(refusal) => Outcome::GiveUp {
+                code: "Undeliverable".into(),
+                reason: refusal.to_string(),
+            },
+        }
+    }
+
     async fn mail(&self, subscription: &Subscription, post: &Post) -> Outcome {
         let Some(relay) = self.service.mail() else {
             return retry("NoRelay", "the node has no mail relay".into());
@@ -144,6 +169,23 @@ impl Endpoints {
             Ok(response) => judge(response.status().as_u16()),
             Err(error) => retry("Connection", chain(&error)),
         }
+    }
+}
+
+/// How a function is tried that is too busy. SNS developer guide, "Message delivery retries".
+pub(crate) fn function_lane_settings(dead_letter: Option<&Arn>) -> LaneSettings {
+    LaneSettings {
+        retry: RetryPolicy {
+            attempts: 100_015,
+            age: None,
+            backoff: Backoff::Exponential {
+                min: Duration::from_secs(1),
+                max: Duration::from_secs(20),
+            },
+        },
+        dead_letter: dead_letter.cloned(),
+        concurrency: 10,
+        per_second: None,
     }
 }
 
@@ -190,7 +232,10 @@ impl Deliverer for Endpoints {
             (Some(subscription), Some(post)) if subscription.endpoint.protocol.is_mail() => {
                 self.mail(&subscription, &post).await
             }
-            (Some(subscription), Some(post)) => self.post(&subscription, &post).await,
+            (Some(subscription), Some(post)) => match &subscription.endpoint.arn {
+                Some(function) => self.hand_to(function, &subscription, &post).await,
+                None => self.post(&subscription, &post).await,
+            },
             // nobody waits for it any more
             (None, _) => Outcome::Done,
             (Some(_), None) => Outcome::GiveUp {
@@ -203,7 +248,7 @@ impl Deliverer for Endpoints {
     fn dead_letter(&self, delivery: &Delivery, death: &Death) -> Option<Message> {
         let post = Post::of(delivery).filter(|post| post.kind == "Notification")?;
         let arn: SubscriptionArn = delivery.lane.key().parse().ok()?;
-        let trace = tradewind_events::Trace::from_header(post.trace.as_deref(), self.service.now());
+        let trace = Trace::from_header(post.trace.as_deref(), self.service.now());
         Some(Message {
             body: post.body.into(),
             attributes: reason(&death.code, &death.reason).into(),

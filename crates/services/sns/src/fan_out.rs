@@ -1,7 +1,9 @@
 //! From a publication to what each subscription gets, within one batch.
 
 use bytes::Bytes;
+use tradewind_events::delivery::LaneId;
 use tradewind_events::{AttributeValue, Message, MessageAttribute, Routing, Undeliverable};
+use tradewind_model::Arn;
 
 use crate::endpoint::Post;
 use crate::error::SnsError;
@@ -49,14 +51,16 @@ impl SnsService {
         let (lane, arn) = (subscription.lane(), subscription.endpoint.arn.as_ref());
         let message = subscription.message(notifications, publication)?;
         let refusal = match (lane, arn) {
-            (Some(lane), _) => {
-                let post = Post::notification(subscription, publication, message.body)?;
-                self.deliveries().owe(routing, &lane, Bytes::from(post));
-                return Ok(());
-            }
-            (None, Some(arn)) => subscription
-                .refusal(publication)
-                .or_else(|| self.router().deliver(routing, arn, message.clone()).err()),
+            (lane, Some(arn)) => match (
+                self.hand_to(routing, subscription, arn, publication, &message),
+                lane,
+            ) {
+                (Err(Undeliverable::Full { .. }), Some(lane)) => {
+                    return self.owe(routing, &lane, subscription, publication, message);
+                }
+                (handed, _) => handed.err(),
+            },
+            (Some(lane), None) => return self.owe(routing, &lane, subscription, publication, message),
             (None, None) => None,
         };
         let Some(refusal) = refusal else {
@@ -70,6 +74,32 @@ impl SnsService {
             _ => message,
         };
         self.bury(routing, subscription, letter, &refusal);
+        Ok(())
+    }
+
+    fn hand_to(
+        &self,
+        routing: &mut Routing,
+        subscription: &Subscription,
+        target: &Arn,
+        publication: &Publication,
+        message: &Message,
+    ) -> Result<(), Undeliverable> {
+        subscription.check(publication)?;
+        self.router().deliver(routing, target, message.clone())
+    }
+
+    /// Makes the message wait for its target.
+    fn owe(
+        &self,
+        routing: &mut Routing,
+        lane: &LaneId,
+        subscription: &Subscription,
+        publication: &Publication,
+        message: Message,
+    ) -> Result<(), SnsError> {
+        let post = Post::notification(subscription, publication, message.body)?;
+        self.deliveries().owe(routing, lane, Bytes::from(post));
         Ok(())
     }
 
@@ -129,9 +159,11 @@ impl Subscription {
         })
     }
 
-    fn refusal(&self, publication: &Publication) -> Option<Undeliverable> {
-        let too_many = self.attributes.raw && publication.attributes.len() > MAX_RAW_ATTRIBUTES;
-        too_many.then(|| Undeliverable::Refused {
+    fn check(&self, publication: &Publication) -> Result<(), Undeliverable> {
+        if !self.attributes.raw || publication.attributes.len() <= MAX_RAW_ATTRIBUTES {
+            return Ok(());
+        }
+        Err(Undeliverable::Refused {
             target: self.endpoint.text.clone(),
             reason: format!("a raw message has at most {MAX_RAW_ATTRIBUTES} attributes"),
         })

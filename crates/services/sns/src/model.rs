@@ -59,11 +59,11 @@ impl Subscription {
         matches!(self.confirmation, Confirmation::Confirmed { .. })
     }
 
-    /// Where its deliveries wait, if it is outside of the node.
+    /// Where its deliveries wait: always if it is outside of the node, a function's when its own queue is full.
     pub(crate) fn lane(&self) -> Option<LaneId> {
         self.endpoint
             .protocol
-            .is_outside()
+            .may_wait()
             .then(|| LaneId::new(LANE_KIND, &self.arn.to_string()))
     }
 }
@@ -108,9 +108,9 @@ impl Protocol {
         matches!(self, Self::Email | Self::EmailJson)
     }
 
-    /// Whether its targets are outside of the node.
-    pub(crate) fn is_outside(self) -> bool {
-        self.is_http() || self.is_mail()
+    /// Whether its targets may be too busy to take a message at once.
+    pub(crate) fn may_wait(self) -> bool {
+        self.is_http() || self.is_mail() || self == Self::Lambda
     }
 
     pub(crate) fn as_str(self) -> &'static str {

@@ -12,7 +12,7 @@ use tradewind_store::{Batch, Database};
 use uuid::Uuid;
 
 use crate::delivery_policy::DeliveryPolicy;
-use crate::endpoint::{Endpoints, Post};
+use crate::endpoint::{Endpoints, Post, function_lane_settings};
 use crate::error::SnsError;
 use crate::fifo::{Fifo, takes};
 use crate::mail::{self, MailRelay};
@@ -343,9 +343,12 @@ impl SnsService {
 
     fn lane_settings(&self, subscription: &Subscription) -> LaneSettings {
         let dead_letter = subscription.attributes.dead_letter.as_ref();
-        match subscription.endpoint.protocol.is_mail() {
-            true => mail::lane_settings(dead_letter),
-            false => self.effective_policy(subscription).lane_settings(dead_letter),
+        match subscription.endpoint.protocol {
+            Protocol::Email | Protocol::EmailJson => mail::lane_settings(dead_letter),
+            Protocol::Lambda => function_lane_settings(dead_letter),
+            Protocol::Http | Protocol::Https | Protocol::Sqs => {
+                self.effective_policy(subscription).lane_settings(dead_letter)
+            }
         }
     }
 

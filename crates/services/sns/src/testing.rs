@@ -45,9 +45,9 @@ pub(crate) fn queue_arn(name: &str) -> String {
     format!("arn:aws:sqs:us-east-1:000000000000:{name}")
 }
 
-/// What was delivered, by target. A target whose name begins with `missing` is not there.
+/// What was delivered, by target; whether `busy` has time. A target whose name begins with `missing` is not there.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Targets(Arc<Mutex<Vec<(String, Message)>>>);
+pub(crate) struct Targets(Arc<Mutex<Vec<(String, Message)>>>, Arc<Mutex<bool>>);
 
 impl Receiver for Targets {
     fn find(&self, _target: &Arn) -> Result<(), Undeliverable> {
@@ -55,6 +55,11 @@ impl Receiver for Targets {
     }
     fn accept(&self, routing: &mut Routing, target: &Arn, message: Message) -> Result<(), Undeliverable> {
         let name = target.resource.rsplit(':').next().unwrap().to_owned();
+        if name == "busy" && !*self.1.lock().unwrap() {
+            return Err(Undeliverable::Full {
+                target: target.to_string(),
+            });
+        }
         if name.starts_with("missing") {
             return Err(Undeliverable::NotFound {
                 target: target.to_string(),
@@ -219,6 +224,11 @@ impl World {
             .collect();
         let answer = self.ok("Subscribe", &params).await;
         answer.element("SubscriptionArn").unwrap()
+    }
+
+    /// From now on the target `busy` takes messages.
+    pub(crate) fn is_busy_no_more(&self) {
+        *self.targets.1.lock().unwrap() = true;
     }
 
     /// What was delivered since it was asked last.

@@ -131,6 +131,29 @@ async fn policies_of_subscriptions_are_honoured() {
 }
 
 #[tokio::test]
+async fn a_function_that_is_busy_gets_its_event_later() {
+    let world = World::new().await;
+    let topic = world.topic("orders").await;
+    let busy = "arn:aws:lambda:us-east-1:000000000000:function:busy";
+    world.subscribe_to(&topic, ("lambda", busy), &[]).await;
+    publish(&world, "paid").await;
+    assert!(world.delivered().is_empty());
+    world.is_busy_no_more();
+    let mut running = JoinSet::new();
+    let deliveries = world.deliveries.clone();
+    running.spawn(async move { deliveries.run(CancellationToken::new()).await });
+    let (name, message) = loop {
+        match world.delivered().pop() {
+            Some(delivered) => break delivered,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    let event: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
+    assert_eq!(name, "busy");
+    assert_eq!(event["Records"][0]["Sns"]["Message"], "paid");
+}
+
+#[tokio::test]
 async fn redirects_are_not_followed() {
     let world = World::new().await;
     let redrive = format!("{{\"deadLetterTargetArn\": \"{}\"}}", queue_arn("dead"));
