@@ -87,6 +87,10 @@ fn the_aws_cli_and_ours_show_a_group() {
     logs(&[&["delete-log-group"][..], &group].concat());
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "events of logs are put with the time of their client"
+)]
 fn now_ms() -> u128 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.unwrap().as_millis()
