@@ -108,17 +108,37 @@ assert (record["eventSource"], record["eventName"], record["eventVersion"]) == (
 assert record["s3"]["object"]["key"] == "in/a+b.json" and record["s3"]["object"]["size"] == 3
 assert record["s3"]["configurationId"] == "made"
 
-root = put["ResponseMetadata"]["HTTPHeaders"]["x-amzn-trace-id"].removeprefix("Root=")
-# noted behind the transaction whose message was just received
-until = time.monotonic() + 30
-while time.monotonic() < until:
-    with urllib.request.urlopen(f"{sys.argv[1]}/_tradewind/traces/{root}") as answer:
-        steps, way = json.load(answer)["steps"], []
-    while steps:
-        way.append((steps[0]["what"], steps[0]["to"].rpartition(":")[2], steps[0]["outcome"]))
-        steps = steps[0]["steps"]
-    if len(way) == 4:
-        break
+
+
+def journey(put, length):
+    """The way of an event that goes to one place only, step by step."""
+    root = put["ResponseMetadata"]["HTTPHeaders"]["x-amzn-trace-id"].removeprefix("Root=")
+    way = []
+    until = time.monotonic() + 30
+    # steps are noted behind the transaction that they tell of
+    while len(way) < length and time.monotonic() < until:
+        with urllib.request.urlopen(f"{sys.argv[1]}/_tradewind/traces/{root}") as answer:
+            steps, way = json.load(answer)["steps"], []
+        while steps:
+            way.append((steps[0]["what"], steps[0]["to"].rpartition(":")[2], steps[0]["outcome"]))
+            steps = steps[0]["steps"]
+    return root, way
+
+
+topics = session.client("sns", endpoint_url=sys.argv[1])
+topic = topics.create_topic(Name="uploads")["TopicArn"]
+work, work_arn = queue("work")
+topics.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=work_arn)
+functions.create_event_source_mapping(FunctionName="worker", EventSourceArn=work_arn)
+s3.create_bucket(Bucket="uploads")
+s3.put_bucket_notification_configuration(Bucket="uploads", NotificationConfiguration={
+    "TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}]})
+uploaded = s3.put_object(Bucket="uploads", Key="a", Body=b"1")
+_, way = journey(uploaded, 4)
+assert way == [("ObjectCreated:Put", "uploads/a", "ok"), ("delivery", "uploads", "ok"), ("delivery", "work", "ok"),
+               ("invocation", "worker", "ok")], way
+
+root, way = journey(put, 4)
 assert way == [("ObjectCreated:Put", "orders/in/a b.json", "ok"), ("delivery", "worker", "ok"),
-               ("invocation", "worker", "ok"), ("delivery", "records", "ok")], way
+               ("invocation", "$LATEST", "ok"), ("delivery", "records", "ok")], way
 print(root)

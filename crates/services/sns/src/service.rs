@@ -371,7 +371,7 @@ impl SnsService {
     pub(crate) async fn publish(
         &self,
         topic: &Topic,
-        publications: Vec<Publication>,
+        mut publications: Vec<Publication>,
     ) -> Result<Vec<Published>, SnsError> {
         let fifo = topic.attributes.is_fifo.then(|| self.fifo(&topic.arn));
         let _turn = match &fifo {
@@ -379,6 +379,13 @@ impl SnsService {
             None => None,
         };
         let mut routing = Routing::new(Batch::new());
+        let to = topic.arn.to_string();
+        for publication in &mut publications {
+            let way = (topic.arn.account.as_str(), to.as_str());
+            publication.trace = self
+                .router()
+                .begin(&mut routing, "Publish", way, &publication.trace);
+        }
         let published = self.route(&mut routing, topic, publications)?;
         self.database().write(routing.into_batch()).await?;
         Ok(published)

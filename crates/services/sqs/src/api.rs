@@ -46,6 +46,8 @@ pub(crate) struct Call {
     pub(crate) region: Region,
     /// The access key, else the account.
     pub(crate) sender: String,
+    /// The trace header of the request.
+    pub(crate) trace: Option<String>,
     /// The start of queue URLs, as this client reaches the node.
     pub(crate) base_url: String,
     /// Cancelled when the client has hung up, or the node stops.
@@ -242,6 +244,7 @@ fn call_of(parts: &Parts, caller: Caller, base_url: &str, gone: CancellationToke
         account: caller.account,
         region: caller.region,
         sender,
+        trace: header(parts, "x-amzn-trace-id").map(str::to_owned),
         base_url: host.map_or_else(|| base_url.to_owned(), |host| format!("http://{host}")),
         gone,
     }
