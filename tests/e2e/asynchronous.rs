@@ -9,12 +9,8 @@ fn events_end_where_their_owners_want() {
     let node = Node::serve(data.path());
     let output = succeeds("python3", &["asynchronous.py", &node.url("")], &node);
     let journey = output.trim();
-    let tree = stdout(
-        &command()
-            .args(["trace", journey, "--endpoint", &node.url("")])
-            .output()
-            .unwrap(),
-    );
+    let asked = ["trace", journey, "--endpoint", &node.url("")];
+    let tree = stdout(&run(data.path(), &asked));
     let lines: Vec<&str> = tree.lines().collect();
     assert_eq!((lines[0], lines.len()), (journey, 5), "{tree}");
     assert!(
