@@ -49,5 +49,6 @@ function signed(method, url, body) {
   headers.authorization =
     `AWS4-HMAC-SHA256 Credential=${key}/${scope.join("/")}, SignedHeaders=${names.join(";")}, Signature=${signature}`;
   delete headers.host; // fetch sets it
+  headers.connection = "close"; // a connection does not survive the pause between two invocations
   return headers;
 }

@@ -43,8 +43,8 @@ def checkout(event, context):
         return answer(context, 400, {"message": "the cart is empty"})
 
     order = {"order": f"TW-{secrets.token_hex(3).upper()}"} | price(items)
-    bus.tell("Order placed", order | {"items": items})
-    print(f"order {order['order']}: {sum(items.values())} items, {order['total'] / 100:.2f} EUR")
+    journey = bus.tell("Order placed", order | {"items": items})
+    print(f"order {order['order']}: {sum(items.values())} items, {order['total'] / 100:.2f} EUR, journey {journey}")
     return answer(context, 201, order)
 
 
