@@ -412,7 +412,7 @@ async fn an_event_that_goes_round_is_stopped_and_keeps_its_journey_until_then() 
         };
         running.queues().send(&id("in"), vec![message]).await.unwrap();
     };
-    running.map("in", &json!({})).await;
+    let mapping = running.map("in", &json!({})).await;
     send(&trace).await;
     running.until("in", is_empty).await;
     trace = enter(&function, trace).unwrap();
@@ -422,5 +422,10 @@ async fn an_event_that_goes_round_is_stopped_and_keeps_its_journey_until_then() 
         running.pass(31);
     }
     running.until("dead", |depth| depth.ready == 1).await;
+    assert_eq!(
+        running.get(&mapping).await["LastProcessingResult"],
+        "OK",
+        "it was not run"
+    );
     running.stop().await;
 }
