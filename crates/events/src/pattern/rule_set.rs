@@ -16,6 +16,7 @@
 mod branch;
 mod ends;
 mod event;
+mod layers;
 mod paths;
 mod ranges;
 mod wildcards;

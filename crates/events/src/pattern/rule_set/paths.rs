@@ -53,7 +53,7 @@ impl Paths {
     }
 }
 
-/// Hashes numbers that are given out here, so nobody can choose them to collide.
+/// Hashes numbers that are given out here, or have few bytes: nobody can choose many that collide.
 pub(super) type ById = BuildHasherDefault<IdHasher>;
 
 #[derive(Clone, Copy, Debug, Default)]

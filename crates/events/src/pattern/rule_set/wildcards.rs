@@ -1,15 +1,18 @@
 //! Which of many wildcards a text matches.
 //!
-//! Each is found by the longest of its literal pieces, and then asked: by a prefix, a suffix, or three
-//! letters of a piece in the middle. Those without three letters in a row are asked always.
+//! Each is found by a few letters in a row of one of its pieces, those that the fewest others are found by,
+//! and then asked. Those that have no three letters in a row are found by how they begin or end, or are asked
+//! always.
 
 use std::collections::HashMap;
 
 use super::super::matcher::Wildcard;
 use super::branch::reversed;
 use super::ends::Ends;
+use super::paths::ById;
 
-const GRAM: usize = 3;
+/// Letters in a row: four tell more apart, and three are better than none.
+const LENGTHS: [usize; 2] = [4, 3];
 
 /// See the module. The indexes lead to places in `all`.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +20,8 @@ pub(super) struct Wildcards {
     all: Vec<(Wildcard, usize)>,
     prefixes: Ends,
     suffixes: Ends,
-    grams: HashMap<[u8; GRAM], Vec<usize>>,
+    /// For each of [`LENGTHS`].
+    grams: [HashMap<usize, Vec<usize>, ById>; LENGTHS.len()],
     always: Vec<usize>,
 }
 
@@ -26,31 +30,32 @@ impl Wildcards {
         let at = self.all.len();
         self.all.push((wildcard.clone(), state));
         let pieces = wildcard.pieces();
-        let (first, last) = (&pieces[0], &pieces[pieces.len() - 1]);
-        let middle = self.rarest(pieces);
-        let longest = pieces.iter().map(|piece| piece.len()).max().unwrap_or(0);
-        match middle {
-            _ if longest > 0 && first.len() == longest => self.prefixes.insert(first.bytes(), at),
-            _ if longest > 0 && last.len() == longest => self.suffixes.insert(last.bytes().rev(), at),
-            Some(gram) => self.grams.entry(gram).or_default().push(at),
-            None => self.always.push(at),
+        for (length, found) in LENGTHS.into_iter().zip(&mut self.grams) {
+            let grams = pieces.iter().flat_map(|piece| grams(piece, length));
+            if let Some(gram) = grams.min_by_key(|gram| found.get(gram).map_or(0, Vec::len)) {
+                return found.entry(gram).or_default().push(at);
+            }
         }
-    }
-
-    /// Three letters of the pieces that lead to the fewest others.
-    fn rarest(&self, pieces: &[Box<str>]) -> Option<[u8; GRAM]> {
-        let grams = pieces.iter().flat_map(|piece| grams(piece));
-        grams.min_by_key(|gram| self.grams.get(gram).map_or(0, Vec::len))
+        match (&*pieces[0], &*pieces[pieces.len() - 1]) {
+            ("", "") => self.always.push(at),
+            ("", last) => self.suffixes.insert(last.bytes().rev(), at),
+            (first, _) => self.prefixes.insert(first.bytes(), at),
+        }
     }
 
     /// Adds the states of all that the text matches.
     pub(super) fn find(&self, text: &str, reached: &mut Vec<usize>) {
         let mut candidates = self.always.clone();
-        self.prefixes.find(text.as_bytes(), &mut candidates);
-        self.suffixes.find(&reversed(text), &mut candidates);
-        if !self.grams.is_empty() {
-            let found = grams(text).filter_map(|gram| self.grams.get(&gram));
-            candidates.extend(found.flatten());
+        if !self.prefixes.is_empty() {
+            self.prefixes.find(text.as_bytes(), &mut candidates);
+        }
+        if !self.suffixes.is_empty() {
+            self.suffixes.find(&reversed(text), &mut candidates);
+        }
+        for (length, found) in LENGTHS.into_iter().zip(&self.grams) {
+            if !found.is_empty() {
+                candidates.extend(grams(text, length).filter_map(|gram| found.get(&gram)).flatten());
+            }
         }
         let asked = candidates.into_iter().map(|at| &self.all[at]);
         let matching = asked.filter(|(wildcard, _)| wildcard.matches(text));
@@ -58,8 +63,11 @@ impl Wildcards {
     }
 }
 
-fn grams(text: &str) -> impl Iterator<Item = [u8; GRAM]> {
-    text.as_bytes()
-        .windows(GRAM)
-        .filter_map(|gram| gram.try_into().ok())
+/// Each so many letters (bytes) in a row as one number.
+fn grams(text: &str, length: usize) -> impl Iterator<Item = usize> {
+    let number = |gram: &[u8]| {
+        gram.iter()
+            .fold(0, |number, byte| number << 8 | usize::from(*byte))
+    };
+    text.as_bytes().windows(length).map(number)
 }
