@@ -2,6 +2,7 @@
 
 mod burst;
 mod cold;
+mod events;
 mod memory;
 mod peers;
 mod platforms;
@@ -33,6 +34,8 @@ pub(crate) enum Bench {
     Sqs(Options),
     /// Idle instances against their bare runtimes; a node that knows 10,000 functions
     Memory(Options),
+    /// Events a second that one core matches with 1 to 10,000 rules
+    Events(Options),
     /// Puts and gets of objects: us, MinIO, moto and MiniStack
     S3(Options),
 }
@@ -80,6 +83,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Burst(options) => burst::run(options),
         Bench::Sqs(options) => sqs::run(options),
         Bench::Memory(options) => memory::run(options),
+        Bench::Events(options) => events::run(options),
         Bench::S3(options) => s3::run(options),
     }
 }

@@ -1,0 +1,103 @@
+//! Events: how many a second one core matches with rules, from 1 to 10,000 of them.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::Options;
+use super::report::{Goal, Report};
+use crate::command::{command, root, run as run_command};
+
+/// Rules that the goals speak of.
+const FEW: u64 = 1000;
+const MANY: u64 = 10_000;
+
+/// Events a second that AWS publishes for event-ruler, from JSON text of about 900 bytes, with five rules of
+/// the kind, on a MacBook of 2019: <https://github.com/aws/event-ruler#performance>. Another machine, so they
+/// say the order of magnitude and no more.
+const EVENT_RULER: [(&str, &str); 7] = [
+    ("exact", "over 220,000"),
+    ("prefix", "over 220,000"),
+    ("suffix", "over 220,000"),
+    ("equals-ignore-case", "over 200,000"),
+    ("wildcard", "over 170,000"),
+    ("numeric", "over 120,000"),
+    ("anything-but", "over 150,000"),
+];
+
+/// Runs it.
+pub(super) fn run(options: &Options) -> Result<()> {
+    let build = ["build", "--release", "--locked", "--package", "bench-events"];
+    run_command(command("cargo").args(build))?;
+    let mut report = Report::start("events", options);
+    let seconds = if options.quick {
+        "0.1".to_owned()
+    } else {
+        options.seconds().to_string()
+    };
+    let mut measure = command(root().join("target/release/bench-events"));
+    let output = measure.args(["--seconds", &seconds]).output()?;
+    anyhow::ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let lines = String::from_utf8(output.stdout)?;
+    let figures: Vec<Value> = lines
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    println!("events a second on one core, of processor time; event-ruler's published figures beside them");
+    for figure in &figures {
+        show(figure, &mut report);
+    }
+    let bytes = |rules| of(&figures, rules, "fromBytes");
+    let values = |rules| of(&figures, rules, "fromValues");
+    let per_second = Goal::AtLeast(500_000.0);
+    report.goal(
+        "E1",
+        "events/s with 1,000 mixed rules, parsed before",
+        values(FEW)?,
+        per_second,
+    );
+    report.goal(
+        "E1",
+        "events/s with 1,000 mixed rules, from JSON text",
+        bytes(FEW)?,
+        per_second,
+    );
+    let slower = Goal::AtMost(2.0);
+    report.goal(
+        "E2",
+        "10,000 rules × slower than 1,000, parsed before",
+        values(FEW)? / values(MANY)?,
+        slower,
+    );
+    report.goal(
+        "E2",
+        "10,000 rules × slower than 1,000, from JSON text",
+        bytes(FEW)? / bytes(MANY)?,
+        slower,
+    );
+    report.finish()
+}
+
+fn show(figure: &Value, report: &mut Report) {
+    let kind = figure["kind"].as_str().unwrap_or_default();
+    let published = EVENT_RULER.iter().find(|(name, _)| *name == kind);
+    let published = published.map_or("", |(_, published)| published);
+    println!(
+        "  {kind:<20}{:>7} rules{:>14} from text of {} bytes{:>14} parsed before   event-ruler, 5 rules: {published}",
+        figure["rules"], figure["fromBytes"], figure["eventBytes"], figure["fromValues"],
+    );
+    report.figures(figure.clone());
+}
+
+/// A figure of the mixed rules.
+fn of(figures: &[Value], rules: u64, name: &str) -> Result<f64> {
+    let found = figures
+        .iter()
+        .find(|figure| figure["kind"] == "mixed" && figure["rules"] == rules);
+    found
+        .and_then(|figure| figure[name].as_f64())
+        .context("a measurement is missing")
+}
