@@ -12,6 +12,7 @@ mod http;
 mod logs;
 mod mappings;
 mod objects;
+mod pipes;
 mod postgres;
 mod queues;
 mod refusals;

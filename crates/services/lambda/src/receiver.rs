@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use tradewind_compute::{InvokeError, InvokeRequest, InvokeResponse};
 use tradewind_events::{Message, Receiver, Routing, Undeliverable};
 use tradewind_model::{Arn, FunctionArn, Qualifier, RequestId, limits};
 use tradewind_store::Batch;
@@ -52,6 +54,26 @@ impl LambdaService {
     pub fn log_group_of(&self, function: &Arn) -> Option<String> {
         let (_, function) = self.function_at(function).ok()?;
         Some(function.latest.configuration.log_group.clone())
+    }
+
+    /// Runs the function, version or alias of an ARN for another service, which waits for the answer.
+    ///
+    /// # Errors
+    /// If it did not run.
+    pub async fn call(
+        &self,
+        target: &Arn,
+        payload: Bytes,
+        trace: Option<String>,
+    ) -> Result<InvokeResponse, InvokeError> {
+        let missing = || InvokeError::NotFound {
+            function: target.to_string(),
+        };
+        let (asked, function) = self.function_at(target).map_err(|_not_found| missing())?;
+        let arn = function.invocable(&asked.qualifier.unwrap_or_default());
+        let mut request = InvokeRequest::new(RequestId::random(), payload);
+        request.trace_id = trace;
+        self.engine().invoke(&arn.ok_or_else(missing)?, request).await
     }
 
     /// The function of an ARN, if it has that version or alias.

@@ -69,6 +69,21 @@ name. [Queues](../queues.md) says how queues behave here.
 }
 
 #[test]
+fn pipes() {
+    let page = "\
+# EventBridge Pipes' API
+
+Every operation of the EventBridge Pipes API and whether a node serves it. [Pipes](../events.md#pipes) says how
+they behave here.
+
+";
+    check(
+        "compatibility/pipes.md",
+        &format!("{page}{}", operations(tradewind_pipes::operations())),
+    );
+}
+
+#[test]
 fn scheduler() {
     let page = "\
 # EventBridge Scheduler's API
@@ -154,6 +169,7 @@ fn answer(service: &Service) -> String {
         Some(Present::Sns) => "yes: [operations](sns.md)".to_owned(),
         Some(Present::Logs) => "yes: [operations](logs.md)".to_owned(),
         Some(Present::Sqs) => "yes: [operations](sqs.md)".to_owned(),
+        Some(Present::Pipes) => "yes: [operations](pipes.md)".to_owned(),
         Some(Present::Scheduler) => "yes: [operations](scheduler.md)".to_owned(),
         Some(Present::EventBridge) => "yes: [operations](eventbridge.md)".to_owned(),
         Some(Present::S3) => "yes: [operations](s3.md)".to_owned(),

@@ -116,6 +116,7 @@ async fn answer(
         Some(Present::Sns) => state.sns.handle(request, caller).await,
         Some(Present::Logs) => state.cloudwatch_logs.handle(request, caller).await,
         Some(Present::Sqs) => state.sqs.handle(request, caller, gone).await,
+        Some(Present::Pipes) => state.pipes.handle(request, caller).await,
         Some(Present::Scheduler) => state.scheduler.handle(request, caller).await,
         Some(Present::EventBridge) => state.event_bridge.handle(request, caller).await,
         Some(Present::Sts) => state.iam.handle_sts(request, &caller, &RequestId::random()).await,
@@ -140,6 +141,7 @@ pub(crate) enum Present {
     Logs,
     Sqs,
     EventBridge,
+    Pipes,
     Scheduler,
     Sts,
     /// Names the operation it is asked for, and has none.
@@ -154,6 +156,7 @@ pub(crate) fn present(service: &Service) -> Option<Present> {
         Service::Sns => Some(Present::Sns),
         Service::Logs => Some(Present::Logs),
         Service::Sqs => Some(Present::Sqs),
+        Service::Pipes => Some(Present::Pipes),
         Service::Scheduler => Some(Present::Scheduler),
         Service::EventBridge => Some(Present::EventBridge),
         Service::Sts => Some(Present::Sts),

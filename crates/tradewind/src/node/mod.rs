@@ -6,6 +6,7 @@
 mod content;
 mod dispatch;
 mod error;
+mod functions;
 mod manage;
 mod server;
 
@@ -36,6 +37,7 @@ use tradewind_model::resource::ResourceType;
 use tradewind_model::{AccountId, Clock, Region};
 use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{Home, LogOptions, LogStore};
+use tradewind_pipes::{PipesConfig, PipesService};
 use tradewind_s3::{S3Config, S3Service};
 use tradewind_scheduler::{SchedulerConfig, SchedulerService};
 use tradewind_sns::{MailRelay, SnsConfig, SnsService};
@@ -108,6 +110,7 @@ pub(crate) struct State {
     pub(crate) sqs: SqsService,
     pub(crate) event_bridge: EventBridgeService,
     pub(crate) scheduler: SchedulerService,
+    pub(crate) pipes: PipesService,
     pub(crate) api_gateway: ApiGatewayService,
     pub(crate) stacks: StackEngine,
     pub(crate) blobs: Blobs,
@@ -133,6 +136,7 @@ const MIGRATIONS: &[&[Migration]] = &[
     tradewind_sns::MIGRATIONS,
     tradewind_eventbridge::MIGRATIONS,
     tradewind_scheduler::MIGRATIONS,
+    tradewind_pipes::MIGRATIONS,
     tradewind_s3::CONFIGURATION_MIGRATIONS,
 ];
 
@@ -185,6 +189,8 @@ impl Node {
         self.workers.spawn(async move { timers.run(stop).await });
         let (event_bridge, stop) = (self.state.event_bridge.clone(), self.background.clone());
         self.workers.spawn(async move { event_bridge.run(stop).await });
+        let (pipes, stop) = (self.state.pipes.clone(), self.background.clone());
+        self.workers.spawn(async move { pipes.run(stop).await });
         let accept = server::accept(
             listener,
             Arc::clone(&self.state),
@@ -383,6 +389,15 @@ async fn compose(
         clock: clock.clone(),
     });
     let scheduler = scheduler.await.map_err(StartNodeError::service)?;
+    let pipes = PipesService::open(PipesConfig {
+        database: database.clone(),
+        queues: queues.clone(),
+        source: Arc::new(sqs.clone()),
+        functions: Arc::new(functions::Called(lambda.clone())),
+        router: router.clone(),
+        clock: clock.clone(),
+    });
+    let pipes = pipes.await.map_err(StartNodeError::service)?;
     let event_bridge = EventBridgeService::open(EventBridgeConfig {
         database: database.clone(),
         router: router.clone(),
@@ -417,6 +432,7 @@ async fn compose(
     let cloudwatch_logs = cloudwatch_logs.await.map_err(StartNodeError::service)?;
     router.connect("logs", Arc::new(cloudwatch_logs.clone()));
     let mut types = resource_types(&cloudwatch_logs, &lambda, &api_gateway, &iam, (&sqs, &s3));
+    types.extend(pipes.resource_types());
     types.extend(scheduler.resource_types());
     types.extend(event_bridge.resource_types());
     types.extend(sns.resource_types());
@@ -442,6 +458,7 @@ async fn compose(
         sqs,
         event_bridge,
         scheduler,
+        pipes,
         api_gateway,
         stacks,
         blobs,

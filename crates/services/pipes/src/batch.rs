@@ -1,0 +1,238 @@
+//! What becomes of a batch: filtered, enriched, shaped, and handed to the target.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tradewind_events::{Message, QueueRecord, Routing, Trace};
+use tradewind_store::queue::{QueueId, Receipt};
+use tradewind_store::{Batch as Changes, DatabaseError};
+
+use crate::model::Pipe;
+use crate::service::PipesService;
+use crate::target::{Input, Kind, list};
+use crate::template::{Context, InputTemplate};
+
+/// A message that was received and that the filters let through.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    id: String,
+    pub(crate) receipt: Receipt,
+    /// As Lambda would get it, but for the body: that is parsed if it is JSON.
+    parsed: Value,
+    /// With the body as it is.
+    text: String,
+    trace: Trace,
+}
+
+impl Event {
+    /// None if it cannot be written as JSON, which a record always can.
+    pub(crate) fn of(record: &QueueRecord, receipt: Receipt, service: &PipesService) -> Option<Self> {
+        let text = serde_json::to_string(record).ok()?;
+        let mut parsed: Value = serde_json::from_str(&text).ok()?;
+        if let Ok(body) = serde_json::from_str(&record.body) {
+            parsed["body"] = body;
+        }
+        let header = record
+            .attributes
+            .iter()
+            .find(|(name, _)| *name == "AWSTraceHeader");
+        Some(Self {
+            id: record.message_id.clone(),
+            receipt,
+            parsed,
+            text,
+            trace: Trace::from_header(header.map(|(_, header)| header.as_str()), service.now()),
+        })
+    }
+
+    /// How long it is as a function gets it.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// What filters see.
+    pub(crate) fn parsed(&self) -> &Value {
+        &self.parsed
+    }
+}
+
+/// Messages that are gone from the queue, because the target has them or nobody is to get them.
+pub(crate) enum Done {
+    /// Gone already: that was one transaction with the delivery.
+    Ended,
+    /// These are to be ended.
+    End(Vec<Receipt>),
+}
+
+/// Brings a batch to the pipe's target.
+///
+/// # Errors
+/// Why not; the messages stay in the queue.
+pub(crate) async fn deliver(
+    service: &PipesService,
+    pipe: &Pipe,
+    queue: (&QueueId, bool),
+    events: &[Event],
+) -> Result<Done, String> {
+    let inputs = inputs(service, pipe, events).await?;
+    let all = || events.iter().map(|event| event.receipt).collect::<Vec<_>>();
+    if inputs.is_empty() {
+        return Ok(Done::End(all()));
+    }
+    if let Kind::Call = pipe.plan.target.kind {
+        let failed = call(service, pipe, &inputs).await?;
+        let done = events.iter().filter(|event| !failed.contains(&event.id));
+        return Ok(Done::End(done.map(|event| event.receipt).collect()));
+    }
+    let messages = pipe.plan.target.messages(pipe, &inputs, service.now())?;
+    hand_on(service, pipe, queue, messages, &all()).await
+}
+
+/// What templates can name, beside the event.
+struct Frame {
+    pipe: String,
+    time: String,
+}
+
+impl Frame {
+    fn of(service: &PipesService, pipe: &Pipe) -> Self {
+        Self {
+            pipe: pipe.id.to_string(),
+            time: service.now().to_rfc3339(),
+        }
+    }
+}
+
+/// What the target is to get, of each event or of what the enrichment makes of them.
+async fn inputs(service: &PipesService, pipe: &Pipe, events: &[Event]) -> Result<Vec<Input>, String> {
+    let frame = Frame::of(service, pipe);
+    let enriched = match &pipe.plan.enrichment {
+        None => events
+            .iter()
+            .map(|event| input(pipe, event, pipe.plan.target.template.as_ref(), &frame))
+            .collect(),
+        Some(enrichment) => {
+            let asked = events
+                .iter()
+                .map(|event| input(pipe, event, enrichment.template.as_ref(), &frame));
+            let asked: Vec<Input> = asked.collect();
+            let trace = asked.first().map(|input| input.trace.clone()).unwrap_or_default();
+            let functions = &service.config().functions;
+            let answer = functions.call(
+                &enrichment.function,
+                list(&asked).into(),
+                trace.header().unwrap_or_default(),
+            );
+            let answer = answer.await.map_err(|error| format!("the enrichment: {error}"))?;
+            let frame = Frame::of(service, pipe);
+            parts(&answer)?
+                .into_iter()
+                .map(|part| shaped(pipe, part, trace.clone(), &frame))
+                .collect()
+        }
+    };
+    Ok(enriched)
+}
+
+/// An event as a template shapes it; without one as it is.
+fn input(pipe: &Pipe, event: &Event, template: Option<&InputTemplate>, frame: &Frame) -> Input {
+    let text = match template {
+        Some(template) => template.apply(&event.parsed, context(pipe, frame)),
+        None => event.text.clone(),
+    };
+    Input {
+        event: event.parsed.clone(),
+        text,
+        trace: event.trace.clone(),
+    }
+}
+
+/// A part of an enrichment's answer as the target's template shapes it.
+fn shaped(pipe: &Pipe, part: Value, trace: Trace, frame: &Frame) -> Input {
+    let text = match &pipe.plan.target.template {
+        Some(template) => template.apply(&part, context(pipe, frame)),
+        None => part.to_string(),
+    };
+    Input {
+        event: part,
+        text,
+        trace,
+    }
+}
+
+/// An enrichment answers a list, each element of which is an event, or one event. An empty answer ends
+/// the batch: that is how enrichments filter.
+fn parts(answer: &[u8]) -> Result<Vec<Value>, String> {
+    let answer: Value =
+        serde_json::from_slice(answer).map_err(|_no_json| "the enrichment answers no JSON")?;
+    Ok(match answer {
+        Value::Array(parts) => parts,
+        Value::Null => Vec::new(),
+        Value::String(text) if text.is_empty() => Vec::new(),
+        Value::Object(members) if members.is_empty() => Vec::new(),
+        one => vec![one],
+    })
+}
+
+fn context<'a>(pipe: &'a Pipe, frame: &'a Frame) -> Context<'a> {
+    Context {
+        pipe_arn: &frame.pipe,
+        pipe_name: pipe.id.name(),
+        source_arn: &pipe.settings.source,
+        enrichment_arn: pipe.settings.enrichment.as_deref().unwrap_or_default(),
+        target_arn: &pipe.settings.target,
+        ingestion_time: &frame.time,
+    }
+}
+
+/// Calls the target; returns the ids of the messages that it says it failed at.
+async fn call(service: &PipesService, pipe: &Pipe, inputs: &[Input]) -> Result<BTreeSet<String>, String> {
+    let trace = inputs
+        .first()
+        .map(|input| input.trace.clone())
+        .unwrap_or_default();
+    let functions = &service.config().functions;
+    let answer = functions.call(
+        &pipe.plan.target.arn,
+        list(inputs).into(),
+        trace.header().unwrap_or_default(),
+    );
+    let answer = answer.await.map_err(|error| format!("the target: {error}"))?;
+    let answer: Value = serde_json::from_slice(&answer).unwrap_or(Value::Null);
+    let failures = answer["batchItemFailures"].as_array().into_iter().flatten();
+    let ids = failures.filter_map(|failure| failure["itemIdentifier"].as_str());
+    Ok(ids.map(str::to_owned).collect())
+}
+
+/// Hands the messages to the router. From a standard queue that is one transaction with the end of what was
+/// received: if somebody else has received one of them meanwhile, nothing happens.
+async fn hand_on(
+    service: &PipesService,
+    pipe: &Pipe,
+    (queue, fifo): (&QueueId, bool),
+    messages: Vec<Message>,
+    receipts: &[Receipt],
+) -> Result<Done, String> {
+    let config = service.config();
+    let mut changes = Changes::new();
+    if !fifo {
+        for receipt in receipts {
+            changes = config.queues.end_within(changes, queue, *receipt);
+        }
+    }
+    let mut routing = Routing::new(changes);
+    for message in messages {
+        let delivered = config
+            .router
+            .deliver(&mut routing, &pipe.plan.target.arn, message);
+        delivered.map_err(|error| format!("the target: {error}"))?;
+    }
+    match config.database.write(routing.into_batch()).await {
+        Ok(_) if fifo => Ok(Done::End(receipts.to_vec())),
+        Ok(_) => Ok(Done::Ended),
+        Err(DatabaseError::Unexpected { .. }) => {
+            Err("a message was received by somebody else meanwhile".into())
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
