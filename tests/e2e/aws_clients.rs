@@ -63,8 +63,8 @@ fn the_aws_cli_creates_and_invokes() {
         "{}",
         stderr(&missing)
     );
-    let sns = client_output("aws", &["sns", "list-topics"], &node);
-    assert!(stderr(&sns).contains("NotImplemented"), "{}", stderr(&sns));
+    let absent = client_output("aws", &["kms", "list-keys"], &node);
+    assert!(stderr(&absent).contains("NotImplemented"), "{}", stderr(&absent));
 }
 
 #[test]

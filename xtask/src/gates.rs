@@ -121,7 +121,20 @@ const SHORT_CHAOS: u32 = 10;
 const SHORT_EVENTS: u32 = 1_000;
 
 /// The crates whose tests run on both databases, by their folders.
-const ON_POSTGRES: &[&str] = &["apigateway", "deploy", "iam", "lambda", "logs", "s3", "sqs"];
+const ON_POSTGRES: &[&str] = &[
+    "apigateway",
+    "deploy",
+    "eventbridge",
+    "events",
+    "iam",
+    "lambda",
+    "logs",
+    "pipes",
+    "s3",
+    "scheduler",
+    "sns",
+    "sqs",
+];
 
 /// What services keep, once more on the server.
 fn on_postgres(postgres: &Postgres) -> Result<()> {

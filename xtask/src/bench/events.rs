@@ -1,11 +1,16 @@
-//! Events: how many a second one core matches with rules, from 1 to 10,000 of them.
+//! Events: how many a second one core matches with rules, from 1 to 10,000 of them; what their ways through a
+//! node take; how many asynchronous invocations a second are accepted, ours on disk against MiniStack's in memory.
+
+use std::process::Stdio;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::Options;
 use super::report::{Goal, Report};
+use super::{Options, peers, wrk};
 use crate::command::{command, root, run as run_command};
+use crate::node::{Function, Node, Setup, create, invocations};
+use crate::server::Server;
 
 /// Rules that the goals speak of.
 const FEW: u64 = 1000;
@@ -78,7 +83,70 @@ pub(super) fn run(options: &Options) -> Result<()> {
         bytes(FEW)? / bytes(MANY)?,
         slower,
     );
+    ways(options, &mut report)?;
+    asynchronous(options, &mut report)?;
     report.finish()
+}
+
+/// From a source to a handler, to many queues, and from a queue to a function (`bench/events/paths.py`).
+fn ways(options: &Options, report: &mut Report) -> Result<()> {
+    let node = Node::start(&options.binary()?, &Setup::default())?;
+    let mut script = command(peers::python_with_boto3()?);
+    let script = script.args(["bench/events/paths.py", &node.server.url("")]);
+    let output = script
+        .arg(options.seconds().to_string())
+        .stderr(Stdio::inherit())
+        .output()?;
+    let figures: Value = serde_json::from_slice(&output.stdout).context("paths.py failed")?;
+    println!("{figures:#}");
+    report.figures(figures.clone());
+    for (way, what) in [
+        ("objectToHandler", "object put to handler"),
+        ("publishToHandler", "publish to handler"),
+    ] {
+        let figure = |name: &str| figures[way][name].as_f64().context("a measurement is missing");
+        report.goal(
+            "E3",
+            &format!("{what}, p50 in ms"),
+            figure("p50_ms")?,
+            Goal::AtMost(3.0),
+        );
+        report.goal(
+            "E3",
+            &format!("{what}, p99 in ms"),
+            figure("p99_ms")?,
+            Goal::AtMost(15.0),
+        );
+    }
+    Ok(())
+}
+
+/// `Invoke` with `Event`, 16 connections, a handler that does nothing.
+fn asynchronous(options: &Options, report: &mut Report) -> Result<()> {
+    const NAME: &str = "nothing";
+    let node = Node::start(&options.binary()?, &Setup::default())?;
+    let ministack = peers::bare_ministack()?;
+    let function = Function::of_file("nodejs20.x", "handler.js", "exports.handler = async () => {};")?;
+    node.create(NAME, &function)?;
+    create(&mut ministack.client()?, NAME, &function)?;
+    let rate = |server: &Server| -> Result<f64> {
+        let url = server.url(&invocations(NAME));
+        Ok(wrk::post(&url, "bench/events/invoke.lua", 16, options.seconds())?.requests_per_second)
+    };
+    let (ours, theirs) = (rate(&node.server)?, rate(&ministack)?);
+    report.figure("asynchronous invocations accepted, tradewind", ours, "requests/s");
+    report.figure(
+        "asynchronous invocations accepted, MiniStack",
+        theirs,
+        "requests/s",
+    );
+    report.goal(
+        "E4",
+        "asynchronous invocations accepted × MiniStack",
+        ours / theirs,
+        Goal::AtLeast(10.0),
+    );
+    Ok(())
 }
 
 fn show(figure: &Value, report: &mut Report) {

@@ -172,6 +172,11 @@ fn install_serverless_offline(home: &Path) -> Result<()> {
         .args(packages))
 }
 
+/// A Python that has boto3.
+pub(crate) fn python_with_boto3() -> Result<PathBuf> {
+    Ok(python_environment("ministack", &MINISTACK)?.join("bin/python"))
+}
+
 /// MiniStack with nothing in it.
 pub(crate) fn bare_ministack() -> Result<Server> {
     let home = python_environment("ministack", &MINISTACK)?;

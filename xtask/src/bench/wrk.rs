@@ -25,6 +25,11 @@ pub(crate) fn load(url: &str, connections: u32, seconds: u32) -> Result<Load> {
     run(&mut command("wrk"), url, connections, seconds)
 }
 
+/// The same with the requests that a script makes.
+pub(crate) fn post(url: &str, script: &str, connections: u32, seconds: u32) -> Result<Load> {
+    run(command("wrk").args(["-s", script]), url, connections, seconds)
+}
+
 /// The same, with wrk on one core.
 pub(crate) fn load_on_core(core: u32, url: &str, connections: u32, seconds: u32) -> Result<Load> {
     let mut wrk = command("taskset");
