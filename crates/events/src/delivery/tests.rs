@@ -196,7 +196,7 @@ impl World {
         let at = self.clock.now().plus_millis(seconds * 1000);
         let due = async {
             let queue = lanes::queue_of(&lane(name));
-            while self.queues.next_due(&queue).await.unwrap() != Some(at) {
+            while self.queues.next_due(&queue, self.clock.now()).await.unwrap() != Some(at) {
                 tokio::task::yield_now().await;
             }
         };

@@ -343,10 +343,12 @@ async fn look(
     lease: Duration,
 ) -> Result<Found, QueueError> {
     let queues = &shared.config.queues;
+    // before the messages: what becomes ready in between is due at once
+    let since = shared.config.clock.now();
     let messages = queues.receive(queue, asked, lease, Duration::ZERO).await?;
     let next = match messages.len() == asked {
         true => None,
-        false => queues.next_due(queue).await?,
+        false => queues.next_due(queue, since).await?,
     };
     Ok(Found { messages, next })
 }

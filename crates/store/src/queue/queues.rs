@@ -232,14 +232,14 @@ impl Queues {
         self.on_queue(id, look).await?
     }
 
-    /// When the next message that is not ready becomes so: a delay or a lease ends. Who visits many queues
-    /// and waits at none asks it.
+    /// When the next message that was not ready at `since` becomes so, or became so: a delay or a lease ends.
+    /// Who visits many queues and waits at none asks it, with a time before its [`Queues::receive`]: what
+    /// became ready since then, and was not received, is not missed.
     ///
     /// # Errors
     /// When the queue does not exist, or the database fails.
-    pub async fn next_due(&self, id: &QueueId) -> Result<Option<Timestamp>, QueueError> {
-        let now = self.clock.now();
-        self.on_queue(id, move |tx, queue, _| look_up::next_due(tx, &queue, now))
+    pub async fn next_due(&self, id: &QueueId, since: Timestamp) -> Result<Option<Timestamp>, QueueError> {
+        self.on_queue(id, move |tx, queue, _| look_up::next_due(tx, &queue, since))
             .await
     }
 

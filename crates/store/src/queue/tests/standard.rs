@@ -52,6 +52,19 @@ async fn leases_are_extended_and_given_back() {
 }
 
 #[tokio::test]
+async fn what_becomes_ready_between_a_receive_and_the_question_when_is_not_missed() {
+    let queue = Fixture::new(&QueueSettings::standard()).await;
+    queue.send(&["paid"]).await;
+    queue.receive(1).await;
+    let since = queue.clock.now();
+    assert!(queue.receive(1).await.is_empty());
+    let ready = since.plus_millis(i64::try_from(MINUTE.as_millis()).unwrap());
+    queue.pass(MINUTE);
+    let due = queue.queues.next_due(&queue.id, since).await.unwrap();
+    assert_eq!(due, Some(ready));
+}
+
+#[tokio::test]
 async fn delays_are_the_messages_or_the_queues() {
     let settings = QueueSettings {
         delay: MINUTE,
