@@ -101,7 +101,7 @@ async fn set(
         e_tag: Some(&version.etag),
         version_id: shown.as_deref(),
     };
-    let batch = state.notifier.add(batch, &audience, &event, &state.trace);
+    let batch = state.notifier.add(batch, &audience, &event, &state.trace)?;
     match state.database.write(batch).await {
         Ok(_) => Ok(shown),
         Err(DatabaseError::Unexpected { .. }) => Err(conflict()),

@@ -116,11 +116,8 @@ async fn keep(state: &State, bucket: &str, key: &str, id: Option<&str>, document
             e_tag: Some(&version.etag),
             version_id: (versioned && version.id != NULL).then_some(version.id.as_str()),
         };
-        match state
-            .database
-            .write(state.notifier.add(batch, &audience, &event, &state.trace))
-            .await
-        {
+        let batch = state.notifier.add(batch, &audience, &event, &state.trace)?;
+        match state.database.write(batch).await {
             Ok(_) => return Ok(()),
             Err(DatabaseError::Unexpected { .. }) => {}
             Err(error) => return Err(of_database(error)),

@@ -2,7 +2,7 @@
 //!
 //! A function, queue or topic, and the event bus, is owed an event if and only if the change it tells of
 //! happened: both are one batch ([`Notifier::add`]). A destination that has gone since takes nothing, and the
-//! change happens all the same.
+//! change happens all the same. One that for now has no room for the event refuses the change with it.
 
 mod configuration;
 mod destination;
@@ -10,15 +10,15 @@ mod event;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use s3s::S3Result;
 use s3s::dto::NotificationConfiguration;
-use tradewind_events::{Message, Router, Routing, Trace};
+use s3s::{S3ErrorCode, S3Result};
+use tradewind_events::{Message, Router, Routing, Trace, Undeliverable};
 use tradewind_model::{Arn, Clock, RequestId};
 use tradewind_store::{Batch, Database};
 
 use self::destination::{Destination, message_to};
 use crate::configuration::Configurations;
-use crate::refusal::of_database;
+use crate::refusal::{of_database, refused};
 pub(crate) use configuration::{check, named};
 pub(crate) use destination::targets_of;
 pub(crate) use event::{EventName, ObjectEvent};
@@ -99,19 +99,22 @@ impl Notifier {
 
     /// Adds to the batch what each destination that wants the event is owed. The event is part of the journey
     /// of `trace`, or begins one.
+    ///
+    /// # Errors
+    /// `SlowDown` if a destination has no room for the event now: the change is not to happen.
     pub(crate) fn add(
         &self,
         batch: Batch,
         audience: &Audience,
         event: &ObjectEvent<'_>,
         trace: &Trace,
-    ) -> Batch {
+    ) -> S3Result<Batch> {
         let destinations = audience.destinations.iter();
         let mut wanting = destinations
             .filter(|to| to.wants(event.name, event.key))
             .peekable();
         if wanting.peek().is_none() && !audience.event_bridge {
-            return batch;
+            return Ok(batch);
         }
         let now = self.clock.now();
         let trace = match trace.root() {
@@ -132,24 +135,30 @@ impl Notifier {
         for to in wanting {
             let body = event.body(&of, &to.id);
             let message = message_to(&to.target, body, &audience.bucket);
-            self.deliver(&mut routing, &to.target, message, &trace);
+            self.deliver(&mut routing, &to.target, message, &trace)?;
         }
         if audience.event_bridge {
             let bus = audience.bus();
             let message = message_to(&bus, event.for_bus(&of), &audience.bucket);
-            self.deliver(&mut routing, &bus, message, &trace);
+            self.deliver(&mut routing, &bus, message, &trace)?;
         }
-        routing.into_batch()
+        Ok(routing.into_batch())
     }
 
-    fn deliver(&self, routing: &mut Routing, target: &Arn, message: Message, trace: &Trace) {
+    fn deliver(&self, routing: &mut Routing, target: &Arn, message: Message, trace: &Trace) -> S3Result<()> {
         let message = Message {
             trace: trace.clone(),
             ..message
         };
-        if let Err(error) = self.router.deliver(routing, target, message) {
-            tracing::warn!(%target, %error, "a bucket notification is not delivered");
+        match self.router.deliver(routing, target, message) {
+            Ok(()) => {}
+            Err(Undeliverable::Full { .. }) => {
+                let reason = format!("Please reduce your request rate: too many events wait for {target}.");
+                return Err(refused(S3ErrorCode::SlowDown, reason));
+            }
+            Err(error) => tracing::warn!(%target, %error, "a bucket notification is not delivered"),
         }
+        Ok(())
     }
 
     /// Grows with time, and within an instant with each event: orders the events of a key.
@@ -167,7 +176,7 @@ impl Notifier {
         for target in told {
             let body = event::test_body(bucket, now, &RequestId::random());
             let message = message_to(target, body, bucket);
-            self.deliver(&mut routing, target, message, &Trace::new(now));
+            self.deliver(&mut routing, target, message, &Trace::new(now))?;
         }
         let written = self.database.write(routing.into_batch()).await;
         written.map(drop).map_err(of_database)

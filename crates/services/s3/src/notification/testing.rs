@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tradewind_events::{Message, Receiver, Router, Routing, Undeliverable};
 use tradewind_model::Arn;
 
-/// Takes what is sent to any resource but those called `gone`.
+/// Takes what is sent to any resource but those called `gone`, and those called `full`, which are there.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox(Mutex<Vec<(String, Message)>>);
 
@@ -36,6 +36,10 @@ impl Receiver for Mailbox {
 
     fn accept(&self, _routing: &mut Routing, target: &Arn, message: Message) -> Result<(), Undeliverable> {
         self.find(target)?;
+        if target.resource.ends_with("full") {
+            let target = target.to_string();
+            return Err(Undeliverable::Full { target });
+        }
         self.0.lock().unwrap().push((target.to_string(), message));
         Ok(())
     }

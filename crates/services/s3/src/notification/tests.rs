@@ -104,6 +104,25 @@ async fn what_is_not_there_cannot_be_chosen() {
 }
 
 #[tokio::test]
+async fn a_change_is_refused_while_a_destination_has_no_room_for_its_event() {
+    let (state, mailbox, _folder) = state().await;
+    let audience = Audience::new("000000000000", "us-east-1", "orders", Some(&to_all("full")));
+    let trace = Trace::new(state.clock.now());
+    let add = |key| state.notifier.add(Batch::new(), &audience, &event(key), &trace);
+    let error = add("a.f").unwrap_err();
+    assert_eq!(
+        (error.code(), error.status_code()),
+        (
+            &S3ErrorCode::SlowDown,
+            Some(http::StatusCode::SERVICE_UNAVAILABLE)
+        )
+    );
+    mailbox.take();
+    add("a").unwrap();
+    assert_eq!(mailbox.take().len(), 1, "only the bus wants it");
+}
+
+#[tokio::test]
 async fn each_destination_gets_what_it_wants_and_the_bus_gets_all() {
     let (state, mailbox, _folder) = state().await;
     put(&state, to_all("x")).await.unwrap();
@@ -116,7 +135,8 @@ async fn each_destination_gets_what_it_wants_and_the_bus_gets_all() {
         ("a.t", Some("sns")),
         ("a", None),
     ] {
-        drop(state.notifier.add(Batch::new(), &audience, &event(key), &trace));
+        let added = state.notifier.add(Batch::new(), &audience, &event(key), &trace);
+        drop(added.unwrap());
         let told = mailbox.take();
         let (bus, filtered) = told.split_last().unwrap();
         assert_eq!(bus.0, "arn:aws:events:us-east-1:000000000000:event-bus/default");

@@ -135,7 +135,7 @@ async fn delete_version(
             audience,
             &told,
             &state.trace,
-        );
+        )?;
         match state.database.write(batch).await {
             Ok(_) => {
                 return Ok(Deleted {

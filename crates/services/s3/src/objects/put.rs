@@ -91,7 +91,7 @@ pub(crate) async fn put(
         let batch = more(Batch::new().growing());
         let (batch, id) = decide(state, batch, (bucket, key), new, &found, now).await?;
         let told = new.event_of(key, found.versioning, &id);
-        let batch = state.notifier.add(batch, &new.audience, &told, &state.trace);
+        let batch = state.notifier.add(batch, &new.audience, &told, &state.trace)?;
         match state.database.write(batch).await {
             Ok(_) => {
                 let versioned = found.versioning != Versioning::Never;
