@@ -28,6 +28,8 @@ pub const JOURNEY_BYTES: u64 = 64 * 1024 * 1024;
 const GROUP: &str = "steps";
 /// How much earlier than its id says a journey may have begun: ids are made by other clocks, too.
 const SKEW_MS: i64 = 60 * 60_000;
+/// Of an invocation's id so many characters name it, as logs show them.
+const SHORTEST: usize = 8;
 
 /// One step of a journey.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,9 +139,12 @@ impl Journal {
         if is_root(id) {
             return Ok(Some(id.into()));
         }
+        if id.len() < SHORTEST {
+            return Ok(None);
+        }
         let query = LogQuery {
             groups: vec![GROUP.to_owned()],
-            contains: Some(format!("\"request\":{}", serde_json::Value::from(id))),
+            contains: Some(beginning_with(id)),
             limit: 1,
             ..LogQuery::default()
         };
@@ -170,6 +175,12 @@ impl Journal {
     pub async fn shutdown(&self) {
         self.store.shutdown().await;
     }
+}
+
+/// The text of a step whose request's id begins so.
+fn beginning_with(id: &str) -> String {
+    let quoted = serde_json::Value::from(id).to_string();
+    format!("\"request\":{}", quoted.strip_suffix('"').unwrap_or(&quoted))
 }
 
 fn event((root, step): (Box<str>, Step)) -> Option<LogEvent> {
@@ -212,15 +223,23 @@ mod tests {
             ..Step::after(trace, "invocation", "", "arn:aws:lambda:::f", journal.now())
         };
         journal.note([
-            (one.root().into(), step(&one, "r1")),
-            (other.root().into(), step(&other, "r2")),
-            (one.root().into(), step(&one, "r3")),
+            (one.root().into(), step(&one, "11111111-aaaa")),
+            (other.root().into(), step(&other, "22222222-bbbb")),
+            (one.root().into(), step(&one, "33333333-cccc")),
         ]);
         let steps = journal.steps(one.root()).await.unwrap();
         let requests: Vec<_> = steps.iter().filter_map(|step| step.request.as_deref()).collect();
-        assert_eq!(requests, ["r1", "r3"]);
-        assert_eq!(journal.find("r2").await.unwrap().as_deref(), Some(other.root()));
-        assert_eq!(journal.find("r4").await.unwrap(), None);
+        assert_eq!(requests, ["11111111-aaaa", "33333333-cccc"]);
+        for id in ["22222222", "22222222-bb", "22222222-bbbb"] {
+            assert_eq!(
+                journal.find(id).await.unwrap().as_deref(),
+                Some(other.root()),
+                "{id}"
+            );
+        }
+        for id in ["2222222", "44444444", "22222222-bc", ""] {
+            assert_eq!(journal.find(id).await.unwrap(), None, "{id}");
+        }
         assert_eq!(journal.lost(), 0);
     }
 

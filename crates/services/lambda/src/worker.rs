@@ -100,8 +100,8 @@ async fn run_once(service: LambdaService, leased: Leased) {
             function = %leased.arn,
             request_id = %leased.request_id,
             reason = reason.as_str(),
-            function_errors = leased.attempts.function_errors,
-            "asynchronous invocation dropped"
+            earlier_errors = leased.attempts.function_errors,
+            "an asynchronous invocation is given up; its dead letter and record go where they are configured to"
         );
     }
     let ending = Ending {
