@@ -1,4 +1,5 @@
-//! Durable deliveries to what is outside of the node: HTTP endpoints, mail relays.
+//! Durable deliveries to what is outside of the node, HTTP endpoints and mail relays, and to functions that
+//! have no room at the moment.
 //!
 //! A delivery is owed in the transaction of its event ([`Deliveries::owe`]) and lies in its target's **lane**,
 //! a queue of the store, until the target has it or it is given up:
@@ -12,7 +13,7 @@
 //!
 //! # Invariants
 //! - A delivery that committed is attempted at least once, also across a crash; it ends in the one
-//!   transaction that puts its dead letter.
+//!   transaction that puts its dead letter, or that gives it to its target inside of the node.
 //! - A target has a lane of its own with a bound of its own ([`LaneSettings::concurrency`]), and lanes take
 //!   turns: a slow target holds up nobody.
 //! - A lane without work costs no task and no timer, one that waits for a retry costs one entry.

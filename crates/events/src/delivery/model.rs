@@ -8,6 +8,7 @@ use tradewind_model::{Arn, Timestamp};
 
 use super::retry::{Exhausted, RetryPolicy};
 use crate::message::Message;
+use crate::router::Routing;
 
 /// Which lane: the kind of deliverer, and the target in its owner's words.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -116,12 +117,13 @@ pub trait Deliverer: Send + Sync + fmt::Debug {
     /// An attempt that has not ended after this time has failed.
     fn time_limit(&self) -> Duration;
 
-    /// Makes an attempt.
+    /// Makes an attempt. What it adds to `routing` is committed in the transaction that ends the delivery,
+    /// if the outcome is [`Outcome::Done`], and else dropped: a target inside of the node gets it once.
     ///
     /// # Cancel safety
     /// It is dropped at its time limit and when the node stops: then the attempt has failed, though the
     /// target may have it.
-    async fn deliver(&self, delivery: &Delivery) -> Outcome;
+    async fn deliver(&self, delivery: &Delivery, routing: &mut Routing) -> Outcome;
 
     /// What the dead-letter queue gets of a delivery that is given up. None: it is no longer wanted.
     fn dead_letter(&self, delivery: &Delivery, death: &Death) -> Option<Message>;

@@ -1,6 +1,7 @@
 //! Deliveries in simulated time, to targets that do what the test says.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ struct Target {
     outcomes: Mutex<BTreeMap<String, Outcome>>,
     /// Lanes of the name `slow` wait for it.
     gate: Semaphore,
+    /// Attempts whose additions were committed.
+    committed: Arc<AtomicU32>,
 }
 
 #[async_trait::async_trait]
@@ -55,7 +58,13 @@ impl Deliverer for Target {
     fn time_limit(&self) -> Duration {
         LIMIT
     }
-    async fn deliver(&self, delivery: &Delivery) -> Outcome {
+    async fn deliver(&self, delivery: &Delivery, routing: &mut Routing) -> Outcome {
+        let (committed, attempt) = (Arc::clone(&self.committed), delivery.attempt);
+        routing.add(|batch| {
+            batch.after_commit(move || {
+                committed.fetch_add(attempt, Ordering::SeqCst);
+            })
+        });
         self.attempts.send(delivery.clone()).await.unwrap();
         if delivery.lane.key() == "slow" {
             self.gate.acquire().await.unwrap().forget();
@@ -124,6 +133,7 @@ fn start(
         attempts: sender,
         outcomes: Mutex::default(),
         gate: Semaphore::new(0),
+        committed: Arc::default(),
     });
     deliveries.connect("test", Arc::clone(&target) as Arc<dyn Deliverer>);
     (deliveries, target, attempts)
@@ -278,6 +288,30 @@ async fn failures_are_tried_again_and_end_as_dead_letters() {
     assert_eq!(world.attempt().await.attempt, 3);
     world.until_empty("shop").await;
     assert_eq!(world.dead_letters().await, ["paid: 500 after 3, Attempts"]);
+}
+
+#[tokio::test]
+async fn what_an_attempt_adds_is_committed_with_the_end_of_the_delivery() {
+    let mut world = World::new().await;
+    world.open("shop").await;
+    world.answer("shop", retry());
+    world.owe("shop", "paid").await;
+    assert_eq!(world.attempt().await.attempt, 1);
+    world.due_in("shop", 10).await;
+    world.answer("shop", Outcome::Done);
+    world.pass(10);
+    assert_eq!(world.attempt().await.attempt, 2);
+    world.until_empty("shop").await;
+    let committed = || world.target.committed.load(Ordering::SeqCst);
+    let noted = async {
+        while committed() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, noted)
+        .await
+        .expect("nothing committed");
+    assert_eq!(committed(), 2, "the second attempt's alone");
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
-//! API destinations: events as requests to HTTP endpoints.
+//! API destinations: events as requests to HTTP endpoints; and events for functions and log groups that had
+//! no room for them.
 //!
-//! A target that is an API destination has a lane of durable deliveries of its own
+//! A target that is an API destination, a function or a log group has a lane of durable deliveries of its own
 //! (`tradewind_events::delivery`); what is owed there holds the request's parts that come from the event.
-//! Endpoint and authorisation are those of the moment of the attempt.
+//! Endpoint and authorisation are those of the moment of the attempt. Functions and log groups get an event
+//! in its own transaction; their lane has only what they were too full for.
 
 mod request;
 mod token;
@@ -22,15 +24,15 @@ use tradewind_events::delivery::{
     Backoff, Death, Deliverer, Delivery, Exhausted, LaneId, LaneSettings, Outcome, RetryPolicy,
 };
 use tradewind_events::transform::JsonPath;
-use tradewind_events::{Message, Routing, Trace};
-use tradewind_model::Timestamp;
+use tradewind_events::{Message, Routing, Trace, Undeliverable};
+use tradewind_model::{Arn, Timestamp};
 
 use self::token::Tokens;
 use crate::cloud_event;
 use crate::error::EventBridgeError;
 use crate::model::{EventBus, Rule};
 use crate::names::Name;
-use crate::receiver::{DeadLetter, Event};
+use crate::receiver::{DeadLetter, Event, SENDER, error_code};
 use crate::service::EventBridgeService;
 use crate::tables::Stored;
 use crate::target::Target;
@@ -45,7 +47,6 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 const CONCURRENCY: usize = 16;
 /// What a destination that says nothing may be asked, in a second.
 pub(crate) const DEFAULT_RATE: u32 = 300;
-const DEFAULT_ATTEMPTS: u32 = 185;
 const DEFAULT_AGE: Duration = Duration::from_hours(24);
 
 /// An API destination.
@@ -113,6 +114,7 @@ impl HttpParameters {
 #[derive(Debug, Serialize, Deserialize)]
 struct Owed {
     rule: String,
+    /// The target: an API destination, or what is inside of the node.
     destination: String,
     body: String,
     /// As it came, for the dead-letter queue.
@@ -165,20 +167,25 @@ impl Destinations {
 
 /// Lanes.
 impl EventBridgeService {
-    /// The lane of each target of the rule that is an API destination, and its settings.
+    /// The lane of each target of the rule that events may wait for, and its settings.
     pub(crate) fn lanes(&self, bus: &EventBus, rule: &Rule) -> Vec<(LaneId, LaneSettings)> {
-        let targets = rule.targets.iter().filter(|target| target.is_destination());
+        let targets = rule.targets.iter().filter(|target| target.may_wait());
         targets
             .map(|target| (lane(rule, target), self.lane_settings(bus, target)))
             .collect()
     }
 
     fn lane_settings(&self, bus: &EventBus, target: &Target) -> LaneSettings {
-        let destination = self.registry(|registry| registry.destination(&target.arn.to_string()));
+        let rate = target.is_destination().then(|| {
+            let destination = self.registry(|registry| registry.destination(&target.arn.to_string()));
+            destination.map_or(DEFAULT_RATE, |destination| destination.rate)
+        });
         let of_bus = || bus.dead_letter.as_deref().and_then(|arn| arn.parse().ok());
+        // what is inside of the node was tried once before it was owed
+        let first = u32::from(target.is_destination());
         LaneSettings {
             retry: RetryPolicy {
-                attempts: 1 + target.retries.unwrap_or(DEFAULT_ATTEMPTS),
+                attempts: first + target.allowed_retries(),
                 age: Some(target.age.unwrap_or(DEFAULT_AGE)),
                 backoff: Backoff::Exponential {
                     min: Duration::from_secs(1),
@@ -187,7 +194,7 @@ impl EventBridgeService {
             },
             dead_letter: target.dead_letter.clone().or_else(of_bus),
             concurrency: CONCURRENCY,
-            per_second: Some(destination.map_or(DEFAULT_RATE, |destination| destination.rate)),
+            per_second: rate,
         }
     }
 
@@ -243,10 +250,27 @@ impl EventBridgeService {
             Some(cloud_event) => cloud_event.to_string().into(),
             None => target.input.body(rule, event),
         };
+        self.put_in_lane(routing, rule, target, event, (&body, http));
+    }
+
+    /// Owes the event to a function or log group that has no room for it.
+    pub(crate) fn owe_later(&self, routing: &mut Routing, rule: &Rule, target: &Target, event: &Event) {
+        let body = target.input.body(rule, event);
+        self.put_in_lane(routing, rule, target, event, (&body, HttpParameters::default()));
+    }
+
+    fn put_in_lane(
+        &self,
+        routing: &mut Routing,
+        rule: &Rule,
+        target: &Target,
+        event: &Event,
+        (body, http): (&[u8], HttpParameters),
+    ) {
         let owed = Owed {
             rule: rule.arn.clone(),
             destination: target.arn.to_string(),
-            body: text(&body),
+            body: text(body),
             event: text(&event.text),
             http,
             trace: event.trace.header(),
@@ -271,10 +295,13 @@ impl Deliverer for EventBridgeService {
         TIME_LIMIT
     }
 
-    async fn deliver(&self, delivery: &Delivery) -> Outcome {
+    async fn deliver(&self, delivery: &Delivery, routing: &mut Routing) -> Outcome {
         let Ok(owed) = serde_json::from_slice::<Owed>(&delivery.payload) else {
             return give_up("INTERNAL_ERROR", "what is owed cannot be read");
         };
+        if let Some(target) = owed.inside() {
+            return self.give_again(routing, &target, owed);
+        }
         let destination = self.registry(|registry| registry.destination(&owed.destination));
         let Some(destination) = destination else {
             return give_up("NO_RESOURCE", "the API destination does not exist");
@@ -298,7 +325,10 @@ impl Deliverer for EventBridgeService {
             target: &owed.destination,
             code: &death.code,
             message: &death.reason,
-            attempts: death.attempts.saturating_sub(1),
+            attempts: match owed.inside() {
+                Some(_) => death.attempts,
+                None => death.attempts.saturating_sub(1),
+            },
             exhausted: match death.exhausted {
                 Exhausted::GivenUp => None,
                 Exhausted::Attempts => Some("MaximumRetryAttempts"),
@@ -307,6 +337,32 @@ impl Deliverer for EventBridgeService {
         };
         let trace = Trace::from_header(owed.trace.as_deref(), self.now());
         Some(letter.message(Bytes::from(owed.event), trace))
+    }
+}
+
+impl Owed {
+    /// The target, if it is inside of the node.
+    fn inside(&self) -> Option<Arn> {
+        let target: Option<Arn> = self.destination.parse().ok();
+        target.filter(|target| &*target.service != "events")
+    }
+}
+
+impl EventBridgeService {
+    /// To a target inside of the node, in the transaction that ends the delivery.
+    fn give_again(&self, routing: &mut Routing, target: &Arn, owed: Owed) -> Outcome {
+        let message = Message {
+            body: owed.body.into(),
+            sender: SENDER.to_owned(),
+            source: owed.rule,
+            trace: Trace::from_header(owed.trace.as_deref(), self.now()),
+            ..Message::default()
+        };
+        match self.router().deliver(routing, target, message) {
+            Ok(()) => Outcome::Done,
+            Err(full @ Undeliverable::Full { .. }) => retry(error_code(&full), full.to_string(), None),
+            Err(refusal) => give_up(error_code(&refusal), &refusal.to_string()),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::service::EventBridgeService;
 use crate::target::{Input, Target};
 
 /// Who sends what targets get.
-const SENDER: &str = "events.amazonaws.com";
+pub(crate) const SENDER: &str = "events.amazonaws.com";
 /// The largest event, with its envelope, in bytes.
 pub(crate) const MAX_EVENT: usize = 1024 * 1024;
 
@@ -84,9 +84,12 @@ impl EventBridgeService {
                 self.owe(routing, rule, target, event);
                 continue;
             }
-            let delivered = self.give(routing, rule, target, event);
-            if let Err(refusal) = delivered {
-                self.bury(routing, bus, rule, target, event, &refusal);
+            match self.give(routing, rule, target, event) {
+                Ok(()) => {}
+                Err(Undeliverable::Full { .. }) if target.may_wait() && target.allowed_retries() > 0 => {
+                    self.owe_later(routing, rule, target, event);
+                }
+                Err(refusal) => self.bury(routing, bus, rule, target, event, &refusal),
             }
         }
     }
@@ -130,7 +133,7 @@ impl EventBridgeService {
             code: error_code(refusal),
             message: &refusal.to_string(),
             attempts: 0,
-            exhausted: None,
+            exhausted: matches!(refusal, Undeliverable::Full { .. }).then_some("MaximumRetryAttempts"),
         };
         let message = letter.message(event.text.clone(), event.trace.clone());
         if let Err(error) = self.router().deliver(routing, &queue, message) {
@@ -206,7 +209,7 @@ impl DeadLetter<'_> {
 }
 
 /// What `ERROR_CODE` says.
-fn error_code(refusal: &Undeliverable) -> &'static str {
+pub(crate) fn error_code(refusal: &Undeliverable) -> &'static str {
     match refusal {
         Undeliverable::NoReceiver { .. } | Undeliverable::NotFound { .. } => "NO_RESOURCE",
         Undeliverable::TooLarge { .. } | Undeliverable::Refused { .. } => "INVALID_PARAMETER",

@@ -91,7 +91,7 @@ impl EventBridgeService {
         Ok(service)
     }
 
-    /// Opens the lane of every target that is an API destination, and removes others.
+    /// Opens the lane of every target that events may wait for, and removes others.
     async fn open_lanes(&self) -> Result<(), EventBridgeError> {
         for rule in self.registry(Registry::all_rules) {
             let bus = self.registry(|registry| registry.bus(&rule.definition.bus))?;

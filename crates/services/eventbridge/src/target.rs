@@ -16,6 +16,8 @@ use crate::names::Name;
 /// Targets that a rule may have. EventBridge User Guide, "Quotas".
 pub(crate) const MAX_TARGETS: usize = 5;
 const MAX_ID: usize = 64;
+/// EventBridge User Guide, "How EventBridge retries delivering events".
+const DEFAULT_RETRIES: u32 = 185;
 /// What is known of a target, as [`TargetDefinition`] has it.
 pub(crate) const TARGET_MEMBERS: &[&str] = &[
     "Arn",
@@ -311,6 +313,16 @@ impl Target {
     /// Whether it is asked by HTTP, outside of the node.
     pub(crate) fn is_destination(&self) -> bool {
         &*self.arn.service == "events" && self.arn.resource.starts_with("api-destination/")
+    }
+
+    /// Attempts after the first.
+    pub(crate) fn allowed_retries(&self) -> u32 {
+        self.retries.unwrap_or(DEFAULT_RETRIES)
+    }
+
+    /// Whether it may have no room for an event at the moment: what waits for it lies in a lane.
+    pub(crate) fn may_wait(&self) -> bool {
+        self.is_destination() || matches!(&*self.arn.service, "lambda" | "logs")
     }
 
     /// Whether it gets the event as it is.

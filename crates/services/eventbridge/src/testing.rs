@@ -1,5 +1,6 @@
 //! A service over a database in memory, and requests to it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use http::Request;
@@ -24,9 +25,9 @@ pub(crate) struct World {
     _folder: tempfile::TempDir,
 }
 
-/// Queues of any name but `missing`; what they get counts when it commits.
+/// Queues of any name but `missing`, and functions; what they get counts when it commits.
 #[derive(Debug, Default)]
-pub(crate) struct Queues(Arc<Mutex<Vec<(String, Message)>>>);
+pub(crate) struct Queues(Arc<Mutex<Vec<(String, Message)>>>, AtomicBool);
 
 impl Receiver for Queues {
     fn find(&self, target: &Arn) -> Result<(), Undeliverable> {
@@ -39,6 +40,10 @@ impl Receiver for Queues {
 
     fn accept(&self, routing: &mut Routing, target: &Arn, message: Message) -> Result<(), Undeliverable> {
         self.find(target)?;
+        if &*target.service == "lambda" && self.1.load(Ordering::Relaxed) {
+            let target = target.to_string();
+            return Err(Undeliverable::Full { target });
+        }
         let (all, name) = (Arc::clone(&self.0), target.resource.to_string());
         routing.add(|batch| {
             batch.after_commit(move || all.lock().unwrap().push((name.clone(), message.clone())))
@@ -48,6 +53,11 @@ impl Receiver for Queues {
 }
 
 impl Queues {
+    /// Whether functions have room.
+    pub(crate) fn fill(&self, are_full: bool) {
+        self.1.store(are_full, Ordering::Relaxed);
+    }
+
     /// What came since the last call, by the queues' names.
     pub(crate) fn take(&self) -> Vec<(String, Message)> {
         let mut all = std::mem::take(&mut *self.0.lock().unwrap());
@@ -160,6 +170,7 @@ pub(crate) fn queue(name: &str) -> String {
 async fn open(database: &Database, clock: &Clock, queues: &Arc<Queues>, blobs: &Blobs) -> EventBridgeService {
     let router = Router::new();
     router.connect("sqs", Arc::clone(queues) as Arc<dyn Receiver>);
+    router.connect("lambda", Arc::clone(queues) as Arc<dyn Receiver>);
     let config = EventBridgeConfig {
         database: database.clone(),
         deliveries: Deliveries::new(DeliveriesConfig {

@@ -8,7 +8,6 @@ use tokio::sync::OnceCell;
 use tradewind_events::delivery::{Backoff, Death, Deliverer, Delivery, LaneSettings, Outcome, RetryPolicy};
 use tradewind_events::{Message, Routing, Trace, Undeliverable};
 use tradewind_model::Arn;
-use tradewind_store::Batch;
 
 use crate::error::SnsError;
 use crate::fan_out::reason;
@@ -105,7 +104,13 @@ impl Endpoints {
     }
 
     /// To a function that had as many events as it may have when the message was published.
-    async fn hand_to(&self, function: &Arn, subscription: &Subscription, post: &Post) -> Outcome {
+    fn hand_to(
+        &self,
+        routing: &mut Routing,
+        function: &Arn,
+        subscription: &Subscription,
+        post: &Post,
+    ) -> Outcome {
         let message = Message {
             body: post.body.clone().into(),
             sender: "sns.amazonaws.com".into(),
@@ -113,12 +118,8 @@ impl Endpoints {
             trace: Trace::from_header(post.trace.as_deref(), self.service.now()),
             ..Message::default()
         };
-        let mut routing = Routing::new(Batch::new());
-        match self.service.router().deliver(&mut routing, function, message) {
-            Ok(()) => match self.service.database().write(routing.into_batch()).await {
-                Ok(_) => Outcome::Done,
-                Err(error) => retry("Database", error.to_string()),
-            },
+        match self.service.router().deliver(routing, function, message) {
+            Ok(()) => Outcome::Done,
             Err(full @ Undeliverable::Full { .. }) => retry("Throttled", full.to_string()),
             Err(refusal) => Outcome::GiveUp {
                 code: "Undeliverable".into(),
@@ -225,7 +226,7 @@ impl Deliverer for Endpoints {
         TIME_LIMIT
     }
 
-    async fn deliver(&self, delivery: &Delivery) -> Outcome {
+    async fn deliver(&self, delivery: &Delivery, routing: &mut Routing) -> Outcome {
         let arn: Result<SubscriptionArn, _> = delivery.lane.key().parse();
         let subscription = arn.ok().and_then(|arn| self.service.subscription(&arn).ok());
         match (subscription, Post::of(delivery)) {
@@ -233,7 +234,7 @@ impl Deliverer for Endpoints {
                 self.mail(&subscription, &post).await
             }
             (Some(subscription), Some(post)) => match &subscription.endpoint.arn {
-                Some(function) => self.hand_to(function, &subscription, &post).await,
+                Some(function) => self.hand_to(routing, function, &subscription, &post),
                 None => self.post(&subscription, &post).await,
             },
             // nobody waits for it any more

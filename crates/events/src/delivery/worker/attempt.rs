@@ -14,7 +14,8 @@ use crate::router::Routing;
 
 /// What an attempt ends in.
 enum End {
-    Done,
+    /// With what the deliverer wants committed.
+    Done(Routing),
     Again(std::time::Duration),
     Dead(Death),
 }
@@ -29,10 +30,14 @@ pub(super) async fn attempt(shared: &Arc<Shared>, lane: LaneId, message: Receive
         owed_at: message.sent_at,
         payload: message.body.clone().into(),
     };
-    let end = try_once(shared, &settings, &*deliverer, &delivery).await;
+    let ended = shared
+        .config
+        .queues
+        .end_within(Batch::new(), &queue_of(&delivery.lane), message.receipt);
+    let end = try_once(shared, &settings, &*deliverer, (&delivery, Routing::new(ended))).await;
     let retry = match &end {
         End::Again(delay) => Some(shared.config.clock.now().plus_millis(millis(*delay))),
-        End::Done | End::Dead(_) => None,
+        End::Done(_) | End::Dead(_) => None,
     };
     match settle(shared, &settings, &*deliverer, (&delivery, &message), end).await {
         Ok(()) => retry,
@@ -48,7 +53,7 @@ async fn try_once(
     shared: &Shared,
     settings: &LaneSettings,
     deliverer: &dyn Deliverer,
-    delivery: &Delivery,
+    (delivery, mut done): (&Delivery, Routing),
 ) -> End {
     let dead = |code: String, reason: String, attempts: u32, exhausted: Exhausted| {
         End::Dead(Death {
@@ -65,9 +70,9 @@ async fn try_once(
         return dead("TooOld".into(), reason.into(), made, Exhausted::Age);
     }
     let limit = deliverer.time_limit();
-    let outcome = tokio::time::timeout(limit, deliverer.deliver(delivery)).await;
+    let outcome = tokio::time::timeout(limit, deliverer.deliver(delivery, &mut done)).await;
     let (code, reason, after) = match outcome {
-        Ok(Outcome::Done) => return End::Done,
+        Ok(Outcome::Done) => return End::Done(done),
         Ok(Outcome::GiveUp { code, reason }) => {
             return dead(code, reason, delivery.attempt, Exhausted::GivenUp);
         }
@@ -97,7 +102,6 @@ async fn settle(
     end: End,
 ) -> Result<(), DatabaseError> {
     let (queue, queues) = (queue_of(&delivery.lane), &shared.config.queues);
-    let ended = || queues.end_within(Batch::new(), &queue, message.receipt);
     let batch = match end {
         End::Again(delay) => {
             let settled = queues.nack(&queue, &[(message.receipt, delay)]).await;
@@ -107,9 +111,9 @@ async fn settle(
                 _ => Ok(()),
             };
         }
-        End::Done => ended(),
+        End::Done(done) => done.into_batch(),
         End::Dead(death) => {
-            let mut routing = Routing::new(ended());
+            let mut routing = Routing::new(queues.end_within(Batch::new(), &queue, message.receipt));
             bury(shared, settings, deliverer, &mut routing, (delivery, &death));
             routing.into_batch()
         }

@@ -10,8 +10,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tradewind_events::Routing;
 use tradewind_events::delivery::{Deliverer as _, Delivery, LaneId, Outcome};
 use tradewind_model::Timestamp;
+use tradewind_store::Batch;
 
 use super::LANES;
 use crate::testing::{World, queue};
@@ -222,7 +224,8 @@ async fn attempt(world: &World, destination: &str) -> Outcome {
         attempt: 1,
         owed_at: Timestamp::from_millis(0),
     };
-    world.service.deliver(&delivery).await
+    let mut routing = Routing::new(Batch::new());
+    world.service.deliver(&delivery, &mut routing).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -305,6 +308,69 @@ async fn a_token_is_kept_until_it_ends_or_is_refused() {
         .map(|name| server.seen().has(&format!("authorization: Bearer {name}")))
         .into();
     assert_eq!(used, [true; 3]);
+}
+
+const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:busy";
+
+/// A rule that sends events of the shop to a function that has no room.
+async fn busy_function(world: &World, retries: u32) {
+    let target = json!([{"Id": "1", "Arn": FUNCTION, "Input": "{\"n\":7}",
+        "RetryPolicy": {"MaximumRetryAttempts": retries}, "DeadLetterConfig": {"Arn": queue("dead")}}]);
+    world
+        .rule("default", "r", json!({"source": ["shop"]}), target)
+        .await;
+    world.queues.fill(true);
+}
+
+async fn next(world: &World) -> (String, tradewind_events::Message) {
+    loop {
+        match world.queues.take().pop() {
+            Some(got) => return got,
+            None => tokio::task::yield_now().await,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_that_is_full_gets_its_event_later() {
+    let mut world = World::new().await;
+    busy_function(&world, 1).await;
+    world.put("default", json!({})).await;
+    assert!(world.queues.take().is_empty(), "it is no dead letter yet");
+    world.queues.fill(false);
+    world.restart().await;
+    let _worker = deliver(&world);
+    let (name, message) = next(&world).await;
+    assert_eq!(
+        (&*name, &*message.body),
+        ("function:busy", b"{\"n\":7}".as_slice())
+    );
+    assert_eq!(message.source, "arn:aws:events:us-east-1:000000000000:rule/r");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_that_stays_full_is_tried_as_its_policy_says() {
+    for retries in [0, 1] {
+        let world = World::new().await;
+        busy_function(&world, retries).await;
+        let id = world.put("default", json!({})).await;
+        let _worker = deliver(&world);
+        let (name, message) = next(&world).await;
+        let event: Value = serde_json::from_slice(&message.body).unwrap();
+        assert_eq!((&*name, &event["id"]), ("dead", &json!(id)));
+        let attribute = |name: &str| {
+            let found = message.attributes.iter().find(|one| one.name == name).unwrap();
+            format!("{:?}", found.value)
+        };
+        for (name, value) in [
+            ("ERROR_CODE", "THROTTLING"),
+            ("RETRY_ATTEMPTS", &*retries.to_string()),
+            ("EXHAUSTED_RETRY_CONDITION", "MaximumRetryAttempts"),
+            ("TARGET_ARN", FUNCTION),
+        ] {
+            assert_eq!(attribute(name), format!("Text({value:?})"), "{name}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
