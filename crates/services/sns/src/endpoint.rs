@@ -144,7 +144,7 @@ impl Endpoints {
     async fn post(&self, subscription: &Subscription, post: &Post) -> Outcome {
         let client = match self.client().await {
             Ok(client) => client,
-            Err(error) => return retry("Client", chain(&error)),
+            Err(error) => return retry("Client", chain(error)),
         };
         let content_type = self
             .service
@@ -168,7 +168,7 @@ impl Endpoints {
         }
         match request.body(post.body.clone()).send().await {
             Ok(response) => judge(response.status().as_u16()),
-            Err(error) => retry("Connection", chain(&error)),
+            Err(error) => retry("Connection", chain(error)),
         }
     }
 }
@@ -208,10 +208,11 @@ fn judge(status: u16) -> Outcome {
     }
 }
 
-/// What failed, and why.
-fn chain(error: &dyn std::error::Error) -> String {
+/// What failed, and why; not the URL, whose query may hold a secret.
+fn chain(error: reqwest::Error) -> String {
+    let error = error.without_url();
     let mut text = error.to_string();
-    let mut source = error.source();
+    let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
         text.push_str(": ");
         text.push_str(&cause.to_string());

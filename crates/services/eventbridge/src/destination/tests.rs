@@ -310,6 +310,26 @@ async fn a_token_is_kept_until_it_ends_or_is_refused() {
     assert_eq!(used, [true; 3]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_of_a_token_is_read_than_one_has() {
+    let world = World::new().await;
+    let (server, issuer) = (Server::start(), Server::start());
+    let auth = json!({"OAuthParameters": {"ClientParameters": {"ClientID": "me", "ClientSecret": "s"},
+        "AuthorizationEndpoint": issuer.url, "HttpMethod": "POST"}});
+    let arn = destination(&world, auth, &server.url, json!({})).await;
+    let endless = format!(
+        "200 OK\r\ncontent-length: 1000000000\r\n\r\n{}",
+        "x".repeat(100_000)
+    );
+    issuer.answers.lock().unwrap().push_back(endless);
+    let outcome = attempt(&world, &arn).await;
+    let expected = "the authorization endpoint answered more than 65536 bytes";
+    assert!(
+        matches!(&outcome, Outcome::Retry { reason, .. } if reason == expected),
+        "{outcome:?}"
+    );
+}
+
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:busy";
 
 /// A rule that sends events of the shop to a function that has no room.

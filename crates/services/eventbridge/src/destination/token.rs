@@ -114,15 +114,21 @@ impl Destinations {
                 error.without_url()
             )
         };
-        let response = request.send().await.map_err(failed)?;
+        let mut response = request.send().await.map_err(failed)?;
         let status = response.status();
         if !status.is_success() {
             return Err(format!("the authorization endpoint answered {status}"));
         }
-        let body = response.bytes().await.map_err(failed)?;
-        let answer = serde_json::from_slice(&body)
-            .ok()
-            .filter(|_| body.len() <= MAX_ANSWER);
-        answer.ok_or_else(|| "the authorization endpoint answered no access token".to_owned())
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > MAX_ANSWER {
+                return Err(format!(
+                    "the authorization endpoint answered more than {MAX_ANSWER} bytes"
+                ));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        serde_json::from_slice(&body)
+            .map_err(|_other| "the authorization endpoint answered no access token".to_owned())
     }
 }

@@ -154,6 +154,25 @@ async fn a_function_that_is_busy_gets_its_event_later() {
 }
 
 #[tokio::test]
+async fn the_url_of_an_endpoint_is_in_no_dead_letter() {
+    let world = World::new().await;
+    let policy = r#"{"healthyRetryPolicy": {"numRetries": 0}}"#;
+    let redrive = format!("{{\"deadLetterTargetArn\": \"{}\"}}", queue_arn("dead"));
+    let attributes = [("DeliveryPolicy", policy), ("RedrivePolicy", &redrive)];
+    let (hook, _, _running) = confirmed(&world, &attributes).await;
+    drop(hook);
+    publish(&world, "paid").await;
+    let dead = loop {
+        match world.delivered().pop() {
+            Some(dead) => break dead,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    let told = format!("{:?}", dead.1.attributes);
+    assert!(told.contains("Connection") && !told.contains("/hook"), "{told}");
+}
+
+#[tokio::test]
 async fn redirects_are_not_followed() {
     let world = World::new().await;
     let redrive = format!("{{\"deadLetterTargetArn\": \"{}\"}}", queue_arn("dead"));
