@@ -229,7 +229,10 @@ impl Deliverer for Endpoints {
 
     async fn deliver(&self, delivery: &Delivery, routing: &mut Routing) -> Outcome {
         let arn: Result<SubscriptionArn, _> = delivery.lane.key().parse();
-        let subscription = arn.ok().and_then(|arn| self.service.subscription(&arn).ok());
+        let subscription = match arn {
+            Ok(arn) => self.service.settled_subscription(&arn).await,
+            Err(_no_arn) => None,
+        };
         match (subscription, Post::of(delivery)) {
             (Some(subscription), Some(post)) if subscription.endpoint.protocol.is_mail() => {
                 self.mail(&subscription, &post).await

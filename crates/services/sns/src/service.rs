@@ -164,6 +164,16 @@ impl SnsService {
         found.ok_or(SnsError::SubscriptionDoesNotExist)
     }
 
+    /// The subscription that a delivery is for. One that is being made is waited for: its confirmation is
+    /// committed, and may be attempted, before memory has it.
+    pub(crate) async fn settled_subscription(&self, arn: &SubscriptionArn) -> Option<Arc<Subscription>> {
+        if let Ok(found) = self.subscription(arn) {
+            return Some(found);
+        }
+        let _changing = self.0.changing.lock().await;
+        self.subscription(arn).ok()
+    }
+
     /// What notifications are written on. It is there as soon as there is a topic.
     pub(crate) fn stationery(&self) -> Result<&Stationery, SnsError> {
         let made = self.0.stationery.get();
@@ -455,5 +465,29 @@ impl SnsService {
 
     fn lock_fifos(&self) -> std::sync::MutexGuard<'_, HashMap<TopicArn, Arc<Fifo>>> {
         self.0.fifos.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn a_delivery_waits_for_a_subscription_that_is_being_made() {
+        let world = World::new().await;
+        let topic = world.topic("orders").await;
+        let subscription = world.subscribe(&topic, "q", &[]).await;
+        let (service, arn) = (&world.service, subscription.parse().unwrap());
+        let made = service.subscription(&arn).unwrap();
+        let changing = service.0.changing.lock().await;
+        service.registry_mut(|registry| registry.delete_subscription(&arn));
+        let delivery = service.settled_subscription(&arn);
+        let change = async {
+            tokio::task::yield_now().await;
+            service.registry_mut(|registry| registry.put_subscription((*made).clone()));
+            drop(changing);
+        };
+        let (found, ()) = tokio::join!(delivery, change);
+        assert_eq!(found.map(|found| found.arn.clone()), Some(arn));
     }
 }
