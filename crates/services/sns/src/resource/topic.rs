@@ -78,8 +78,11 @@ impl TopicType {
         let tags = optional_tags(properties, "Tags")?;
         check_tags(&tags)?;
         TopicAttributes::new(arn.name.is_fifo(), &given)?;
+        let wanted = endpoints(properties)?;
         let owner = context.owner();
+        let mut is_new = false;
         let decide = |existing: Option<&Topic>| {
+            is_new = existing.is_none();
             if existing.is_some_and(|topic| topic.owner.as_ref() != Some(&owner)) {
                 return Err(SnsError::TopicOfAnother(arn.name.to_string()));
             }
@@ -97,8 +100,13 @@ impl TopicType {
             }))
         };
         let topic = self.service.change_topic(&arn, decide).await?;
-        self.subscribe(&owner, &topic.arn, properties).await?;
-        Ok(state(&topic.arn))
+        let subscribed = self.subscribe(&owner, &topic.arn, wanted).await;
+        if subscribed.is_err() && is_new {
+            // a resource that failed has made nothing: the next deploy finds the name free
+            let is_own = |topic: &Topic| topic.owner.as_ref() == Some(&owner);
+            self.service.delete_topic(&topic.arn, is_own).await?;
+        }
+        subscribed.map(|()| state(&topic.arn))
     }
 
     /// Brings the subscriptions that this resource made to those that are written into it.
@@ -106,20 +114,8 @@ impl TopicType {
         &self,
         owner: &str,
         topic: &TopicArn,
-        properties: &Properties,
+        wanted: Vec<Endpoint>,
     ) -> Result<(), ResourceError> {
-        let mut wanted = Vec::new();
-        let list = properties.get("Subscription").and_then(Value::as_array);
-        for (index, one) in list.into_iter().flatten().enumerate() {
-            let text = |name: &str| {
-                one.get(name)
-                    .and_then(Value::as_str)
-                    .ok_or_else(|| ResourceError::Invalid {
-                        message: format!("property `Subscription.{index}.{name}` is missing"),
-                    })
-            };
-            wanted.push(Endpoint::parse(text("Protocol")?, text("Endpoint")?)?);
-        }
         let all = self.service.subscriptions_to(topic);
         let is_own = |one: &&Arc<Subscription>| one.owner.as_deref() == Some(owner);
         for gone in all
@@ -144,6 +140,22 @@ impl TopicType {
         }
         Ok(())
     }
+}
+
+/// What is to be subscribed.
+fn endpoints(properties: &Properties) -> Result<Vec<Endpoint>, ResourceError> {
+    let list = properties.get("Subscription").and_then(Value::as_array);
+    let endpoint = |(index, one): (usize, &Value)| {
+        let text = |name: &str| {
+            one.get(name)
+                .and_then(Value::as_str)
+                .ok_or_else(|| ResourceError::Invalid {
+                    message: format!("property `Subscription.{index}.{name}` is missing"),
+                })
+        };
+        Ok(Endpoint::parse(text("Protocol")?, text("Endpoint")?)?)
+    };
+    list.into_iter().flatten().enumerate().map(endpoint).collect()
 }
 
 fn state(arn: &TopicArn) -> ResourceState {
@@ -233,5 +245,40 @@ impl ResourceHandler for TopicType {
             .delete_topic(&arn, |topic| topic.owner.as_ref() == Some(&owner))
             .await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn a_topic_that_is_refused_leaves_its_name_free() {
+        let world = World::new().await;
+        let topics = TopicType::new(world.service.clone());
+        let given = |protocol: &str, endpoint: &str| {
+            let one = json!({"Protocol": protocol, "Endpoint": endpoint});
+            let properties = json!({"TopicName": "orders", "Subscription": [one]});
+            properties.as_object().unwrap().clone()
+        };
+        let fifo = crate::testing::queue_arn("q.fifo");
+        let first = ResourceContext::for_tests("First");
+        for (protocol, endpoint) in [("sms", "+1"), ("sqs", "no arn"), ("sqs", &*fifo)] {
+            let refused = topics.create(&first, &given(protocol, endpoint)).await;
+            assert!(refused.is_err(), "{protocol} {endpoint}");
+        }
+        let queue = crate::testing::queue_arn("q");
+        let next = ResourceContext::for_tests("Next");
+        let made = topics.create(&next, &given("sqs", &queue)).await.unwrap();
+        assert_eq!(made.physical_id, crate::testing::topic_arn("orders"));
+        topics
+            .update(&next, &made, &given("sqs", &fifo))
+            .await
+            .unwrap_err();
+        assert!(
+            world.service.topic(&made.physical_id.parse().unwrap()).is_ok(),
+            "an update removes nothing"
+        );
     }
 }
