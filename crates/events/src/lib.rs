@@ -12,6 +12,7 @@
 //!   event has at most [`MAX_DELIVERIES`] deliveries.
 //! - Who receives does not know who sends. Services meet here ([`Router::connect`]) and nowhere else.
 
+mod batch_response;
 pub mod delivery;
 pub mod filter_policy;
 pub mod journey;
@@ -24,6 +25,7 @@ pub mod schedule;
 mod trace;
 pub mod transform;
 
+pub use batch_response::{BatchItem, Verdict, verdict};
 pub use message::{AttributeValue, Message, MessageAttribute};
 pub use queue_source::{QueueFacts, QueueRecord, QueueSource, RecordAttribute};
 pub use receiver::{Receiver, Undeliverable};

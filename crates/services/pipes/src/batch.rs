@@ -1,9 +1,8 @@
 //! What becomes of a batch: filtered, enriched, shaped, and handed to the target.
 
-use std::collections::BTreeSet;
-
+use bytes::Bytes;
 use serde_json::Value;
-use tradewind_events::{Message, QueueRecord, Routing, Trace};
+use tradewind_events::{BatchItem, Message, QueueRecord, Routing, Trace, Verdict, verdict};
 use tradewind_store::queue::{QueueId, Receipt};
 use tradewind_store::{Batch as Changes, DatabaseError};
 
@@ -17,6 +16,8 @@ use crate::template::{Context, InputTemplate};
 pub(crate) struct Event {
     id: String,
     pub(crate) receipt: Receipt,
+    /// The message group, if the queue is ordered.
+    group: Option<String>,
     /// As Lambda would get it, but for the body: that is parsed if it is JSON.
     parsed: Value,
     /// With the body as it is.
@@ -26,7 +27,11 @@ pub(crate) struct Event {
 
 impl Event {
     /// None if it cannot be written as JSON, which a record always can.
-    pub(crate) fn of(record: &QueueRecord, receipt: Receipt, service: &PipesService) -> Option<Self> {
+    pub(crate) fn of(
+        record: &QueueRecord,
+        (receipt, group): (Receipt, Option<String>),
+        service: &PipesService,
+    ) -> Option<Self> {
         let text = serde_json::to_string(record).ok()?;
         let mut parsed: Value = serde_json::from_str(&text).ok()?;
         if let Ok(body) = serde_json::from_str(&record.body) {
@@ -39,6 +44,7 @@ impl Event {
         Some(Self {
             id: record.message_id.clone(),
             receipt,
+            group,
             parsed,
             text,
             trace: Trace::from_header(header.map(|(_, header)| header.as_str()), service.now()),
@@ -50,18 +56,33 @@ impl Event {
         self.text.len()
     }
 
+    /// The group within which order counts.
+    pub(crate) fn group(&self) -> Option<&str> {
+        self.group.as_deref()
+    }
+
+    /// As answers name it.
+    fn named(&self) -> BatchItem<'_> {
+        BatchItem {
+            id: &self.id,
+            group: self.group(),
+        }
+    }
+
     /// What filters see.
     pub(crate) fn parsed(&self) -> &Value {
         &self.parsed
     }
 }
 
-/// Messages that are gone from the queue, because the target has them or nobody is to get them.
+/// What has become of messages that were brought to the target.
+#[derive(Debug)]
 pub(crate) enum Done {
-    /// Gone already: that was one transaction with the delivery.
+    /// They are gone from the queue already: that was one transaction with the delivery.
     Ended,
-    /// These are to be ended.
-    End(Vec<Receipt>),
+    /// They are to be ended, because the target has them or nobody is to get them; but for those at these
+    /// positions, which it failed at.
+    EndBut(Vec<usize>),
 }
 
 /// Brings a batch to the pipe's target.
@@ -75,17 +96,16 @@ pub(crate) async fn deliver(
     events: &[Event],
 ) -> Result<Done, String> {
     let inputs = inputs(service, pipe, events).await?;
-    let all = || events.iter().map(|event| event.receipt).collect::<Vec<_>>();
     if inputs.is_empty() {
-        return Ok(Done::End(all()));
+        return Ok(Done::EndBut(Vec::new()));
     }
     if let Kind::Call = pipe.plan.target.kind {
-        let failed = call(service, pipe, &inputs).await?;
-        let done = events.iter().filter(|event| !failed.contains(&event.id));
-        return Ok(Done::End(done.map(|event| event.receipt).collect()));
+        let answer = call(service, pipe, &inputs).await?;
+        return judge(&answer, events);
     }
     let messages = pipe.plan.target.messages(pipe, &inputs, service.now())?;
-    hand_on(service, pipe, queue, messages, &all()).await
+    let receipts: Vec<Receipt> = events.iter().map(|event| event.receipt).collect();
+    hand_on(service, pipe, queue, messages, &receipts).await
 }
 
 /// What templates can name, beside the event.
@@ -185,8 +205,8 @@ fn context<'a>(pipe: &'a Pipe, frame: &'a Frame) -> Context<'a> {
     }
 }
 
-/// Calls the target; returns the ids of the messages that it says it failed at.
-async fn call(service: &PipesService, pipe: &Pipe, inputs: &[Input]) -> Result<BTreeSet<String>, String> {
+/// Calls the target; returns its answer.
+async fn call(service: &PipesService, pipe: &Pipe, inputs: &[Input]) -> Result<Bytes, String> {
     let trace = inputs
         .first()
         .map(|input| input.trace.clone())
@@ -197,11 +217,21 @@ async fn call(service: &PipesService, pipe: &Pipe, inputs: &[Input]) -> Result<B
         list(inputs).into(),
         trace.header().unwrap_or_default(),
     );
-    let answer = answer.await.map_err(|error| format!("the target: {error}"))?;
-    let answer: Value = serde_json::from_slice(&answer).unwrap_or(Value::Null);
-    let failures = answer["batchItemFailures"].as_array().into_iter().flatten();
-    let ids = failures.filter_map(|failure| failure["itemIdentifier"].as_str());
-    Ok(ids.map(str::to_owned).collect())
+    answer.await.map_err(|error| format!("the target: {error}"))
+}
+
+/// What a function's answer means for the messages that it got. Unlike event source mappings, pipes are not
+/// told whether a function reports failures: an answer that is no JSON object reports none.
+fn judge(answer: &[u8], events: &[Event]) -> Result<Done, String> {
+    if !matches!(serde_json::from_slice(answer), Ok(Value::Object(_))) {
+        return Ok(Done::EndBut(Vec::new()));
+    }
+    let items: Vec<BatchItem<'_>> = events.iter().map(Event::named).collect();
+    match verdict(answer, &items) {
+        Verdict::Done => Ok(Done::EndBut(Vec::new())),
+        Verdict::Partly(failed) => Ok(Done::EndBut(failed)),
+        Verdict::Failed => Err("the target: it answers failures that are not of the batch".into()),
+    }
 }
 
 /// Hands the messages to the router. From a standard queue that is one transaction with the end of what was
@@ -228,7 +258,7 @@ async fn hand_on(
         delivered.map_err(|error| format!("the target: {error}"))?;
     }
     match config.database.write(routing.into_batch()).await {
-        Ok(_) if fifo => Ok(Done::End(receipts.to_vec())),
+        Ok(_) if fifo => Ok(Done::EndBut(Vec::new())),
         Ok(_) => Ok(Done::Ended),
         Err(DatabaseError::Unexpected { .. }) => {
             Err("a message was received by somebody else meanwhile".into())

@@ -70,7 +70,7 @@ impl Receiver for Forwarding {
     }
 }
 
-/// A service and its surroundings, with the queues `source`, `target` and `taken`; what functions that are
+/// A service and its surroundings, with the queues `source`, `source.fifo`, `target` and `taken`; what functions that are
 /// not waited for and buses get is in the last.
 pub(crate) struct World {
     pub(crate) service: PipesService,
@@ -97,7 +97,7 @@ impl World {
             base_url: "http://localhost:4566".into(),
         });
         let sqs = sqs.await.unwrap();
-        for name in ["source", "target", "taken"] {
+        for name in ["source", "source.fifo", "target", "taken"] {
             create_queue(&sqs, name).await;
         }
         let router = Router::new();
@@ -173,15 +173,30 @@ impl World {
 
     /// Sends messages to `source`.
     pub(crate) async fn send(&self, bodies: &[&str]) {
+        let message = |body: &&str| Message {
+            body: body.as_bytes().to_vec().into(),
+            ..Message::default()
+        };
+        self.send_all("source", bodies.iter().map(message)).await;
+    }
+
+    /// Sends messages to `source.fifo`, each with its group.
+    pub(crate) async fn send_ordered(&self, bodies: &[(&str, &str)]) {
+        let message = |(group, body): &(&str, &str)| Message {
+            body: body.as_bytes().to_vec().into(),
+            group: Some((*group).to_owned()),
+            deduplication_id: Some(uuid::Uuid::new_v4().to_string()),
+            ..Message::default()
+        };
+        self.send_all("source.fifo", bodies.iter().map(message)).await;
+    }
+
+    async fn send_all(&self, name: &str, messages: impl Iterator<Item = Message>) {
         let mut routing = Routing::new(Batch::new());
-        for body in bodies {
-            let message = Message {
-                body: body.as_bytes().to_vec().into(),
-                ..Message::default()
-            };
+        for message in messages {
             self.config
                 .router
-                .deliver(&mut routing, &queue("source").parse().unwrap(), message)
+                .deliver(&mut routing, &queue(name).parse().unwrap(), message)
                 .unwrap();
         }
         self.config.database.write(routing.into_batch()).await.unwrap();
@@ -239,11 +254,17 @@ fn caller(service: &str) -> Caller {
 }
 
 async fn create_queue(sqs: &SqsService, name: &str) {
+    let attributes = match name.ends_with(".fifo") {
+        true => json!({"FifoQueue": "true"}),
+        false => json!({}),
+    };
     let request = Request::post("/")
         .header("host", "localhost:4566")
         .header("content-type", "application/x-amz-json-1.0")
         .header("x-amz-target", "AmazonSQS.CreateQueue")
-        .body(Body::full(json!({"QueueName": name}).to_string()))
+        .body(Body::full(
+            json!({"QueueName": name, "Attributes": attributes}).to_string(),
+        ))
         .unwrap();
     let answer = sqs.handle(request, caller("sqs"), CancellationToken::new()).await;
     assert_eq!(answer.status(), 200);

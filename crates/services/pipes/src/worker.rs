@@ -1,7 +1,8 @@
 //! The tasks that run pipes: one for each pipe that is to run, which receives its queue's messages and starts
 //! their batches.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,64 +161,75 @@ impl Task {
         Ok(received)
     }
 
+    /// Brings what was received to the target. None of it becomes visible meanwhile, though others go first.
     async fn process(&self, queue: &QueueFacts, received: &[Received]) {
-        let (wanted, unwanted) = self.sort(received);
+        let (wanted, unwanted) = self.sort(queue, received);
         self.end(queue, &unwanted).await;
         if wanted.is_empty() {
             return;
         }
-        for events in fitting(&self.pipe, &wanted) {
-            self.process_part(queue, events.to_vec()).await;
-        }
-    }
-
-    async fn process_part(&self, queue: &QueueFacts, events: Vec<Event>) {
-        let (mut failed, mut problem) = (events, None);
-        for part in parts(&self.pipe, failed.len()) {
-            let tried = std::mem::take(&mut failed);
-            for events in tried.chunks(part) {
-                // in a FIFO queue what follows a message that failed waits, too
-                if queue.fifo && !failed.is_empty() {
-                    failed.extend_from_slice(events);
-                } else if let Err(reason) = self.bring(queue, events).await {
-                    problem = Some(reason);
-                    failed.extend_from_slice(events);
-                }
-            }
-            if failed.is_empty() {
-                break;
-            }
-        }
-        let problem = problem.filter(|_| !failed.is_empty());
+        let left = self
+            .while_held(queue, &wanted, self.bring_all(queue, &wanted))
+            .await;
+        let (failed, problem) = (left.receipts, left.problem);
         let is_failure = problem.is_some();
         self.service.tell(&self.pipe.id, problem);
-        if is_failure {
-            let receipts: Vec<Receipt> = failed.iter().map(|event| event.receipt).collect();
+        if !failed.is_empty() {
             // visible again when AWS would make them so, though the lease was longer
-            self.leave(queue, &receipts).await;
+            self.leave(queue, &failed).await;
+        }
+        if is_failure {
             tokio::time::sleep(AFTER_FAILURE).await;
         }
     }
 
-    /// Brings messages to the target, and ends them.
-    async fn bring(&self, queue: &QueueFacts, events: &[Event]) -> Result<(), String> {
-        let receipts: Vec<Receipt> = events.iter().map(|event| event.receipt).collect();
-        let delivery = deliver(&self.service, &self.pipe, (&queue.id, queue.fifo), events);
-        if let Done::End(receipts) = self.while_held(queue, &receipts, delivery).await? {
-            self.end(queue, &receipts).await;
+    /// Brings messages to the target in parts that it takes, and one by one what failed of a part, if the
+    /// target gets them one by one: so one that the target does not take keeps no others from it.
+    async fn bring_all(&self, queue: &QueueFacts, wanted: &[Event]) -> Left {
+        let mut left = Left::default();
+        for part in fitting(&self.pipe, wanted) {
+            let part = left.not_behind(part);
+            match self.bring(queue, &part).await {
+                Err(_reason) if part.len() > 1 && is_one_by_one(&self.pipe) => {
+                    for one in part.chunks(1) {
+                        let one = left.not_behind(one);
+                        let brought = self.bring(queue, &one).await;
+                        left.note(&one, brought);
+                    }
+                }
+                brought => left.note(&part, brought),
+            }
         }
-        Ok(())
+        left
+    }
+
+    /// Brings messages to the target, and ends them; gives the positions of those that the target failed at.
+    async fn bring(&self, queue: &QueueFacts, events: &[Event]) -> Result<Vec<usize>, String> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        match deliver(&self.service, &self.pipe, (&queue.id, queue.fifo), events).await? {
+            Done::Ended => Ok(Vec::new()),
+            Done::EndBut(failed) => {
+                let done = events.iter().enumerate();
+                let done = done.filter(|(position, _)| !failed.contains(position));
+                let done: Vec<Receipt> = done.map(|(_, event)| event.receipt).collect();
+                self.end(queue, &done).await;
+                Ok(failed)
+            }
+        }
     }
 
     /// What goes on, and what no filter lets through.
-    fn sort(&self, received: &[Received]) -> (Vec<Event>, Vec<Receipt>) {
+    fn sort(&self, queue: &QueueFacts, received: &[Received]) -> (Vec<Event>, Vec<Receipt>) {
         let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
         let source = &self.service.config().source;
         for message in received {
             let record = source.record(&self.pipe.plan.source, message, self.service.now());
+            let group = message.group.clone().filter(|_| queue.fifo);
             let event = record
                 .ok()
-                .and_then(|record| Event::of(&record, message.receipt, &self.service));
+                .and_then(|record| Event::of(&record, (message.receipt, group), &self.service));
             match event {
                 Some(event) if self.pipe.plan.wants(event.parsed()) => wanted.push(event),
                 Some(event) => unwanted.push(event.receipt),
@@ -230,15 +242,10 @@ impl Task {
     }
 
     /// Keeps the messages invisible to others while `work` takes its time.
-    async fn while_held<T>(
-        &self,
-        queue: &QueueFacts,
-        receipts: &[Receipt],
-        work: impl Future<Output = T>,
-    ) -> T {
+    async fn while_held<T>(&self, queue: &QueueFacts, events: &[Event], work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         let lease = lease(queue);
-        let held: Vec<(Receipt, Duration)> = receipts.iter().map(|receipt| (*receipt, lease)).collect();
+        let held: Vec<(Receipt, Duration)> = events.iter().map(|event| (event.receipt, lease)).collect();
         loop {
             tokio::select! {
                 done = &mut work => return done,
@@ -278,16 +285,51 @@ impl Task {
     }
 }
 
-/// How many messages are brought to the target at once: all, and what failed of them one by one, if the target
-/// gets them one by one. So one that the target does not take keeps no others from it.
-fn parts(pipe: &Pipe, all: usize) -> Vec<usize> {
-    let one_by_one =
-        pipe.plan.enrichment.is_none() && !matches!(pipe.plan.target.kind, Kind::Call | Kind::List);
-    if one_by_one && all > 1 {
-        vec![all, 1]
-    } else {
-        vec![all]
+/// What is left of a batch.
+#[derive(Default)]
+struct Left {
+    /// Of the messages that did not reach the target.
+    receipts: Vec<Receipt>,
+    /// Their groups: what comes behind one of them waits, too.
+    groups: HashSet<String>,
+    /// Why the last of them did not; none where the function that is the target knows why.
+    problem: Option<String>,
+}
+
+impl Left {
+    /// The events that may go on. The others are left.
+    fn not_behind<'e>(&mut self, events: &'e [Event]) -> Cow<'e, [Event]> {
+        if self.groups.is_empty() {
+            return events.into();
+        }
+        let is_behind = |event: &&Event| event.group().is_some_and(|group| self.groups.contains(group));
+        let (behind, free): (Vec<&Event>, Vec<&Event>) = events.iter().partition(is_behind);
+        self.receipts.extend(behind.iter().map(|event| event.receipt));
+        free.into_iter().cloned().collect()
     }
+
+    /// Notes what became of events.
+    fn note(&mut self, events: &[Event], brought: Result<Vec<usize>, String>) {
+        let failed: Vec<&Event> = match brought {
+            Ok(failed) => failed
+                .iter()
+                .filter_map(|position| events.get(*position))
+                .collect(),
+            Err(problem) => {
+                self.problem = Some(problem);
+                events.iter().collect()
+            }
+        };
+        for event in failed {
+            self.receipts.push(event.receipt);
+            self.groups.extend(event.group().map(str::to_owned));
+        }
+    }
+}
+
+/// Whether the target gets each message by itself.
+fn is_one_by_one(pipe: &Pipe) -> bool {
+    pipe.plan.enrichment.is_none() && !matches!(pipe.plan.target.kind, Kind::Call | Kind::List)
 }
 
 /// The batch in parts that fit into an event of a function, where functions get them as lists. One that is too

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
-use tradewind_events::Trace;
+use tradewind_events::{BatchItem, Trace};
 use tradewind_model::limits::SYNC_PAYLOAD_BYTES;
 use tradewind_store::queue::Receipt;
 
@@ -29,9 +29,12 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// The group within which order counts.
-    pub(crate) fn ordered_group(&self) -> Option<&str> {
-        self.group.as_deref()
+    /// As answers name it.
+    pub(crate) fn named(&self) -> BatchItem<'_> {
+        BatchItem {
+            id: &self.id,
+            group: self.group.as_deref(),
+        }
     }
 }
 

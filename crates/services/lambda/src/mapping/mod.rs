@@ -17,7 +17,7 @@
 //! - A throttled function slows its poller and costs no receive: the batch is kept and tried again.
 //! - One mapping never holds up another; all of them together hold a bounded amount of memory.
 //! - The source is an enum ([`Source`]): streams and Kafka will be further variants with pollers of their own,
-//!   over the same records, batches, responses and scale.
+//!   over the same records, batches and scale.
 
 mod batch;
 mod filter;
@@ -25,7 +25,6 @@ mod limits;
 mod model;
 mod poller;
 mod registry;
-mod response;
 mod run;
 mod scale;
 mod tables;

@@ -8,13 +8,12 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tradewind_compute::{InvokeError, InvokeRequest, InvokeResponse};
-use tradewind_events::Trace;
+use tradewind_events::{Trace, Verdict, verdict};
 use tradewind_model::RequestId;
 use tradewind_store::queue::{QueueError, QueueId, Receipt, Settled};
 
 use super::batch::{Batch, Record};
 use super::poller::{Place, Plan, Shared};
-use super::response::{Verdict, verdict};
 use crate::journey::{self, Begun};
 use crate::recursion::visits;
 use crate::service::LambdaService;
@@ -219,7 +218,7 @@ impl BatchRun {
     async fn answered(&self, answer: &[u8]) {
         let records = &self.batch.records;
         let verdict = match self.plan.mapping.settings.reports_failures {
-            true => verdict(answer, records),
+            true => verdict(answer, &records.iter().map(Record::named).collect::<Vec<_>>()),
             false => Verdict::Done,
         };
         match verdict {

@@ -67,6 +67,94 @@ async fn a_function_gets_a_batch_and_may_fail_at_a_part_of_it() {
 }
 
 #[tokio::test]
+async fn an_answer_that_cannot_be_understood_fails_the_batch() {
+    let world = World::new().await;
+    let failure = |id: Value| json!({"batchItemFailures": [{"itemIdentifier": id}]});
+    let answers = [
+        failure(Value::Null),
+        failure(json!("of another batch")),
+        json!({"batchItemFailures": [{"id": "a"}]}),
+        json!("done"),
+    ];
+    let answers = answers.map(Ok);
+    world.functions.answers.lock().unwrap().extend(answers);
+    world.send(&["first", "second"]).await;
+    world.pipe(FUNCTION, json!({})).await;
+    world.run();
+    for called in 1..=3 {
+        until(|| world.service.problem(&world.service.pipes()[0].id).is_some()).await;
+        let calls = world.functions.events.lock().unwrap().len();
+        assert_eq!((calls, world.depth("source").await), (called, 2));
+        world.service.tell(&world.service.pipes()[0].id, None);
+        world.pass(31);
+    }
+    until(|| world.functions.events.lock().unwrap().len() == 4).await;
+    world.stop().await;
+    assert_eq!(
+        world.depth("source").await,
+        0,
+        "what is no object reports no failures"
+    );
+}
+
+#[tokio::test]
+async fn behind_a_message_that_failed_its_group_waits() {
+    let world = World::new().await;
+    let large = "x".repeat(900_000);
+    let sent = [
+        ("a", "1"),
+        ("a", "2"),
+        ("b", "1"),
+        ("a", "3"),
+        ("b", "2"),
+        ("b", "3"),
+        ("a", "4"),
+        ("c", "1"),
+    ];
+    let bodies = sent.map(|(group, n)| (group, format!("{group}{n} {large}")));
+    let bodies: Vec<(&str, &str)> = bodies
+        .iter()
+        .map(|(group, body)| (*group, body.as_str()))
+        .collect();
+    world.send_ordered(&bodies).await;
+    let pipe = json!({"Source": queue("source.fifo")});
+    // the first part of the batch is six messages, and fails
+    world
+        .functions
+        .answers
+        .lock()
+        .unwrap()
+        .push_back(Err(FunctionFailure::Failed));
+    world.pipe(FUNCTION, pipe).await;
+    world.run();
+    until(|| world.service.problem(&world.service.pipes()[0].id).is_some()).await;
+    let calls = std::mem::take(&mut *world.functions.events.lock().unwrap());
+    let seen: Vec<Vec<String>> = calls.iter().map(|(_, event)| starts(event)).collect();
+    assert_eq!(seen, [vec!["a1", "a2", "a3", "a4", "b1", "b2"], vec!["c1"]]);
+    assert_eq!(world.depth("source.fifo").await, 7);
+    // now the function fails at one of them only
+    let failed = calls[0].1[1]["messageId"].clone();
+    let failed = json!({"batchItemFailures": [{"itemIdentifier": failed}]});
+    world.functions.answers.lock().unwrap().push_back(Ok(failed));
+    world.pass(31);
+    until(|| world.functions.events.lock().unwrap().len() == 2).await;
+    world.stop().await;
+    let calls = world.functions.events.lock().unwrap().clone();
+    let seen: Vec<Vec<String>> = calls.iter().map(|(_, event)| starts(event)).collect();
+    assert_eq!(seen, [vec!["a1", "a2", "a3", "a4", "b1", "b2"], vec!["b3"]]);
+    assert_eq!(world.depth("source.fifo").await, 3, "a2, a3 and a4");
+}
+
+/// The first word of each body.
+fn starts(event: &Value) -> Vec<String> {
+    let records = event.as_array().unwrap().iter();
+    let bodies = records.map(|record| record["body"].as_str().unwrap());
+    bodies
+        .map(|body| body.split(' ').next().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
 async fn an_enrichment_makes_the_events() {
     let world = World::new().await;
     let answers = [Ok(json!([{"n": 1}, {"n": 2}])), Ok(json!([]))];

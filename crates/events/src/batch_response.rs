@@ -1,15 +1,22 @@
-//! What a function says of a batch: which records failed ("Reporting batch item failures for Lambda
-//! functions with an Amazon SQS trigger").
+//! What a function says of a batch of a queue's messages: which of them failed ("Reporting batch item failures
+//! for Lambda functions with an Amazon SQS trigger"). Event source mappings and pipes read it alike.
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::batch::Record;
+/// A record of a batch, as answers name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchItem<'a> {
+    /// What `itemIdentifier` names it by: the message id.
+    pub id: &'a str,
+    /// The message group, if the source is ordered.
+    pub group: Option<&'a str>,
+}
 
 /// What becomes of the records of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// All are done.
     Done,
     /// None is: the answer says so, or cannot be understood.
@@ -23,7 +30,8 @@ pub(crate) enum Verdict {
 /// No such member, null and the empty list mean success. An answer that is no JSON object, and an identifier
 /// that is empty, no text, or of no record fail the whole batch. Of an ordered source a record that comes
 /// after a failed one of its group failed, too: it must not leave before that one.
-pub(crate) fn verdict(answer: &[u8], records: &[Record]) -> Verdict {
+#[must_use]
+pub fn verdict(answer: &[u8], items: &[BatchItem<'_>]) -> Verdict {
     let failures = match serde_json::from_slice::<Value>(answer) {
         Ok(Value::Null) => return Verdict::Done,
         Ok(Value::Object(mut members)) => members.remove("batchItemFailures"),
@@ -37,10 +45,10 @@ pub(crate) fn verdict(answer: &[u8], records: &[Record]) -> Verdict {
     let Some(named) = failures.iter().map(identifier).collect::<Option<HashSet<_>>>() else {
         return Verdict::Failed;
     };
-    let known: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    let known: HashSet<&str> = items.iter().map(|item| item.id).collect();
     match named {
         none if none.is_empty() => Verdict::Done,
-        named if named.is_subset(&known) => Verdict::Partly(with_those_behind(&named, records)),
+        named if named.is_subset(&known) => Verdict::Partly(with_those_behind(&named, items)),
         _ => Verdict::Failed,
     }
 }
@@ -52,15 +60,14 @@ fn identifier(failure: &Value) -> Option<&str> {
         .filter(|id| !id.is_empty())
 }
 
-fn with_those_behind(named: &HashSet<&str>, records: &[Record]) -> Vec<usize> {
+fn with_those_behind(named: &HashSet<&str>, items: &[BatchItem<'_>]) -> Vec<usize> {
     let mut stopped: HashSet<&str> = HashSet::new();
     let mut failed = Vec::new();
-    for (position, record) in records.iter().enumerate() {
-        let group = record.ordered_group();
-        let is_behind = group.is_some_and(|group| stopped.contains(group));
-        if is_behind || named.contains(record.id.as_str()) {
+    for (position, item) in items.iter().enumerate() {
+        let is_behind = item.group.is_some_and(|group| stopped.contains(group));
+        if is_behind || named.contains(item.id) {
             failed.push(position);
-            stopped.extend(group);
+            stopped.extend(item.group);
         }
     }
     failed
@@ -71,10 +78,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::mapping::batch::tests::record;
 
-    fn three() -> Vec<Record> {
-        ["a", "b", "c"].map(|id| record(id, None)).into()
+    fn three() -> [BatchItem<'static>; 3] {
+        ["a", "b", "c"].map(|id| BatchItem { id, group: None })
     }
 
     #[test]
@@ -121,17 +127,19 @@ mod tests {
         fn of_a_group_only_a_beginning_is_done(
             groups in prop::collection::vec(0_u8..3, 1..20), failing in prop::collection::vec(any::<bool>(), 20),
         ) {
-            let records: Vec<Record> = groups.iter().enumerate()
-                .map(|(i, group)| record(&i.to_string(), Some(&group.to_string()))).collect();
-            let failures: Vec<Value> = (0..records.len()).filter(|i| failing[*i])
+            let names: Vec<(String, String)> = groups.iter().enumerate()
+                .map(|(i, group)| (i.to_string(), group.to_string())).collect();
+            let items: Vec<BatchItem<'_>> = names.iter()
+                .map(|(id, group)| BatchItem { id, group: Some(group) }).collect();
+            let failures: Vec<Value> = (0..items.len()).filter(|i| failing[*i])
                 .map(|i| serde_json::json!({"itemIdentifier": i.to_string()})).collect();
             let answer = serde_json::json!({"batchItemFailures": failures}).to_string();
-            let failed = match verdict(answer.as_bytes(), &records) {
+            let failed = match verdict(answer.as_bytes(), &items) {
                 Verdict::Done => vec![],
                 Verdict::Partly(failed) => failed,
                 Verdict::Failed => unreachable!("all names are known"),
             };
-            for position in 0..records.len() {
+            for position in 0..items.len() {
                 let earlier_failed = (0..position).any(|i| failing[i] && groups[i] == groups[position]);
                 prop_assert_eq!(failed.contains(&position), failing[position] || earlier_failed);
             }
