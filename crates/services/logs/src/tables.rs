@@ -224,7 +224,8 @@ fn filter(name: &str, text: &str) -> Result<SubscriptionFilter, LogsError> {
     })
 }
 
-/// Stores a filter; a new one begins at `position`, others go on where they are.
+/// Stores a filter; a new one begins at `position`, and a changed one is to see nothing before it: what went by
+/// unmatched is not stored each time. One that has come further meanwhile stays there.
 pub(crate) fn put_filter(
     batch: Batch,
     group: &GroupKey,
@@ -246,7 +247,13 @@ pub(crate) fn put_filter(
         "INSERT INTO logs_subscription_filters
             (account, region, log_group, name, filter, segment, byte_offset)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
-         ON CONFLICT (account, region, log_group, name) DO UPDATE SET filter = excluded.filter",
+         ON CONFLICT (account, region, log_group, name) DO UPDATE SET filter = excluded.filter,
+            segment = CASE WHEN logs_subscription_filters.segment < excluded.segment
+                THEN excluded.segment ELSE logs_subscription_filters.segment END,
+            byte_offset = CASE WHEN logs_subscription_filters.segment < excluded.segment
+                    OR (logs_subscription_filters.segment = excluded.segment
+                        AND logs_subscription_filters.byte_offset < excluded.byte_offset)
+                THEN excluded.byte_offset ELSE logs_subscription_filters.byte_offset END",
         params,
     ))
 }

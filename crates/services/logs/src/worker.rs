@@ -165,6 +165,10 @@ impl LogsService {
             if !chunk.events.is_empty() && !self.deliver(group, name, filter, chunk).await? {
                 return Ok(Pumped::Waits);
             }
+            // what does not match is not read again from the first segment on after a restart
+            if next.segment != position.segment || !is_end {
+                self.commit(Routing::new(Batch::new()), group, name, next).await?;
+            }
             if let Some(cursor) = self.cursors().get_mut(&id) {
                 *cursor = next;
             }

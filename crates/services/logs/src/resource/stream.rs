@@ -69,6 +69,10 @@ impl ResourceHandler for LogStreamType {
         KnownProperties::new(ACCEPTED).requiring(&["LogGroupName"])
     }
 
+    fn replaced_by(&self) -> &'static [&'static str] {
+        ACCEPTED
+    }
+
     async fn create(
         &self,
         context: &ResourceContext,

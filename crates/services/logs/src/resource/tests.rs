@@ -110,6 +110,7 @@ async fn streams_and_filters_belong_to_their_stack() {
         assert_eq!(made.physical_id, "/g:mine");
         assert_eq!(made.reference.as_deref(), Some("mine"));
     }
+    assert_eq!(streams.replaced_by(), ["LogGroupName", "LogStreamName"]);
     let taken = properties(json!({"LogGroupName": "/g", "LogStreamName": "s"}));
     let error = streams.create(&context(), &taken).await.unwrap_err();
     assert!(matches!(error, ResourceError::AlreadyExists { .. }), "{error}");

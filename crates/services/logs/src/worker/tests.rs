@@ -108,6 +108,38 @@ async fn a_restart_neither_loses_nor_repeats() {
 }
 
 #[tokio::test]
+async fn a_filter_that_is_changed_sees_nothing_older() {
+    let mut world = World::new().await;
+    world.group("/g").await;
+    subscribe(&world, "/g", "some", "ERROR").await;
+    world.put("/g", "s", &[(-3, "old")]).await;
+    assert_eq!(world.pump().await, Pumped::Done);
+    subscribe(&world, "/g", "some", "").await;
+    world.restart().await;
+    world.put("/g", "s", &[(-2, "new")]).await;
+    assert_eq!(world.pump().await, Pumped::Done);
+    assert_eq!(texts(&world), ["new"]);
+}
+
+#[tokio::test]
+async fn what_does_not_match_is_read_once() {
+    let mut world = World::new().await;
+    world.group("/g").await;
+    subscribe(&world, "/g", "some", "ERROR").await;
+    let key = world.service.cursors().keys().next().unwrap().clone();
+    let start = world.service.cursors()[&key];
+    let long = "x".repeat(200_000);
+    for _ in 0..6 {
+        world.put("/g", "s", &[(-3, &long)]).await;
+    }
+    assert_eq!(world.pump().await, Pumped::Done);
+    let end = world.service.cursors()[&key];
+    world.restart().await;
+    let stored = world.service.cursors()[&key];
+    assert!(start < stored && stored <= end, "{start:?} {stored:?} {end:?}");
+}
+
+#[tokio::test]
 async fn what_a_destination_does_not_take_waits_for_a_day() {
     let world = World::new().await;
     world.group("/g").await;
