@@ -124,6 +124,14 @@ impl Timers {
         tables::get(&self.0.database, owner, key).await
     }
 
+    /// All timers of an owner, by key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn all(&self, owner: &str) -> Result<Vec<Timer>, DatabaseError> {
+        tables::all(&self.0.database, owner).await
+    }
+
     /// A manual clock was moved: looks at what is due now.
     pub fn clock_moved(&self) {
         self.0.changed.notify_one();

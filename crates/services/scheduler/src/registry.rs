@@ -1,6 +1,6 @@
 //! The schedules and groups in memory: what requests and timers read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::{Group, Schedule};
@@ -10,6 +10,8 @@ use crate::names::{GroupId, ScheduleId, Scope};
 pub(crate) struct Registry {
     schedules: BTreeMap<ScheduleId, Arc<Schedule>>,
     groups: BTreeMap<GroupId, Arc<Group>>,
+    /// Occurrences that wait for another attempt, by schedule: those that have a timer of their own.
+    waiting: BTreeMap<ScheduleId, BTreeSet<String>>,
 }
 
 impl Registry {
@@ -23,6 +25,26 @@ impl Registry {
 
     pub(crate) fn delete_schedule(&mut self, id: &ScheduleId) {
         self.schedules.remove(id);
+        self.waiting.remove(id);
+    }
+
+    /// Notes whether an occurrence of a schedule waits for another attempt.
+    pub(crate) fn set_waiting(&mut self, id: &ScheduleId, execution: &str, waits: bool) {
+        if waits {
+            let executions = self.waiting.entry(id.clone()).or_default();
+            executions.insert(execution.to_owned());
+        } else if let Some(executions) = self.waiting.get_mut(id) {
+            executions.remove(execution);
+            if executions.is_empty() {
+                self.waiting.remove(id);
+            }
+        }
+    }
+
+    /// Whether an occurrence other than this one waits for another attempt.
+    pub(crate) fn has_waiting(&self, id: &ScheduleId, but: &str) -> bool {
+        let executions = self.waiting.get(id).into_iter().flatten();
+        executions.into_iter().any(|execution| execution != but)
     }
 
     pub(crate) fn group(&self, id: &GroupId) -> Option<Arc<Group>> {
@@ -42,6 +64,7 @@ impl Registry {
     pub(crate) fn delete_group(&mut self, id: &GroupId) {
         self.groups.remove(id);
         self.schedules.retain(|schedule, _| schedule.group != *id);
+        self.waiting.retain(|schedule, _| schedule.group != *id);
     }
 
     /// The schedules of an account in a region, by group and name.

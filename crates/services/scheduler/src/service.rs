@@ -14,7 +14,7 @@ use crate::error::SchedulerError;
 use crate::model::{Group, Schedule};
 use crate::names::{GroupId, ScheduleId};
 use crate::registry::Registry;
-use crate::tables;
+use crate::{tables, worker};
 
 /// What the service is made of.
 #[derive(Clone, Debug)]
@@ -54,6 +54,11 @@ impl SchedulerService {
         }
         for schedule in tables::load_schedules(&config.database).await? {
             registry.put_schedule(Arc::new(schedule));
+        }
+        for timer in config.timers.all(TIMERS).await? {
+            if let Some((id, execution)) = worker::retry_of(&timer) {
+                registry.set_waiting(&id, execution, true);
+            }
         }
         let service = Self(Arc::new(Shared {
             config,

@@ -11,6 +11,8 @@
 //!     └──refused, too old ───────────────────────────────────▶ dead letter
 //! ```
 //!
+//! A schedule that goes after its completion goes when no occurrence of it waits for another attempt.
+//!
 //! Of the times that were missed, because no node ran or the clock was moved, the latest counts and the
 //! others are skipped. One that is older than the retry policy's age is not delivered any more.
 
@@ -33,6 +35,8 @@ use crate::target::{ApiRequest, Context, TargetKind};
 const SENDER: &str = "scheduler.amazonaws.com";
 /// The longest wait between two attempts.
 const MAX_BACKOFF_MS: i64 = 5 * 60_000;
+/// How often a schedule that is to go is looked at, as long as occurrences of it wait for another attempt.
+const BEFORE_GOING_MS: i64 = 60_000;
 /// How late a one-time schedule may be created: AWS is precise to the minute.
 const LATE_MS: i64 = 60_000;
 
@@ -49,6 +53,9 @@ struct Pending {
     /// Whether the schedule is not due after this occurrence.
     #[serde(default)]
     last: bool,
+    /// Whether all is over but what waits for another attempt; then the schedule goes.
+    #[serde(default)]
+    ended: bool,
 }
 
 /// How an attempt ended.
@@ -67,11 +74,21 @@ struct Death {
     condition: Option<&'static str>,
 }
 
+/// The schedule and the occurrence whose next attempt the timer is for; none if it is the schedule's own.
+pub(crate) fn retry_of(timer: &Timer) -> Option<(ScheduleId, &str)> {
+    let (arn, execution) = timer.key.split_once('#')?;
+    Some((arn.parse().ok()?, execution))
+}
+
 impl TimerOwner for SchedulerService {
     fn fire(&self, timer: &Timer, now: Timestamp, routing: &mut Routing) -> Firing {
         let Some((schedule, pending)) = self.pending(timer) else {
-            return Firing::NotYet;
+            return self.unknown(timer);
         };
+        if pending.ended {
+            self.conclude(&schedule, &pending, now, routing);
+            return Firing::Over;
+        }
         if pending.attempts > 0 {
             self.settle(&schedule, &pending, now, routing);
             return Firing::Over;
@@ -117,12 +134,25 @@ impl SchedulerService {
     /// What the timer is for; none if the schedule in memory is not the one that it was set for.
     fn pending(&self, timer: &Timer) -> Option<(std::sync::Arc<Schedule>, Pending)> {
         let pending: Pending = serde_json::from_str(&timer.state).ok()?;
-        let (arn, _execution) = timer.key.split_once('#').unwrap_or((&timer.key, ""));
-        let id: ScheduleId = arn.parse().ok()?;
+        let id = match retry_of(timer) {
+            Some((id, _execution)) => id,
+            None => timer.key.parse().ok()?,
+        };
         let schedule = self.registry(|registry| registry.schedule(&id))?;
         // what is tried again goes to the target of now
         let is_meant = pending.attempts > 0 || schedule.revision == pending.revision;
         Some((schedule, pending)).filter(|_| is_meant)
+    }
+
+    /// A timer that memory does not know of: perhaps not yet, unless it is of a retry. A schedule is known as
+    /// long as it has retries.
+    fn unknown(&self, timer: &Timer) -> Firing {
+        let schedule = retry_of(timer).map(|(id, _)| self.registry(|registry| registry.schedule(&id)));
+        if let Some(None) = schedule {
+            tracing::warn!(timer = %timer.key, "an occurrence waited for another attempt, but its schedule is gone");
+            return Firing::Over;
+        }
+        Firing::NotYet
     }
 
     fn occur(&self, schedule: &Schedule, pending: &Pending, now: Timestamp, routing: &mut Routing) -> Firing {
@@ -150,17 +180,53 @@ impl SchedulerService {
             Outcome::Delivered => None,
             Outcome::Dead(death) => Some(death),
             Outcome::Later(why) => match Self::postpone(schedule, pending, now, &why) {
-                Ok(timer) => return routing.add(|batch| self.timers().set(batch, &timer)),
+                Ok(timer) => {
+                    self.note_waiting(schedule, pending, true, routing);
+                    return routing.add(|batch| self.timers().set(batch, &timer));
+                }
                 Err(death) => Some(death),
             },
         };
         if let Some(death) = death {
             self.bury(schedule, pending, now, &death, routing);
         }
-        let is_completed = pending.last && pending.revision == schedule.revision;
-        if is_completed && schedule.goes_after_completion() {
-            routing.add(|batch| self.forget(batch, &schedule.id));
+        if pending.attempts > 0 {
+            self.note_waiting(schedule, pending, false, routing);
         }
+        if pending.last && pending.revision == schedule.revision {
+            self.conclude(schedule, pending, now, routing);
+        }
+    }
+
+    fn note_waiting(&self, schedule: &Schedule, pending: &Pending, waits: bool, routing: &mut Routing) {
+        let (id, execution) = (schedule.id.clone(), pending.execution(schedule));
+        routing.add(|batch| {
+            self.remember(batch, move |registry| {
+                registry.set_waiting(&id, &execution, waits);
+            })
+        });
+    }
+
+    /// A schedule that was due for the last time goes, if it is to, as soon as none of its occurrences waits.
+    fn conclude(&self, schedule: &Schedule, pending: &Pending, now: Timestamp, routing: &mut Routing) {
+        if !schedule.goes_after_completion() {
+            return;
+        }
+        let this = pending.execution(schedule);
+        if !self.registry(|registry| registry.has_waiting(&schedule.id, &this)) {
+            return routing.add(|batch| self.forget(batch, &schedule.id));
+        }
+        let again = Pending {
+            ended: true,
+            ..Pending::of(schedule, Timestamp::from_millis(pending.scheduled))
+        };
+        let timer = Timer {
+            owner: TIMERS.into(),
+            key: schedule.id.to_string(),
+            due: now.plus_millis(BEFORE_GOING_MS),
+            state: again.text(),
+        };
+        routing.add(|batch| self.timers().set(batch, &timer));
     }
 
     /// The timer of the next attempt, if there may be one.
@@ -283,6 +349,7 @@ impl Pending {
             scheduled: scheduled.as_millis(),
             attempts: 0,
             last: false,
+            ended: false,
         }
     }
 

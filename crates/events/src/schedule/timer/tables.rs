@@ -70,6 +70,14 @@ pub(super) async fn get(database: &Database, owner: &str, key: &str) -> Result<O
     rows.await?.first().map(timer).transpose()
 }
 
+pub(super) async fn all(database: &Database, owner: &str) -> Result<Vec<Timer>, DatabaseError> {
+    let rows = database.read(
+        "SELECT owner, key, due_at, state FROM event_timers WHERE owner = $1 ORDER BY key",
+        vec![owner.into()],
+    );
+    rows.await?.iter().map(timer).collect()
+}
+
 /// The timers that are due, in order, `after` the last that was seen.
 pub(super) async fn due(
     database: &Database,

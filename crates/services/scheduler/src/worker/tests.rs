@@ -266,6 +266,33 @@ async fn what_waits_for_another_attempt_outlasts_a_change() {
 }
 
 #[tokio::test]
+async fn a_schedule_goes_only_when_none_of_its_times_waits() {
+    let mut world = World::new().await;
+    let more = |end: &str| {
+        let end = time(end).as_millis() / 1000;
+        json!({"ActionAfterCompletion": "DELETE", "EndDate": end})
+    };
+    world
+        .create("rate(2 minutes)", more("2026-11-20T10:03:30Z"))
+        .await;
+    world.targets.full.lock().unwrap().push("orders");
+    assert!(world.fire().await.is_empty());
+    // it waits for a minute by now
+    assert!(world.run_until("2026-11-20T10:02:29Z", 1000).await.is_empty());
+    assert_eq!(world.timers().await, 2);
+    world.restart().await;
+    world.targets.full.lock().unwrap().clear();
+    world.at("2026-11-20T10:02:30Z");
+    assert_eq!(world.fire().await.len(), 1, "the last time");
+    assert_eq!(world.timers().await, 2, "the first one waits still");
+    world.ok("GET", "/schedules/s", Value::Null).await;
+    let times = world.run_until("2026-11-20T10:10:00Z", 1000).await;
+    assert_eq!(times.len(), 1, "{times:?}");
+    world.refused("GET", "/schedules/s", Value::Null).await;
+    assert_eq!(world.timers().await, 0);
+}
+
+#[tokio::test]
 async fn attempts_end_with_a_dead_letter() {
     let world = World::new().await;
     let target = json!({
