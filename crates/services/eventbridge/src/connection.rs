@@ -6,7 +6,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tradewind_model::Timestamp;
 
 use crate::error::EventBridgeError;
@@ -48,6 +48,63 @@ pub(crate) struct AuthParameters {
     /// Private endpoints, which are refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) connectivity_parameters: Option<Value>,
+}
+
+/// Members of [`AuthParameters`] that an update names, in the shape of the API.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct AuthChange(Map<String, Value>);
+
+impl fmt::Debug for AuthChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl AuthChange {
+    /// What there was, changed where the update says so; lists are replaced. What another type of
+    /// authorisation had is gone.
+    pub(crate) fn apply(
+        self,
+        before: Option<&AuthParameters>,
+        authorization: AuthorizationType,
+    ) -> Result<AuthParameters, EventBridgeError> {
+        let mut before = before.cloned().unwrap_or_default();
+        before.keep_only(authorization);
+        let internal = |error: serde_json::Error| EventBridgeError::Internal(error.to_string());
+        let mut merged = serde_json::to_value(before).map_err(internal)?;
+        merge(&mut merged, Value::Object(self.0));
+        let merged = AuthParameters::deserialize(merged)
+            .map_err(|error| EventBridgeError::parameter("AuthParameters", &what_is_missing(&error)))?;
+        merged.check(authorization)?;
+        Ok(merged)
+    }
+}
+
+/// What is wrong, without the text of a value, which may be a secret.
+fn what_is_missing(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.starts_with("missing field") {
+        true => format!("There is a {text}."),
+        false => "A member has the wrong type.".to_owned(),
+    }
+}
+
+/// Puts `change` over `base`: objects member by member, all else as a whole; null changes nothing.
+fn merge(base: &mut Value, change: Value) {
+    match (base, change) {
+        (_, Value::Null) => {}
+        (Value::Object(base), Value::Object(change)) => {
+            for (name, change) in change {
+                match base.get_mut(&name) {
+                    Some(member) => merge(member, change),
+                    None if change.is_null() => {}
+                    None => drop(base.insert(name, change)),
+                }
+            }
+        }
+        (base, change) => *base = change,
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +208,19 @@ impl Connection {
 }
 
 impl AuthParameters {
+    /// Forgets what other types of authorisation need.
+    fn keep_only(&mut self, authorization: AuthorizationType) {
+        if authorization != AuthorizationType::Basic {
+            self.basic_auth_parameters = None;
+        }
+        if authorization != AuthorizationType::ApiKey {
+            self.api_key_auth_parameters = None;
+        }
+        if authorization != AuthorizationType::OauthClientCredentials {
+            self.oauth = None;
+        }
+    }
+
     /// Whether it has what the type needs, and nothing that a node does not honour.
     pub(crate) fn check(&self, authorization: AuthorizationType) -> Result<(), EventBridgeError> {
         if self.connectivity_parameters.is_some() {

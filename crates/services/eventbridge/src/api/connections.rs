@@ -11,7 +11,7 @@ use tradewind_store::Batch;
 
 use super::buses::check_description;
 use super::{Call, answer, seconds};
-use crate::connection::{AuthParameters, AuthorizationType, Connection, ConnectionDefinition};
+use crate::connection::{AuthChange, AuthParameters, AuthorizationType, Connection, ConnectionDefinition};
 use crate::error::EventBridgeError;
 use crate::names::{Name, arn, required};
 use crate::service::EventBridgeService;
@@ -20,14 +20,14 @@ use crate::token::Paging;
 
 const MAX_NAME: usize = 64;
 
-/// What `CreateConnection` and `UpdateConnection` take.
+/// What `CreateConnection` takes, and `UpdateConnection`, where all members are optional.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct ConnectionRequest {
+pub(crate) struct ConnectionRequest<A = AuthParameters> {
     pub(crate) name: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) authorization_type: Option<AuthorizationType>,
-    pub(crate) auth_parameters: Option<AuthParameters>,
+    pub(crate) auth_parameters: Option<A>,
     pub(crate) invocation_connectivity_parameters: Option<Value>,
     pub(crate) kms_key_identifier: Option<String>,
 }
@@ -57,7 +57,7 @@ pub(super) fn name(name: Option<String>) -> Result<Name, EventBridgeError> {
     Name::parse(name, "name", MAX_NAME)
 }
 
-impl ConnectionRequest {
+impl<A> ConnectionRequest<A> {
     /// Refuses what a node does not honour.
     fn check(&self) -> Result<(), EventBridgeError> {
         check_description(self.description.as_deref())?;
@@ -85,7 +85,9 @@ impl ConnectionRequest {
         }
         Ok(())
     }
+}
 
+impl ConnectionRequest {
     /// A new connection with its secrets.
     pub(crate) fn parse(
         self,
@@ -114,7 +116,9 @@ impl ConnectionRequest {
         let auth = Some(auth);
         Ok(Connection { definition, auth })
     }
+}
 
+impl ConnectionRequest<AuthChange> {
     /// Changes what the request says, and leaves the rest.
     fn apply(
         self,
@@ -128,10 +132,9 @@ impl ConnectionRequest {
         definition.description = self.description.or(definition.description);
         definition.authorization = self.authorization_type.unwrap_or(definition.authorization);
         let auth = match self.auth_parameters {
-            Some(auth) => {
-                auth.check(definition.authorization)?;
+            Some(change) => {
                 definition.authorized = now;
-                Some(auth)
+                Some(change.apply(connection.auth.as_ref(), definition.authorization)?)
             }
             None => connection.auth.clone(),
         };
@@ -161,7 +164,7 @@ impl EventBridgeService {
     pub(super) async fn update_connection(
         &self,
         call: &Call,
-        request: ConnectionRequest,
+        request: ConnectionRequest<AuthChange>,
     ) -> Result<Value, EventBridgeError> {
         let _changing = self.changing().await;
         let connection = self.connection(&call.account, &call.region, &name(request.name.clone())?)?;

@@ -417,6 +417,46 @@ async fn what_is_given_up_goes_to_the_dead_letter_queue() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_changes_of_a_connection_what_it_names() {
+    let world = World::new().await;
+    let server = Server::start();
+    let auth = json!({
+        "BasicAuthParameters": {"Username": "me", "Password": "pw"},
+        "InvocationHttpParameters": {"HeaderParameters": [{"Key": "x-shop", "Value": "north"}]}});
+    let arn = destination(&world, auth, &server.url, json!({})).await;
+    let update = |auth: Value| json!({"Name": "c", "AuthParameters": auth});
+    let named = json!({"BasicAuthParameters": {"Password": "pw2"}});
+    world.ok("UpdateConnection", update(named)).await;
+    assert_eq!(attempt(&world, &arn).await, Outcome::Done);
+    let seen = server.seen();
+    for header in ["authorization: Basic bWU6cHcy", "x-shop: north"] {
+        assert!(seen.has(header), "{header}: {seen:?}");
+    }
+    let named =
+        json!({"InvocationHttpParameters": {"HeaderParameters": [{"Key": "x-shop", "Value": "south"}]}});
+    world.ok("UpdateConnection", update(named)).await;
+    assert_eq!(attempt(&world, &arn).await, Outcome::Done);
+    let seen = server.seen();
+    for header in ["authorization: Basic bWU6cHcy", "x-shop: south"] {
+        assert!(seen.has(header), "{header}: {seen:?}");
+    }
+    let mut half = update(json!({"ApiKeyAuthParameters": {"ApiKeyName": "x-key"}}));
+    half["AuthorizationType"] = json!("API_KEY");
+    let (code, text) = world.refused("UpdateConnection", half.clone()).await;
+    assert_eq!(code, "ValidationException");
+    assert!(text.contains("missing field `ApiKeyValue`"), "{text}");
+    half["AuthParameters"]["ApiKeyAuthParameters"]["ApiKeyValue"] = json!("key");
+    world.ok("UpdateConnection", half).await;
+    assert_eq!(attempt(&world, &arn).await, Outcome::Done);
+    let seen = server.seen();
+    assert!(seen.has("x-key: key") && seen.has("x-shop: south"), "{seen:?}");
+    assert!(
+        !seen.headers.iter().any(|line| line.starts_with("authorization")),
+        "{seen:?}"
+    );
+}
+
 #[tokio::test]
 async fn connections_and_destinations_are_described_without_secrets() {
     let world = World::new().await;
