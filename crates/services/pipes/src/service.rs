@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tradewind_events::{QueueSource, Router};
 use tradewind_model::resource::ResourceType;
@@ -76,6 +76,8 @@ struct Shared {
     /// Held from a decision to its commit, so that two changes do not decide on the same state. It is an
     /// async mutex because the write happens while it is held.
     changing: Mutex<()>,
+    /// What the batches of all pipes may take, in KiB.
+    memory: Arc<Semaphore>,
 }
 
 impl PipesService {
@@ -92,6 +94,7 @@ impl PipesService {
             problems: StdMutex::default(),
             changes: watch::Sender::default(),
             changing: Mutex::new(()),
+            memory: Arc::new(Semaphore::new(worker::MEMORY_KIB)),
         })))
     }
 
@@ -126,6 +129,11 @@ impl PipesService {
             .get(id)
             .cloned()
             .ok_or_else(|| PipesError::NotFound(id.name().to_owned()))
+    }
+
+    /// The memory for batches of all pipes, in KiB.
+    pub(crate) fn memory(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.memory)
     }
 
     /// Sees each change of the pipes.

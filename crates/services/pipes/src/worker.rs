@@ -27,6 +27,17 @@ const AFTER_PROBLEM: Duration = Duration::from_secs(5);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Batches of a pipe that are on their way at once: five, as AWS begins; of a FIFO queue one, for its order.
 const BATCHES: usize = 5;
+/// What the batches of all pipes may take in memory together, in KiB. What a pipe has just received, it has
+/// beside that.
+pub(crate) const MEMORY_KIB: usize = 256 * 1024;
+/// What one batch takes of it, at most.
+const LARGEST_SHARE_KIB: usize = 32 * 1024;
+/// How often a batch has a message in memory: as it is received, as text, and parsed.
+const COPIES: usize = 3;
+/// Messages of the first receive of a batch, before their size is known.
+const FIRST_STEP: usize = 10;
+/// Messages of one receive, at most.
+const LARGEST_STEP: usize = 1_000;
 /// The shortest lease, so that a visibility timeout of 0 does not make a batch everybody's.
 const SHORTEST_LEASE: Duration = Duration::from_secs(10);
 /// Of a list.
@@ -130,15 +141,25 @@ impl Task {
         if received.is_empty() {
             return Ok(());
         }
+        let receipts: Vec<Receipt> = received.iter().map(|message| message.receipt).collect();
+        let memory = self.service.memory().acquire_many_owned(share_kib(&received));
+        let memory = tokio::select! {
+            () = self.stop.cancelled() => {
+                self.leave(&queue, &receipts).await;
+                return Ok(());
+            }
+            memory = self.while_held(&queue, &receipts, memory) => memory,
+        };
         let task = self.clone();
         self.batches.spawn(async move {
             task.process(&queue, &received).await;
-            drop(room);
+            drop((room, memory));
         });
         Ok(())
     }
 
-    /// As many messages as a batch has, or as come within the window after the first.
+    /// As many messages as a batch has, as a function's event has room for, or as come within the window after
+    /// the first.
     ///
     /// # Cancel safety
     /// Not: what was received by then is invisible until its lease ends. It watches for the stop itself.
@@ -148,14 +169,18 @@ impl Task {
         let queues = &self.service.config().queues;
         let mut received = tokio::select! {
             () = self.stop.cancelled() => return Ok(Vec::new()),
-            received = queues.receive(&queue.id, size, lease, LONG_WAIT) => received?,
+            received = queues.receive(&queue.id, size.min(FIRST_STEP), lease, LONG_WAIT) => received?,
         };
         let end = Instant::now() + window;
-        while !received.is_empty() && received.len() < size && Instant::now() < end {
+        while !received.is_empty() && Instant::now() < end {
+            let step = step(&received).min(size - received.len());
+            if step == 0 {
+                break;
+            }
             let left = end.saturating_duration_since(Instant::now());
             tokio::select! {
                 () = self.stop.cancelled() => break,
-                more = queues.receive(&queue.id, size - received.len(), lease, left) => received.extend(more?),
+                more = queues.receive(&queue.id, step, lease, left) => received.extend(more?),
             }
         }
         Ok(received)
@@ -168,8 +193,9 @@ impl Task {
         if wanted.is_empty() {
             return;
         }
+        let receipts: Vec<Receipt> = wanted.iter().map(|event| event.receipt).collect();
         let left = self
-            .while_held(queue, &wanted, self.bring_all(queue, &wanted))
+            .while_held(queue, &receipts, self.bring_all(queue, &wanted))
             .await;
         let (failed, problem) = (left.receipts, left.problem);
         let is_failure = problem.is_some();
@@ -242,10 +268,15 @@ impl Task {
     }
 
     /// Keeps the messages invisible to others while `work` takes its time.
-    async fn while_held<T>(&self, queue: &QueueFacts, events: &[Event], work: impl Future<Output = T>) -> T {
+    async fn while_held<T>(
+        &self,
+        queue: &QueueFacts,
+        receipts: &[Receipt],
+        work: impl Future<Output = T>,
+    ) -> T {
         let mut work = std::pin::pin!(work);
         let lease = lease(queue);
-        let held: Vec<(Receipt, Duration)> = events.iter().map(|event| (event.receipt, lease)).collect();
+        let held: Vec<(Receipt, Duration)> = receipts.iter().map(|receipt| (*receipt, lease)).collect();
         loop {
             tokio::select! {
                 done = &mut work => return done,
@@ -352,6 +383,27 @@ fn fitting<'e>(pipe: &Pipe, events: &'e [Event]) -> Vec<&'e [Event]> {
     }
     parts.push(&events[begin..]);
     parts
+}
+
+/// What messages take as they are received.
+fn bytes(received: &[Received]) -> usize {
+    let sizes = received
+        .iter()
+        .map(|message| message.body.len() + message.attributes.len());
+    sizes.sum()
+}
+
+/// What a batch takes of the memory for batches.
+fn share_kib(received: &[Received]) -> u32 {
+    let kib = bytes(received) * COPIES / 1024;
+    u32::try_from(kib.min(LARGEST_SHARE_KIB)).unwrap_or(0)
+}
+
+/// How many messages more a batch has room for, if they are as large as the largest of it; none if it is full.
+fn step(received: &[Received]) -> usize {
+    let room = limits::SYNC_PAYLOAD_BYTES.saturating_sub(bytes(received));
+    let largest = received.chunks(1).map(bytes).max().unwrap_or(0);
+    (room / largest.max(1)).min(LARGEST_STEP)
 }
 
 fn lease(queue: &QueueFacts) -> Duration {

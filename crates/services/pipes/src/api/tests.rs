@@ -234,6 +234,24 @@ async fn a_batch_that_is_too_large_for_a_function_comes_in_parts() {
 }
 
 #[tokio::test]
+async fn a_batch_that_fills_an_event_does_not_wait_for_more() {
+    let world = World::new().await;
+    let large = "x".repeat(900_000);
+    for _ in 0..12 {
+        world.send(&[&large]).await;
+    }
+    let batch = json!({"BatchSize": 10_000, "MaximumBatchingWindowInSeconds": 300});
+    let more = json!({"SourceParameters": {"SqsQueueParameters": batch}});
+    assert_eq!(world.pipe(FUNCTION, more).await.0, 200);
+    world.run();
+    until(|| world.functions.events.lock().unwrap().len() == 2).await;
+    world.stop().await;
+    let events = world.functions.events.lock().unwrap().clone();
+    let sizes = events.iter().map(|(_, event)| event.as_array().unwrap().len());
+    assert_eq!(sizes.collect::<Vec<_>>()[..2], [6, 4]);
+}
+
+#[tokio::test]
 async fn a_function_that_is_not_waited_for_gets_a_list() {
     let world = World::new().await;
     let more = json!({"TargetParameters": {
