@@ -267,6 +267,21 @@ impl Queues {
         self.extend(id, receipts).await
     }
 
+    /// As if they had not been received: messages that nobody looked at are ready again, and the receive counts
+    /// no more. Whoever calls it forgets the receipts: the next receive of a message gives an equal one.
+    ///
+    /// # Errors
+    /// As [`Queues::ack`].
+    pub async fn put_back(&self, id: &QueueId, receipts: &[Receipt]) -> Result<Vec<Settled>, QueueError> {
+        let now = self.clock.now();
+        let receipts = receipts.to_vec();
+        self.settle(id, move |tx, queue| {
+            let put_back = |receipt: &Receipt| settle::put_back(tx, queue, *receipt, now);
+            receipts.iter().map(put_back).collect()
+        })
+        .await
+    }
+
     /// Makes leases end the given time from now.
     ///
     /// # Errors

@@ -19,6 +19,8 @@ const STATE: &str = state!("");
 const HELD_STATE: &str = state!(" FOR UPDATE");
 const ACK: &str = "DELETE FROM queue_messages WHERE sequence = ?1 AND receives = ?2 AND queue = ?3";
 const CHANGE: &str = "UPDATE queue_messages SET visible_at = ?2 WHERE sequence = ?1";
+const PUT_BACK: &str = "UPDATE queue_messages SET visible_at = ?2, receives = receives - 1, \
+    first_received_at = CASE WHEN receives > 1 THEN first_received_at END WHERE sequence = ?1";
 
 /// What a receipt did, and from when on that makes a message ready.
 pub(in crate::queue) struct Outcome {
@@ -79,11 +81,31 @@ pub(in crate::queue) fn change(
     visible_at: Timestamp,
     now: Timestamp,
 ) -> Result<Outcome> {
+    show(tx, queue, receipt, (CHANGE, visible_at), now)
+}
+
+/// Makes the message visible now, and takes its last receive back.
+pub(in crate::queue) fn put_back(
+    tx: &Transaction<'_>,
+    queue: &Queue,
+    receipt: Receipt,
+    now: Timestamp,
+) -> Result<Outcome> {
+    show(tx, queue, receipt, (PUT_BACK, now), now)
+}
+
+fn show(
+    tx: &Transaction<'_>,
+    queue: &Queue,
+    receipt: Receipt,
+    (sql, visible_at): (&'static str, Timestamp),
+    now: Timestamp,
+) -> Result<Outcome> {
     let (settled, group) = state(tx, queue, receipt, now)?;
     if settled != Settled::Done {
         return Ok(Outcome::nothing(settled));
     }
-    tx.execute(CHANGE, &values![receipt.sequence, visible_at])?;
+    tx.execute(sql, &values![receipt.sequence, visible_at])?;
     let ready_at = match queue.settings.fifo {
         true => refresh(tx, queue, group.as_deref(), now)?,
         false => Some(visible_at),

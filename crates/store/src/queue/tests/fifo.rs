@@ -55,6 +55,24 @@ async fn a_group_stays_blocked_until_all_of_a_receive_are_settled() {
 }
 
 #[tokio::test]
+async fn what_is_put_back_comes_again_as_if_it_had_not_been_received() {
+    let it = with(&[("a", "a1"), ("a", "a2")]).await;
+    let got = it.receive(2).await;
+    let receipts = [got[0].receipt, got[1].receipt];
+    it.pass(Duration::from_secs(1));
+    let settled = it.queues.put_back(&it.id, &receipts).await.unwrap();
+    assert_eq!(settled, [Settled::Done, Settled::Done]);
+    let again = it.receive(2).await;
+    assert_eq!(bodies(&again), ["a1", "a2"]);
+    assert_eq!((again[0].receives, again[1].receives), (1, 1));
+    assert_eq!(again[0].first_received_at, it.clock.now());
+    it.pass(MINUTE);
+    let settled = it.queues.put_back(&it.id, &[again[0].receipt]).await.unwrap();
+    assert_eq!(settled, [Settled::Expired]);
+    assert_eq!(it.receive(1).await[0].receives, 2);
+}
+
+#[tokio::test]
 async fn a_lease_that_ends_gives_the_same_message_again() {
     let it = with(&[("a", "a1"), ("a", "a2")]).await;
     let first = it.receive(1).await;
