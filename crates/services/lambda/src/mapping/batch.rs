@@ -18,6 +18,8 @@ pub(crate) struct Record {
     /// What `itemIdentifier` names it by: the message id.
     pub(crate) id: String,
     pub(crate) receipt: Receipt,
+    /// When its lease ends.
+    pub(crate) leased_until: Instant,
     /// The message group, if the source is ordered.
     pub(crate) group: Option<String>,
     /// How often it was received.
@@ -92,6 +94,11 @@ impl Hand {
         })
     }
 
+    /// When the first lease of what is in hand ends; none when nothing is.
+    pub(crate) fn leased_until(&self) -> Option<Instant> {
+        self.records.iter().map(|record| record.leased_until).min()
+    }
+
     /// A batch: as many of the first as fit; none if nothing is in hand. It has at least one, however large.
     pub(crate) fn take(&mut self, bounds: Bounds) -> Option<Batch> {
         let mut batch = Batch::default();
@@ -145,6 +152,11 @@ impl Batch {
         text.into()
     }
 
+    /// When the first of its leases ends.
+    pub(crate) fn leased_until(&self) -> Option<Instant> {
+        self.records.iter().map(|record| record.leased_until).min()
+    }
+
     /// The size of the event, at most.
     pub(crate) fn bytes(&self) -> usize {
         let records: usize = self.records.iter().map(|record| record.text.len() + 1).sum();
@@ -160,6 +172,7 @@ pub(crate) mod tests {
         Record {
             id: id.to_owned(),
             receipt: Receipt::from_bytes(&[0; 12]).unwrap(),
+            leased_until: Instant::now() + Duration::from_secs(30),
             group: group.map(str::to_owned),
             receives: 1,
             trace: None,

@@ -15,7 +15,10 @@
 //! - A message leaves the source only after the function succeeded with it, or because no filter matches it.
 //! - A FIFO queue's group is in one batch at a time: the store leases no second one.
 //! - A throttled function slows its poller and costs no receive: the batch is kept and tried again.
-//! - One mapping never holds up another; all of them together hold a bounded amount of memory.
+//! - A batch runs only while its messages are leased. What no function got is put back as if it had not been
+//!   received.
+//! - One mapping never holds up another; all of them together hold a bounded amount of memory, and one that holds
+//!   half of what is free waits with more.
 //! - The source is an enum ([`Source`]): streams and Kafka will be further variants with pollers of their own,
 //!   over the same records, batches and scale.
 

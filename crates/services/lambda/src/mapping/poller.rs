@@ -1,10 +1,12 @@
 //! The poller of one mapping: waits for room, receives, gathers, and starts batches.
 
+use std::collections::HashSet;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,7 +17,7 @@ use tradewind_store::queue::{QueueError, QueueId, Receipt, Received};
 use super::batch::{Bounds, Hand, Record};
 use super::model::{Mapping, Source};
 use super::registry::{Assignment, Status};
-use super::run::{BatchRun, ack, give_back};
+use super::run::{BatchRun, ack, put_back, receipts};
 use super::scale::{MOST, STEP, Scale};
 use super::worker::{Invocable, invocable};
 use crate::error::LambdaError;
@@ -45,6 +47,8 @@ pub(super) struct Poller {
     hand: Hand,
     /// Received, and matched by no filter.
     unwanted: Vec<Receipt>,
+    /// Received, and to come after a message of their group that is left in the queue.
+    too_early: Vec<Receipt>,
     /// How large records were lately, in bytes; none before the first.
     record_bytes: Option<usize>,
     /// The queue that what is in hand is from.
@@ -61,6 +65,8 @@ pub(super) struct Shared {
     /// Cancelled when batches that wait for room in the function's concurrency are to give up.
     patience: Mutex<CancellationToken>,
     scale: Mutex<Scale>,
+    /// What its batches hold of the memory for batches, in KiB.
+    held: AtomicUsize,
     /// A batch ended.
     ended: Notify,
 }
@@ -92,6 +98,13 @@ impl Shared {
         self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether its batches hold so much memory that others might wait for theirs: half of what is free, so that
+    /// some is free however many mappings have a backlog.
+    fn holds_its_share(&self) -> bool {
+        let held = self.held.load(Ordering::Relaxed);
+        held > 0 && held >= self.service.mappings().memory.available_permits() / 2
+    }
+
     /// Sets `LastProcessingResult` to what is in the way.
     pub(super) fn tell_problem(&self, mapping: &Mapping, text: &str) {
         if self.status.tell(text) {
@@ -100,23 +113,38 @@ impl Shared {
     }
 }
 
-/// A place among the batches that may run; leaves it when dropped.
+/// A place among the batches that may run, and what the batch takes of the memory for batches; leaves both when
+/// dropped.
 #[derive(Debug)]
-pub(super) struct Place(Arc<Shared>);
+pub(super) struct Place {
+    shared: Arc<Shared>,
+    memory: Option<OwnedSemaphorePermit>,
+}
 
 impl Place {
-    fn take(shared: &Arc<Shared>) -> Self {
+    fn take(shared: &Arc<Shared>, memory: Option<OwnedSemaphorePermit>) -> Self {
         shared.scale(Scale::started);
         shared.status.started();
-        Self(Arc::clone(shared))
+        let place = Self {
+            shared: Arc::clone(shared),
+            memory,
+        };
+        shared.held.fetch_add(place.kib(), Ordering::Relaxed);
+        place
+    }
+
+    fn kib(&self) -> usize {
+        self.memory.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.scale(Scale::ended);
-        self.0.status.ended();
-        self.0.ended.notify_one();
+        self.shared.held.fetch_sub(self.kib(), Ordering::Relaxed);
+        self.memory = None;
+        self.shared.scale(Scale::ended);
+        self.shared.status.ended();
+        self.shared.ended.notify_one();
     }
 }
 
@@ -135,6 +163,7 @@ impl Poller {
             status: assignment.status,
             patience: Mutex::new(stop.child_token()),
             scale: Mutex::new(Scale::new(now)),
+            held: AtomicUsize::new(0),
             ended: Notify::new(),
         };
         Self {
@@ -144,6 +173,7 @@ impl Poller {
             batches: TaskTracker::new(),
             hand: Hand::default(),
             unwanted: Vec::new(),
+            too_early: Vec::new(),
             record_bytes: None,
             queue: None,
             backlog: false,
@@ -221,12 +251,13 @@ impl Poller {
             Next::Rest(None) => interrupt.cancelled().await,
             Next::Rest(Some(time)) => rest(time, interrupt).await,
             Next::Work(plan) => {
-                let Some(room) = interrupt.run_until_cancelled(self.room(&plan)).await else {
-                    return;
+                let room = self.while_leased(&plan, interrupt, self.room(&plan)).await;
+                let Some(room) = room else {
+                    return self.put_back_expiring(&plan).await;
                 };
                 match self.gather(&plan, room, interrupt).await {
                     Ok(()) => {
-                        self.drop_unwanted(&plan).await;
+                        self.settle_aside(&plan).await;
                         self.start_batches(&plan, interrupt).await;
                     }
                     Err(error) => {
@@ -236,6 +267,32 @@ impl Poller {
                     }
                 }
             }
+        }
+    }
+
+    /// What `wait` gives; nothing once `interrupt` is cancelled, or the leases of what is in hand end soon.
+    async fn while_leased<T>(
+        &self,
+        plan: &Plan,
+        interrupt: &CancellationToken,
+        wait: impl Future<Output = T>,
+    ) -> Option<T> {
+        let wait = interrupt.run_until_cancelled(wait);
+        match self.hand.leased_until() {
+            Some(end) => {
+                let waited = tokio::time::timeout_at(end - plan.lease / 4, wait).await;
+                waited.ok().flatten()
+            }
+            None => wait.await,
+        }
+    }
+
+    /// Puts what is in hand back if its leases end soon: there is no room for it.
+    async fn put_back_expiring(&mut self, plan: &Plan) {
+        let expires = |end| end - plan.lease / 4 <= Instant::now();
+        if self.hand.leased_until().is_some_and(expires) {
+            let rest = receipts(&self.hand.drain());
+            put_back(&self.shared.service, &plan.queue.id, &rest).await;
         }
     }
 
@@ -250,7 +307,7 @@ impl Poller {
                 }
                 scale.room(plan.cap)
             });
-            if room > 0 {
+            if room > 0 && !shared.holds_its_share() {
                 return room;
             }
             tokio::select! {
@@ -282,7 +339,7 @@ impl Poller {
         if received.is_empty() && left.is_none() && !interrupt.is_cancelled() {
             self.shared.scale(Scale::idle);
         }
-        self.take_in(plan, &received);
+        self.take_in(plan, &received, Instant::now() + lease);
         Ok(())
     }
 
@@ -310,19 +367,29 @@ impl Poller {
         wanted.min(affordable.clamp(FIRST_STEP, LARGEST_STEP)).max(1)
     }
 
-    /// Takes into the hand what the function is to get.
-    fn take_in(&mut self, plan: &Plan, received: &[Received]) {
+    /// Takes into the hand what the function is to get. What cannot be taken stays leased, so that its group waits
+    /// for it: what comes after it in the group is put back.
+    fn take_in(&mut self, plan: &Plan, received: &[Received], leased_until: Instant) {
         let (mut records, mut largest) = (Vec::with_capacity(received.len()), None);
+        let mut waiting = HashSet::new();
         for message in received {
-            match self.record(plan, message) {
+            let group = message.group.as_deref().filter(|_| plan.queue.fifo);
+            if group.is_some_and(|group| waiting.contains(group)) {
+                self.too_early.push(message.receipt);
+                continue;
+            }
+            match self.record(plan, message, leased_until) {
                 Ok(Some(record)) => {
                     largest = largest.max(Some(record.text.len()));
                     records.push(record);
                 }
                 Ok(None) => self.unwanted.push(message.receipt),
-                Err(error) => tracing::error!(
-                    mapping = %plan.mapping.id, message = %message.id, %error, "a message is left in its queue"
-                ),
+                Err(error) => {
+                    waiting.extend(group);
+                    tracing::error!(
+                        mapping = %plan.mapping.id, message = %message.id, %error, "a message is left in its queue"
+                    );
+                }
             }
         }
         self.record_bytes = largest.or(self.record_bytes);
@@ -331,7 +398,12 @@ impl Poller {
 
     /// A message as the function gets it; none if no filter matches it. What cannot be read, or went round too
     /// often, is left in the queue.
-    fn record(&self, plan: &Plan, received: &Received) -> Result<Option<Record>, Undeliverable> {
+    fn record(
+        &self,
+        plan: &Plan,
+        received: &Received,
+        leased_until: Instant,
+    ) -> Result<Option<Record>, Undeliverable> {
         let service = &self.shared.service;
         let now = service.clock().now();
         let record = service.queue_source().record(&plan.source, received, now)?;
@@ -353,28 +425,30 @@ impl Poller {
             text: as_text(&record, &plan.source)?,
             id: record.message_id,
             receipt: received.receipt,
+            leased_until,
             receives: received.receives,
             group: received.group.clone().filter(|_| plan.queue.fifo),
             trace,
         }))
     }
 
-    /// Deletes what no filter matches.
-    async fn drop_unwanted(&mut self, plan: &Plan) {
-        if !self.unwanted.is_empty() {
-            ack(&self.shared.service, &plan.queue.id, &self.unwanted).await;
-            self.unwanted.clear();
-        }
+    /// Deletes what no filter matches, and puts back what is not to be taken yet.
+    async fn settle_aside(&mut self, plan: &Plan) {
+        let (unwanted, too_early) = (&mut self.unwanted, &mut self.too_early);
+        ack(&self.shared.service, &plan.queue.id, unwanted).await;
+        put_back(&self.shared.service, &plan.queue.id, too_early).await;
+        unwanted.clear();
+        too_early.clear();
     }
 
     /// Starts the batches that are ready and may run.
     async fn start_batches(&mut self, plan: &Plan, interrupt: &CancellationToken) {
         let kib = self.hand.kib().min(LARGEST_SHARE_KIB);
-        let memory = Arc::clone(&self.shared.service.mappings().memory);
-        let memory = interrupt
-            .run_until_cancelled(memory.acquire_many_owned(kib))
-            .await;
-        let Some(Ok(mut memory)) = memory else { return };
+        let memory = Arc::clone(&self.shared.service.mappings().memory).acquire_many_owned(kib);
+        let memory = self.while_leased(plan, interrupt, memory).await;
+        let Some(Ok(mut memory)) = memory else {
+            return self.put_back_expiring(plan).await;
+        };
         let mut places = self.shared.scale(|scale| scale.room(plan.cap));
         while places > 0 && self.hand.patience(plan.bounds, Instant::now()) == Some(Duration::ZERO) {
             let Some(batch) = self.hand.take(plan.bounds) else {
@@ -382,18 +456,13 @@ impl Poller {
             };
             places -= 1;
             let share = memory.split((batch.bytes() / 1024).min(memory.num_permits()));
-            let run = BatchRun::new(
-                &self.shared,
-                plan.clone(),
-                batch,
-                Place::take(&self.shared),
-                share,
-            );
+            let place = Place::take(&self.shared, share);
+            let run = BatchRun::new(&self.shared, plan.clone(), batch, place);
             self.batches.spawn(run.run());
             if plan.queue.fifo {
                 // what is left may be of the same groups: it is received again, in order
-                let rest = self.hand.drain();
-                give_back(&self.shared.service, &plan.queue.id, &rest).await;
+                let rest = receipts(&self.hand.drain());
+                put_back(&self.shared.service, &plan.queue.id, &rest).await;
             }
         }
     }
@@ -403,7 +472,7 @@ impl Poller {
         let patience = std::mem::replace(&mut *self.shared.token(), self.stop.child_token());
         patience.cancel();
         if let Some(queue) = &self.queue {
-            give_back(&self.shared.service, queue, &self.hand.drain()).await;
+            put_back(&self.shared.service, queue, &receipts(&self.hand.drain())).await;
         }
     }
 }
@@ -433,3 +502,6 @@ fn of_queue(error: &Undeliverable) -> String {
         other => format!("PROBLEM: {other}"),
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

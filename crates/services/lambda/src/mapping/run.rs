@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tradewind_compute::{InvokeError, InvokeRequest, InvokeResponse};
 use tradewind_events::{Trace, Verdict, verdict};
 use tradewind_model::RequestId;
@@ -27,20 +27,25 @@ const ACK_TRIES: u32 = 5;
 /// Records of a batch whose journeys are noted.
 const NOTED: usize = 100;
 const BETWEEN_ACKS: Duration = Duration::from_millis(200);
+/// How long after a lease could not be extended that is tried again.
+const BETWEEN_EXTENSIONS: Duration = Duration::from_secs(1);
 
 /// A batch in its task.
 #[derive(Debug)]
 pub(super) struct BatchRun {
     shared: Arc<Shared>,
     plan: Plan,
-    batch: Batch,
+    pub(super) batch: Batch,
     /// When the messages become visible, at the earliest.
     visible_at: Instant,
-    /// Whether that is later than the receive made it.
-    extended: bool,
+    /// When the receive made them visible.
+    received_until: Instant,
+    /// Not before this are the leases extended again.
+    extend_after: Instant,
+    /// Cancelled when it is to wait no longer. Taken when the batch is made: the poller's next one is for batches
+    /// of a mapping that is switched on again.
+    patience: CancellationToken,
     _place: Place,
-    /// Of the memory for batches.
-    _memory: Option<OwnedSemaphorePermit>,
 }
 
 /// How a batch ended.
@@ -55,21 +60,18 @@ enum Outcome {
 }
 
 impl BatchRun {
-    pub(super) fn new(
-        shared: &Arc<Shared>,
-        plan: Plan,
-        batch: Batch,
-        place: Place,
-        memory: Option<OwnedSemaphorePermit>,
-    ) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, plan: Plan, batch: Batch, place: Place) -> Self {
+        let now = Instant::now();
+        let leased_until = batch.leased_until().unwrap_or(now);
         Self {
             shared: Arc::clone(shared),
-            visible_at: Instant::now() + plan.lease,
-            extended: false,
+            visible_at: leased_until,
+            received_until: leased_until,
+            extend_after: now,
+            patience: shared.patience(),
             plan,
             batch,
             _place: place,
-            _memory: memory,
         }
     }
 
@@ -80,20 +82,37 @@ impl BatchRun {
         match outcome {
             Outcome::Answered(answer) => self.answered(&answer).await,
             Outcome::Failed => self.failed(&self.batch.records).await,
-            Outcome::NotRun(problem) => {
-                if let Some(problem) = problem {
-                    self.shared.tell_problem(&self.plan.mapping, problem);
-                }
-                give_back(&self.shared.service, &self.plan.queue.id, &self.batch.records).await;
+            Outcome::NotRun(None) => {
+                put_back(
+                    &self.shared.service,
+                    &self.plan.queue.id,
+                    &receipts(&self.batch.records),
+                )
+                .await;
+            }
+            Outcome::NotRun(Some(problem)) => {
+                self.shared.tell_problem(&self.plan.mapping, problem);
+                give_back(
+                    &self.shared.service,
+                    &self.plan.queue.id,
+                    &self.batch.records,
+                    Duration::ZERO,
+                )
+                .await;
             }
         }
     }
 
     /// Tries until the function ran.
     async fn invoke(&mut self) -> Outcome {
+        // it may have waited in the poller's hand
+        self.hold(self.plan.lease * 3 / 4).await;
         let mut event = self.batch.event();
         let mut wait = FIRST_WAIT;
         loop {
+            if self.batch.records.is_empty() {
+                return Outcome::NotRun(None);
+            }
             match self.invoke_once(event.clone()).await {
                 Ok(response) if response.error.is_none() => return Outcome::Answered(response.payload),
                 Ok(_function_error) => return Outcome::Failed,
@@ -106,17 +125,13 @@ impl BatchRun {
             }
             let now = self.shared.service.clock().now();
             self.shared.scale(|scale| scale.throttled(now));
-            let patience = self.shared.patience();
             tokio::select! {
-                () = patience.cancelled() => return Outcome::NotRun(None),
+                () = self.patience.cancelled() => return Outcome::NotRun(None),
                 () = tokio::time::sleep(wait) => {}
             }
-            wait = (wait * 2).min(LONGEST_WAIT);
+            wait = (wait * 2).min(LONGEST_WAIT).min(self.plan.lease / 4);
             if self.hold(self.plan.lease * 3 / 4).await {
                 event = self.batch.event();
-            }
-            if self.batch.records.is_empty() {
-                return Outcome::NotRun(None);
             }
         }
     }
@@ -135,9 +150,10 @@ impl BatchRun {
         let mut invocation = pin!(engine.invoke(&function, request));
         let margin = self.plan.lease / 10;
         let ended = loop {
+            let due = (self.visible_at - margin).max(self.extend_after);
             tokio::select! {
                 ended = &mut invocation => break ended,
-                () = tokio::time::sleep_until(self.visible_at - margin) => drop(self.extend().await),
+                () = tokio::time::sleep_until(due) => drop(self.extend().await),
             }
         };
         let outcome = match &ended {
@@ -174,7 +190,7 @@ impl BatchRun {
     }
 
     /// Makes the messages invisible for another lease if less than `least` is left of this one. Those that are
-    /// somebody else's by now leave the batch: then it gives true.
+    /// somebody else's by now leave the batch, and all do if their leases may have ended: then it gives true.
     async fn hold(&mut self, least: Duration) -> bool {
         if self.visible_at.saturating_duration_since(Instant::now()) >= least {
             return false;
@@ -185,6 +201,8 @@ impl BatchRun {
             self.batch
                 .records
                 .retain(|_| settled.next() == Some(Settled::Done));
+        } else if self.visible_at <= Instant::now() {
+            self.batch.records.clear();
         }
         self.batch.records.len() < before
     }
@@ -204,11 +222,13 @@ impl BatchRun {
             .queues()
             .extend(&self.plan.queue.id, &leases)
             .await;
-        self.visible_at = now + lease;
-        self.extended = true;
         match settled {
-            Ok(settled) => Some(settled),
+            Ok(settled) => {
+                self.visible_at = now + lease;
+                Some(settled)
+            }
             Err(error) => {
+                self.extend_after = Instant::now() + BETWEEN_EXTENSIONS;
                 tracing::warn!(queue = %self.plan.queue.id, %error, "messages cannot be kept invisible");
                 None
             }
@@ -252,8 +272,9 @@ impl BatchRun {
 
     /// Messages that failed become visible at the end of the visibility timeout that they were received with.
     async fn leave(&self, records: &[Record]) {
-        if self.extended {
-            give_back(&self.shared.service, &self.plan.queue.id, records).await;
+        if self.visible_at > self.received_until {
+            let left = self.received_until.saturating_duration_since(Instant::now());
+            give_back(&self.shared.service, &self.plan.queue.id, records, left).await;
         }
     }
 }
@@ -274,16 +295,56 @@ pub(super) async fn ack(service: &LambdaService, queue: &QueueId, receipts: &[Re
     }
 }
 
-/// Makes messages visible at once.
-pub(super) async fn give_back(service: &LambdaService, queue: &QueueId, records: &[Record]) {
-    if records.is_empty() {
-        return;
-    }
-    let receipts: Vec<_> = records
-        .iter()
-        .map(|record| (record.receipt, Duration::ZERO))
-        .collect();
+/// Makes messages visible after a while.
+async fn give_back(service: &LambdaService, queue: &QueueId, records: &[Record], after: Duration) {
+    let receipts: Vec<_> = records.iter().map(|record| (record.receipt, after)).collect();
     if let Err(error) = service.queues().nack(queue, &receipts).await {
         tracing::debug!(%queue, %error, "messages cannot be given back; they become visible with their leases");
+    }
+}
+
+/// Makes messages visible at once that no function got: their receive does not count.
+pub(super) async fn put_back(service: &LambdaService, queue: &QueueId, receipts: &[Receipt]) {
+    if receipts.is_empty() {
+        return;
+    }
+    if let Err(error) = service.queues().put_back(queue, receipts).await {
+        tracing::debug!(%queue, %error, "messages cannot be put back; they become visible with their leases");
+    }
+}
+
+pub(super) fn receipts(records: &[Record]) -> Vec<Receipt> {
+    records.iter().map(|record| record.receipt).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::poller::tests::Still;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_lost_its_lease_in_the_hand_does_not_run() {
+        let mut still = Still::new("async () => {}").await;
+        let mut run = still.batch().await;
+        let lease = i64::try_from(still.plan.lease.as_millis()).unwrap();
+        still.world.clock.advance_millis(lease);
+        still.world.config.queues.clock_moved();
+        run.visible_at = Instant::now();
+        assert!(matches!(run.invoke().await, Outcome::NotRun(None)));
+        assert_eq!(still.depth().await.ready, 1);
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_cannot_be_extended_is_not_taken_for_longer() {
+        let mut still = Still::new("async () => {}").await;
+        let mut run = still.batch().await;
+        let before = run.visible_at;
+        still.world.config.queues.delete(&still.queue).await.unwrap();
+        assert_eq!(run.extend().await, None);
+        assert_eq!(run.visible_at, before);
+        assert!(
+            run.extend_after > Instant::now(),
+            "it is tried again a little later"
+        );
     }
 }

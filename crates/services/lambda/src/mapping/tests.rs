@@ -315,6 +315,57 @@ async fn a_group_of_a_fifo_queue_is_handled_in_order() {
     running.stop().await;
 }
 
+fn in_group(group: &str, body: String) -> NewMessage {
+    NewMessage {
+        body: body.into(),
+        group: Some(group.to_owned()),
+        deduplication_id: Some(group.to_owned()),
+        ..NewMessage::default()
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_into_a_batch_of_a_fifo_queue_is_not_received_for_nothing() {
+    let handler = "async (event) => { if (event.Records.some(r => r.attributes.ApproximateReceiveCount !== '1')) \
+                   throw new Error('twice'); }";
+    let running = Running::new(handler).await;
+    let messages = ["a", "b", "c"].map(|group| in_group(group, "x".repeat(2_500_000)));
+    let queues = running.queues();
+    queues.send(&id("in.fifo"), messages.into()).await.unwrap();
+    running.map("in.fifo", &json!({})).await;
+    running.until("in.fifo", is_empty).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_left_in_a_fifo_queue_holds_its_group_up() {
+    let running = Running::new("async () => {}").await;
+    let arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+        .parse()
+        .unwrap();
+    let function = running.world.service.find(&arn).unwrap();
+    let mut trace = Trace::new(START);
+    for _ in 0..16 {
+        trace = enter(&function, trace).unwrap();
+    }
+    let goes_round = NewMessage {
+        attributes: trace.header().unwrap().into(),
+        deduplication_id: Some("first".to_owned()),
+        ..in_group("a", "1".to_owned())
+    };
+    let messages = vec![
+        goes_round,
+        in_group("a", "2".to_owned()),
+        in_group("b", "1".to_owned()),
+    ];
+    running.queues().send(&id("in.fifo"), messages).await.unwrap();
+    running.map("in.fifo", &json!({})).await;
+    running
+        .until("in.fifo", |depth| depth.leased == 1 && depth.ready == 1)
+        .await;
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_window_gathers_what_comes_meanwhile() {
     let handler = "async (event) => { if (event.Records.length < 40) throw new Error('few'); }";
@@ -346,6 +397,16 @@ async fn stopping_gives_back_what_no_function_has() {
     running.until("in", |depth| depth.leased == 2).await;
     running.stop.cancel();
     running.until("in", |depth| depth.ready == 2).await;
+    let lease = Duration::from_secs(30);
+    let again = running
+        .queues()
+        .receive(&id("in"), 2, lease, Duration::ZERO)
+        .await
+        .unwrap();
+    assert!(
+        again.iter().all(|message| message.receives == 1),
+        "no function saw them"
+    );
     running.stop().await;
 }
 
