@@ -1,16 +1,16 @@
 //! The handle: lanes are opened, owed to, changed and closed here.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tradewind_model::Clock;
 use tradewind_store::Database;
-use tradewind_store::queue::{NewMessage, QueueError, QueueId, QueueSettings, Queues};
+use tradewind_store::queue::{MessageId, NewMessage, QueueError, QueueId, QueueSettings, Queues};
 
-use super::model::{Deliverer, LaneId, LaneSettings};
+use super::model::{Death, Deliverer, LaneId, LaneSettings};
 use super::retry::Jitter;
 use crate::router::{Router, Routing};
 
@@ -45,6 +45,8 @@ pub(super) struct Shared {
     /// Lanes that have got something to do, for the worker.
     hints: Mutex<BTreeSet<LaneId>>,
     pub(super) hinted: Notify,
+    /// Why deliveries are given up whose end the database did not take.
+    unsettled: Mutex<HashMap<MessageId, Death>>,
 }
 
 impl Deliveries {
@@ -57,6 +59,7 @@ impl Deliveries {
             deliverers: RwLock::default(),
             hints: Mutex::default(),
             hinted: Notify::new(),
+            unsettled: Mutex::default(),
         }))
     }
 
@@ -163,6 +166,10 @@ impl Shared {
 
     pub(super) fn take_hints(&self) -> BTreeSet<LaneId> {
         std::mem::take(&mut self.hints.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn unsettled(&self) -> MutexGuard<'_, HashMap<MessageId, Death>> {
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The settings of an open lane.

@@ -1,7 +1,7 @@
 //! Deliveries in simulated time, to targets that do what the test says.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ const DEAD_LETTERS: &str = "arn:aws:sqs:us-east-1:000000000000:dead";
 const PATIENCE: Duration = Duration::from_secs(20);
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// A queue that takes dead letters.
+/// A queue that takes dead letters; a batch with one fails if the test wants it.
 #[derive(Debug)]
-struct Queue(Queues);
+struct Queue(Queues, Arc<AtomicBool>);
 
 impl Receiver for Queue {
     fn find(&self, _target: &Arn) -> Result<(), Undeliverable> {
@@ -31,6 +31,10 @@ impl Receiver for Queue {
     fn accept(&self, routing: &mut Routing, target: &Arn, message: Message) -> Result<(), Undeliverable> {
         let body = message.body.to_vec();
         routing.add(|batch| {
+            let batch = match self.1.load(Ordering::Relaxed) {
+                true => batch.require("DELETE FROM queue_messages WHERE sequence = -1", vec![], 1),
+                false => batch,
+            };
             let message = NewMessage {
                 body,
                 ..NewMessage::default()
@@ -51,6 +55,8 @@ struct Target {
     gate: Semaphore,
     /// Attempts whose additions were committed.
     committed: Arc<AtomicU32>,
+    /// No dead letter can be written.
+    fails: Arc<AtomicBool>,
 }
 
 #[async_trait::async_trait]
@@ -119,8 +125,8 @@ fn start(
     queues: &Queues,
     clock: &Clock,
 ) -> (Deliveries, Arc<Target>, mpsc::Receiver<Delivery>) {
-    let router = Router::new();
-    router.connect("sqs", Arc::new(Queue(queues.clone())));
+    let (router, fails) = (Router::new(), Arc::<AtomicBool>::default());
+    router.connect("sqs", Arc::new(Queue(queues.clone(), Arc::clone(&fails))));
     let deliveries = Deliveries::new(DeliveriesConfig {
         database: database.clone(),
         queues: queues.clone(),
@@ -134,6 +140,7 @@ fn start(
         outcomes: Mutex::default(),
         gate: Semaphore::new(0),
         committed: Arc::default(),
+        fails,
     });
     deliveries.connect("test", Arc::clone(&target) as Arc<dyn Deliverer>);
     (deliveries, target, attempts)
@@ -323,6 +330,30 @@ async fn what_cannot_succeed_is_not_tried_again() {
     world.owe("shop", "paid").await;
     world.attempt().await;
     world.until_empty("shop").await;
+    assert_eq!(world.dead_letters().await, ["paid: 403 after 1, GivenUp"]);
+}
+
+#[tokio::test]
+async fn what_ended_is_not_made_again_when_its_end_could_not_be_written() {
+    let mut world = World::new().await;
+    world.open("shop").await;
+    let (code, reason) = ("403".to_owned(), "it answered 403".to_owned());
+    world.answer("shop", Outcome::GiveUp { code, reason });
+    world.target.fails.store(true, Ordering::Relaxed);
+    world.owe("shop", "paid").await;
+    world.attempt().await;
+    let noticed = async {
+        while world.deliveries.0.unsettled().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, noticed)
+        .await
+        .expect("it was written");
+    world.target.fails.store(false, Ordering::Relaxed);
+    world.pass(30);
+    world.until_empty("shop").await;
+    assert!(world.attempts.try_recv().is_err());
     assert_eq!(world.dead_letters().await, ["paid: 403 after 1, GivenUp"]);
 }
 

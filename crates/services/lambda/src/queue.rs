@@ -177,9 +177,11 @@ impl Queue {
         self.agenda.changed().await;
     }
 
-    /// Ends a lease: the invocation is done or given up. `told` says so to others, both or neither.
+    /// Ends a lease: the invocation is done or given up. `told` says so to others, both or neither, also while
+    /// little is free on the disk.
     pub(crate) async fn finish_with(&self, leased: &Leased, told: Batch) -> Result<(), LambdaError> {
         let batch = told.run(DELETE, vec![leased.request_id.as_str().into()]);
+        let batch = batch.making_room();
         self.database.write(batch).await?;
         self.agenda.settle(&leased.arn, None);
         Ok(())

@@ -66,6 +66,14 @@ impl Batch {
         self
     }
 
+    /// Marks a batch that ends what is stored, whatever it hands on in its stead: it is not refused while little
+    /// is free, as otherwise what is to go stays. To be called last: it undoes [`Batch::growing`].
+    #[must_use]
+    pub fn making_room(mut self) -> Self {
+        self.grows = false;
+        self
+    }
+
     /// Calls `hook` once the batch is committed, and never when it failed. It runs on the writer and must
     /// be short. A process that dies between the two never calls it: it is a hint for who waits in this
     /// process, nothing more.

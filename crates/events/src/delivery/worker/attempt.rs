@@ -12,6 +12,9 @@ use crate::delivery::model::{Death, Deliverer, Delivery, LaneId, LaneSettings, O
 use crate::delivery::retry::{Exhausted, millis};
 use crate::router::Routing;
 
+/// Deaths that are kept until the database takes them; a delivery beyond them is made again.
+const MAX_UNSETTLED: usize = 10_000;
+
 /// What an attempt ends in.
 enum End {
     /// With what the deliverer wants committed.
@@ -30,11 +33,22 @@ pub(super) async fn attempt(shared: &Arc<Shared>, lane: LaneId, message: Receive
         owed_at: message.sent_at,
         payload: message.body.clone().into(),
     };
-    let ended = shared
-        .config
-        .queues
-        .end_within(Batch::new(), &queue_of(&delivery.lane), message.receipt);
-    let end = try_once(shared, &settings, &*deliverer, (&delivery, Routing::new(ended))).await;
+    let ended_before = shared.unsettled().remove(&message.id);
+    let end = match ended_before {
+        Some(death) => End::Dead(death),
+        None => {
+            let ended =
+                shared
+                    .config
+                    .queues
+                    .end_within(Batch::new(), &queue_of(&delivery.lane), message.receipt);
+            try_once(shared, &settings, &*deliverer, (&delivery, Routing::new(ended))).await
+        }
+    };
+    let death = match &end {
+        End::Dead(death) => Some(death.clone()),
+        End::Done(_) | End::Again(_) => None,
+    };
     let retry = match &end {
         End::Again(delay) => Some(shared.config.clock.now().plus_millis(millis(*delay))),
         End::Done(_) | End::Dead(_) => None,
@@ -43,9 +57,18 @@ pub(super) async fn attempt(shared: &Arc<Shared>, lane: LaneId, message: Receive
         Ok(()) => retry,
         Err(error) => {
             let lane = &delivery.lane;
-            tracing::error!(%lane, %error, "a delivery cannot be settled and is made again after its lease");
+            tracing::error!(%lane, %error, "a delivery cannot be settled; trying again after its lease");
+            keep(shared, &message, death);
             Some(shared.config.clock.now().plus_millis(AFTER_FAILURE_MS))
         }
+    }
+}
+
+/// Keeps the death of a delivery that could not be settled: after its lease it is settled, not made again.
+fn keep(shared: &Shared, message: &Received, death: Option<Death>) {
+    let mut unsettled = shared.unsettled();
+    if let Some(death) = death.filter(|_| unsettled.len() < MAX_UNSETTLED) {
+        unsettled.insert(message.id, death);
     }
 }
 
@@ -118,7 +141,7 @@ async fn settle(
             routing.into_batch()
         }
     };
-    match shared.config.database.write(batch).await {
+    match shared.config.database.write(batch.making_room()).await {
         Ok(_) => Ok(()),
         // the lane was closed meanwhile, and what it owed is gone with it
         Err(_) if shared.settings(&delivery.lane).is_none() => Ok(()),

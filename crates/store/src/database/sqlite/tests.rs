@@ -133,6 +133,8 @@ async fn what_is_kept_free_is_for_what_makes_room() {
     let error = database.write(insert("jug").growing()).await.unwrap_err();
     assert!(matches!(error, DatabaseError::DiskFull), "{error}");
     database.write(insert("note that the mug goes")).await.unwrap();
+    let handed_on = insert("what the mug became").growing().making_room();
+    database.write(handed_on).await.unwrap();
     let delete = Batch::new().require("DELETE FROM shop_items WHERE name = $1", vec!["mug".into()], 1);
     database.write(delete).await.unwrap();
 }
