@@ -44,6 +44,8 @@ where
         if outcome.is_ok() {
             hooks.iter().for_each(|hook| hook());
         }
+        // what a hook holds is given back before anybody sees that the batch failed
+        drop(hooks);
         let result = outcome.and_then(|()| result.ok_or(DatabaseError::Closed));
         if done.send(result).is_err() {
             tracing::trace!("a caller left before its work was committed");
