@@ -118,9 +118,12 @@ async fn transact(client: &Object, fence: i64, batches: &[&Batch]) -> Result<Vec
 
 fn answer(job: Job, outcome: Outcome) {
     let Job { mut batch, done } = job;
+    let hooks = batch.take_hooks();
     if outcome.is_ok() {
-        batch.take_hooks().iter().for_each(|hook| hook());
+        hooks.iter().for_each(|hook| hook());
     }
+    // as on SQLite: first what they hold, then the answer
+    drop(hooks);
     if done.send(outcome).is_err() {
         tracing::trace!("a caller left before its batch was committed");
     }
