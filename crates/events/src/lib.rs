@@ -22,6 +22,7 @@ mod queue_source;
 mod receiver;
 mod router;
 pub mod schedule;
+mod share;
 mod trace;
 pub mod transform;
 
@@ -30,4 +31,5 @@ pub use message::{AttributeValue, Message, MessageAttribute};
 pub use queue_source::{QueueFacts, QueueRecord, QueueSource, RecordAttribute};
 pub use receiver::{Receiver, Undeliverable};
 pub use router::{MAX_DELIVERIES, MAX_HOPS, Router, Routing};
+pub use share::share_of;
 pub use trace::Trace;

@@ -51,7 +51,7 @@ impl Receiver for Queue {
 struct Target {
     attempts: mpsc::Sender<Delivery>,
     outcomes: Mutex<BTreeMap<String, Outcome>>,
-    /// Lanes of the name `slow` wait for it.
+    /// Lanes whose name begins with `slow` wait for it.
     gate: Semaphore,
     /// Attempts whose additions were committed.
     committed: Arc<AtomicU32>,
@@ -72,7 +72,7 @@ impl Deliverer for Target {
             })
         });
         self.attempts.send(delivery.clone()).await.unwrap();
-        if delivery.lane.key() == "slow" {
+        if delivery.lane.key().starts_with("slow") {
             self.gate.acquire().await.unwrap().forget();
         }
         let outcomes = self.outcomes.lock().unwrap();
@@ -397,6 +397,29 @@ async fn a_slow_target_holds_up_nobody() {
         assert_eq!(world.attempt().await.lane, lane("slow"));
     }
     world.until_empty("slow").await;
+}
+
+#[tokio::test]
+async fn many_slow_targets_hold_up_nobody() {
+    let mut world = World::new().await;
+    let wide = LaneSettings {
+        concurrency: 64,
+        ..settings()
+    };
+    for name in ["slow1", "slow2", "slow3", "slow4", "slow5"] {
+        world.deliveries.open(&lane(name), wide.clone()).await.unwrap();
+        for _ in 0..64 {
+            world.owe(name, "waits").await;
+        }
+    }
+    // five and what is left free have a sixth each
+    for _ in 0..200 {
+        world.attempt().await;
+    }
+    world.open("quick").await;
+    world.owe("quick", "paid").await;
+    while world.attempt().await.lane != lane("quick") {}
+    world.target.gate.add_permits(5 * 64);
 }
 
 #[tokio::test]

@@ -13,8 +13,9 @@ use tradewind_store::queue::{QueueError, Received};
 
 use super::lanes::{Deliveries, Shared, queue_of};
 use super::model::{LaneId, LaneSettings};
+use crate::share::share_of;
 
-/// Attempts of all lanes that run at the same time.
+/// Attempts of all lanes that run at the same time. None holds more of them than are left free.
 const MAX_RUNNING: usize = 256;
 /// How long a lane rests after the database failed.
 const AFTER_FAILURE_MS: i64 = 5_000;
@@ -159,10 +160,14 @@ impl Worker {
         let progress = self.lanes.entry(lane.clone()).or_default();
         let free = settings.concurrency.max(1).saturating_sub(progress.running);
         let asked = free
-            .min(MAX_RUNNING - self.taken)
+            .min(share_of(
+                MAX_RUNNING - self.taken,
+                progress.running,
+                self.line.len(),
+            ))
             .min(progress.allowed(settings.per_second, now));
         if asked == 0 {
-            // an attempt that ends, or the next second, brings it back
+            // an attempt of its own that ends, or the next second, brings it back
             if free > 0 {
                 self.wake_at(&lane, next_second(now));
             }
