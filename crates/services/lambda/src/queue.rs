@@ -9,6 +9,7 @@
 mod agenda;
 
 use bytes::Bytes;
+use tradewind_events::share_of;
 use tradewind_model::{Clock, FunctionArn, Qualifier, RequestId, Timestamp};
 use tradewind_store::{Batch, Database, Row, SqlValue};
 
@@ -136,18 +137,23 @@ impl Queue {
         Ok(())
     }
 
-    /// Leases what is due, at most `room` rows; they count as running until they are settled.
+    /// Leases what is due, at most `room` rows; they count as running until they are settled. No function gets
+    /// more than are left for others.
     ///
     /// A function whose rows cannot be read or marked does not hold up the others: what was leased
     /// comes back beside the first failure.
     pub(crate) async fn lease(&self, room: usize) -> (Vec<Leased>, Result<(), LambdaError>) {
         let now = self.clock.now();
         let (mut leased, mut result) = (Vec::new(), Ok(()));
-        for (arn, free) in self.agenda.due_functions(now) {
-            let limit = free.min(room - leased.len());
+        let due = self.agenda.due_functions(now);
+        let others = (0..due.len()).rev();
+        for (due, others) in due.into_iter().zip(others) {
+            let share = share_of(room - leased.len(), due.running, others);
+            let limit = due.free.min(share);
             if limit == 0 {
-                break;
+                continue;
             }
+            let arn = due.arn;
             match self.lease_of(&arn, limit, now).await {
                 Ok(rows) => leased.extend(rows),
                 Err(error) => result = result.and(Err(error)),
@@ -156,9 +162,10 @@ impl Queue {
         (leased, result)
     }
 
-    /// When the next row is due that may run then; none if nothing waits but for running ones.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.agenda.next_due()
+    /// When the next row is due that may run then, with room for so many; none if nothing waits but for running
+    /// ones.
+    pub(crate) fn next_due(&self, room: usize) -> Option<Timestamp> {
+        self.agenda.next_due(room)
     }
 
     /// A function's events keep to its reserved concurrency: those beyond it would only be throttled, and

@@ -32,12 +32,12 @@ impl LambdaService {
         let mut running = JoinSet::new();
         loop {
             let healthy = self.start_due(&mut running).await;
-            let has_room = running.len() < RUNNING;
+            let room = RUNNING - running.len();
             tokio::select! {
                 () = cancelled.cancelled() => break,
                 Some(ended) = running.join_next() => report(ended),
                 () = self.queue().changed(), if healthy => {}
-                () = tokio::time::sleep(self.sleep(healthy)), if has_room => {}
+                () = tokio::time::sleep(self.sleep(healthy, room)), if room > 0 => {}
             }
         }
         while let Some(ended) = running.join_next().await {
@@ -58,11 +58,11 @@ impl LambdaService {
         result.is_ok()
     }
 
-    fn sleep(&self, healthy: bool) -> Duration {
+    fn sleep(&self, healthy: bool, room: usize) -> Duration {
         if !healthy {
             return AFTER_FAILURE;
         }
-        let Some(due) = self.queue().next_due() else {
+        let Some(due) = self.queue().next_due(room) else {
             return LONGEST_SLEEP;
         };
         let ms = due.as_millis().saturating_sub(self.clock().now().as_millis());

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tradewind_events::share_of;
 use tradewind_model::{FunctionArn, Timestamp};
 
 /// Invocations of one function that may wait.
@@ -40,6 +41,16 @@ pub(super) struct Waiting {
     pub(super) running: usize,
     /// When the first row that is not leased is due; none if all are leased.
     pub(super) due: Option<Timestamp>,
+}
+
+/// A function with rows due.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) arn: FunctionArn,
+    since: Timestamp,
+    pub(super) running: usize,
+    /// How many more may run.
+    pub(super) free: usize,
 }
 
 impl Waiting {
@@ -116,10 +127,12 @@ impl Agenda {
         self.change(arn, |waiting| waiting.rows = waiting.rows.saturating_sub(1));
     }
 
-    /// When the next row is due that may run then; none if nothing waits but for running ones.
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
+    /// See [`super::Queue::next_due`].
+    pub(super) fn next_due(&self, room: usize) -> Option<Timestamp> {
         let functions = self.functions();
-        let may_run = |(arn, waiting): &(&FunctionArn, &Waiting)| waiting.running < self.bound_of(arn);
+        let may_run = |(arn, waiting): &(&FunctionArn, &Waiting)| {
+            waiting.running < self.bound_of(arn) && share_of(room, waiting.running, 0) > 0
+        };
         let dues = functions.iter().filter(may_run).filter_map(|(_, w)| w.due);
         dues.min()
     }
@@ -198,17 +211,23 @@ impl Agenda {
         });
     }
 
-    /// Functions with rows due and room to run them, those that have waited longest first.
-    pub(super) fn due_functions(&self, now: Timestamp) -> Vec<(FunctionArn, usize)> {
+    /// Functions with rows due and room to run them: those first of which fewest run, and among them those that
+    /// have waited longest.
+    pub(super) fn due_functions(&self, now: Timestamp) -> Vec<Due> {
         let functions = self.functions();
         let due = |(arn, waiting): (&FunctionArn, &Waiting)| {
             let since = waiting.due.filter(|due| *due <= now)?;
             let free = self.bound_of(arn).checked_sub(waiting.running);
-            Some((since, arn.clone(), free.filter(|free| *free > 0)?))
+            Some(Due {
+                arn: arn.clone(),
+                since,
+                running: waiting.running,
+                free: free.filter(|free| *free > 0)?,
+            })
         };
         let mut due: Vec<_> = functions.iter().filter_map(due).collect();
-        due.sort_by_key(|(since, _, _)| *since);
-        due.into_iter().map(|(_, arn, free)| (arn, free)).collect()
+        due.sort_by_key(|due| (due.running, due.since));
+        due
     }
 
     /// All that waits, by function.
