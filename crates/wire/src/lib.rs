@@ -5,6 +5,7 @@
 //! - [`caller`] reads the Signature Version 4 of a request without judging it; [`sigv4`] judges it.
 //! - [`rest_json_error`], [`aws_json_error`], [`query_error`] and [`rest_xml_error`] each turn the
 //!   one [`WireError`] into the bytes of one protocol; [`error_response`] picks the protocol.
+//! - [`page_of`] and [`read_page_token`] are how lists of every service come in pages.
 //! - [`Support`] is what a service says of each of its operations.
 //! - [`Body`] is the response body of the whole node; [`read_body`] reads a request body within a
 //!   limit.
@@ -17,6 +18,7 @@ mod body;
 mod caller;
 mod error;
 mod json;
+mod page;
 mod query;
 mod rest_xml;
 mod service;
@@ -28,6 +30,7 @@ pub use body::{Body, BodySender, ReadBodyError, ReceiverGone, read_body};
 pub use caller::{Caller, CallerDefaults, SignatureError, caller};
 pub use error::{Fault, WireError, error_response};
 pub use json::{aws_json_error, aws_json_response, rest_json_error};
+pub use page::{InvalidPageToken, page_of, page_token, read_page_token};
 pub use query::{
     MalformedQuery, Params, parse_query, query_error, query_response, query_response_without_result,
 };

@@ -1,12 +1,10 @@
-//! Pages of lists: tokens are opaque to clients, versioned, and worthless to other operations.
+//! Pages of lists: sizes and errors in the words of this service.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use tradewind_wire::{page_of, read_page_token};
 
 use crate::error::EventBridgeError;
 
-const VERSION: &str = "1";
 const MAX_LIMIT: usize = 100;
 
 /// The members that every list has.
@@ -25,21 +23,14 @@ impl Paging {
         all: impl Iterator<Item = (String, T)>,
     ) -> Result<(Vec<T>, Option<String>), EventBridgeError> {
         let limit = self.limit()?;
-        let after = self
-            .next_token
-            .as_deref()
-            .map(|token| decode(operation, token))
-            .transpose()?;
-        let mut rest = all.filter(|(name, _)| after.as_ref().is_none_or(|after| name > after));
-        let mut last = None;
-        let mut page = Vec::new();
-        for (name, item) in rest.by_ref().take(limit) {
-            page.push(item);
-            last = Some(name);
-        }
-        let more = rest.next().is_some();
-        let next = last.filter(|_| more).map(|last| encode(operation, &last));
-        Ok((page, next))
+        let read = |token| {
+            let invalid = |_no_token| EventBridgeError::parameter("NextToken", "Token is not valid.");
+            read_page_token(operation, token).map_err(invalid)
+        };
+        let after = self.next_token.as_deref().map(read).transpose()?;
+        let rest = all.filter(|(name, _)| after.as_ref().is_none_or(|after| name > after));
+        let (page, next) = page_of(operation, rest, |(name, _)| name.clone(), limit);
+        Ok((page.into_iter().map(|(_, item)| item).collect(), next))
     }
 
     fn limit(&self) -> Result<usize, EventBridgeError> {
@@ -51,21 +42,6 @@ impl Paging {
             .filter(|limit| (1..=MAX_LIMIT).contains(limit));
         let rule = "Member must have value between 1 and 100";
         limit.ok_or_else(|| EventBridgeError::constraint(&format!("'{given}'"), "limit", rule))
-    }
-}
-
-fn encode(operation: &str, last: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{VERSION}:{operation}:{last}"))
-}
-
-fn decode(operation: &str, token: &str) -> Result<String, EventBridgeError> {
-    let invalid = || EventBridgeError::parameter("NextToken", "Token is not valid.");
-    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_not_base64| invalid())?;
-    let text = String::from_utf8(bytes).map_err(|_not_text| invalid())?;
-    let mut parts = text.splitn(3, ':');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(VERSION), Some(given), Some(last)) if given == operation => Ok(last.to_owned()),
-        _ => Err(invalid()),
     }
 }
 

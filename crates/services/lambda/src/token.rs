@@ -1,28 +1,13 @@
-//! Pagination tokens: opaque to clients, versioned, and worthless to other operations.
+//! Markers of lists, in the words of this service.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+pub(crate) use tradewind_wire::page_token as encode;
+use tradewind_wire::read_page_token;
 
 use crate::error::LambdaError;
 
-const VERSION: &str = "1";
-
-/// A token of `operation` that continues after `last`.
-pub(crate) fn encode(operation: &str, last: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{VERSION}:{operation}:{last}"))
-}
-
 /// What [`encode`] was given last.
 pub(crate) fn decode(operation: &str, token: &str) -> Result<String, LambdaError> {
-    let bytes = URL_SAFE_NO_PAD
-        .decode(token)
-        .map_err(|_not_base64| LambdaError::InvalidMarker)?;
-    let text = String::from_utf8(bytes).map_err(|_not_text| LambdaError::InvalidMarker)?;
-    let mut parts = text.splitn(3, ':');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(VERSION), Some(given), Some(last)) if given == operation => Ok(last.to_owned()),
-        _ => Err(LambdaError::InvalidMarker),
-    }
+    read_page_token(operation, token).map_err(|_no_token| LambdaError::InvalidMarker)
 }
 
 #[cfg(test)]

@@ -1,30 +1,18 @@
-//! Pagination tokens: opaque to clients, versioned, and worthless to other operations.
+//! Pages of lists in the words of this service, and the ids of events.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tradewind_model::Timestamp;
 use tradewind_observe::{EventKey, LogPosition};
+pub(crate) use tradewind_wire::page_token as encode;
+use tradewind_wire::{page_of, read_page_token};
 
 use crate::error::LogsError;
 
-const VERSION: &str = "1";
 /// The digits of an event's id: time, segment, offset.
 const DIGITS: (usize, usize, usize) = (14, 20, 22);
 
-/// The token with which `operation` goes on after `last`.
-pub(crate) fn encode(operation: &str, last: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{VERSION}:{operation}:{last}"))
-}
-
-/// What [`encode`] was given.
+/// What the token was made of.
 pub(crate) fn decode(operation: &str, token: &str) -> Result<String, LogsError> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_not_base64| invalid())?;
-    let text = String::from_utf8(bytes).map_err(|_not_text| invalid())?;
-    let mut parts = text.splitn(3, ':');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(VERSION), Some(given), Some(last)) if given == operation => Ok(last.to_owned()),
-        _ => Err(invalid()),
-    }
+    read_page_token(operation, token).map_err(|_no_token| invalid())
 }
 
 pub(crate) fn invalid() -> LogsError {
@@ -41,14 +29,8 @@ pub(crate) fn page<T>(
     comes_after: impl Fn(&str, &str) -> bool,
 ) -> Result<(Vec<T>, Option<String>), LogsError> {
     let after = token.map(|token| decode(operation, token)).transpose()?;
-    let mut rest = items.filter(|item| after.as_ref().is_none_or(|after| comes_after(&key(item), after)));
-    let page: Vec<T> = rest.by_ref().take(limit).collect();
-    let more = rest.next().is_some();
-    let next = page
-        .last()
-        .filter(|_| more)
-        .map(|last| encode(operation, &key(last)));
-    Ok((page, next))
+    let rest = items.filter(|item| after.as_ref().is_none_or(|after| comes_after(&key(item), after)));
+    Ok(page_of(operation, rest, &key, limit))
 }
 
 /// An event's id: 56 digits, as AWS's have, that sort like the events.

@@ -1,11 +1,9 @@
-//! Pages of lists, and their tokens: opaque to clients, versioned, and worthless to other lists.
+//! Pages of lists: sizes and errors in the words of this service.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tradewind_wire::{page_of, read_page_token};
 
 use crate::error::SchedulerError;
 
-const VERSION: &str = "1";
 const MAX_RESULTS: usize = 100;
 
 /// The page of `items` that `token` and `max_results` ask for, and the token of the next one. `items` are
@@ -18,12 +16,13 @@ pub(crate) fn page<T>(
     max_results: Option<&str>,
 ) -> Result<(Vec<T>, Option<String>), SchedulerError> {
     let size = size(max_results)?;
-    let after = token.map(|token| decode(list, token)).transpose()?;
-    let mut rest = items.filter(|item| after.as_ref().is_none_or(|after| key(item) > *after));
-    let page: Vec<T> = rest.by_ref().take(size).collect();
-    let more = rest.next().is_some();
-    let next = page.last().filter(|_| more).map(|last| encode(list, &key(last)));
-    Ok((page, next))
+    let read = |token| {
+        let invalid = |_no_token| SchedulerError::Validation("Invalid NextToken.".into());
+        read_page_token(list, token).map_err(invalid)
+    };
+    let after = token.map(read).transpose()?;
+    let rest = items.filter(|item| after.as_ref().is_none_or(|after| key(item) > *after));
+    Ok(page_of(list, rest, &key, size))
 }
 
 fn size(max_results: Option<&str>) -> Result<usize, SchedulerError> {
@@ -34,19 +33,6 @@ fn size(max_results: Option<&str>) -> Result<usize, SchedulerError> {
     size.ok_or_else(|| {
         SchedulerError::violation("maxResults", given, "Member must have value between 1 and 100")
     })
-}
-
-fn encode(list: &str, last: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{VERSION}:{list}:{last}"))
-}
-
-fn decode(list: &str, token: &str) -> Result<String, SchedulerError> {
-    let read = || {
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-        let last = text.strip_prefix(VERSION)?.strip_prefix(':')?;
-        Some(last.strip_prefix(list)?.strip_prefix(':')?.to_owned())
-    };
-    read().ok_or_else(|| SchedulerError::Validation("Invalid NextToken.".into()))
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
-//! Pagination tokens: opaque to clients, versioned, and worthless to other operations.
+//! Pages of lists: sizes and errors in the words of this service.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tradewind_wire::{page_of, read_page_token};
 
 use crate::error::SqsError;
 
-const VERSION: &str = "1";
 /// What AWS gives on a page that nobody asked to be smaller.
 const MAX_RESULTS: usize = 1000;
 
@@ -21,12 +19,14 @@ pub(crate) fn page(
     max_results: Option<i64>,
 ) -> Result<Page, SqsError> {
     let size = size(max_results)?;
-    let after = token.map(|token| decode(operation, token)).transpose()?;
-    let mut rest = names.filter(|name| after.as_ref().is_none_or(|after| name > after));
-    let page: Vec<String> = rest.by_ref().take(size).collect();
-    let more = max_results.is_some() && rest.next().is_some();
-    let next = page.last().filter(|_| more).map(|last| encode(operation, last));
-    Ok((page, next))
+    let read = |token| {
+        let invalid = |_no_token| SqsError::InvalidParameterValue("Invalid or expired next token.".into());
+        read_page_token(operation, token).map_err(invalid)
+    };
+    let after = token.map(read).transpose()?;
+    let rest = names.filter(|name| after.as_ref().is_none_or(|after| name > after));
+    let (page, next) = page_of(operation, rest, String::clone, size);
+    Ok((page, next.filter(|_| max_results.is_some())))
 }
 
 fn size(max_results: Option<i64>) -> Result<usize, SqsError> {
@@ -43,21 +43,6 @@ fn size(max_results: Option<i64>) -> Result<usize, SqsError> {
             "MaxResults must be an integer between 1 and 1000.",
         )
     })
-}
-
-fn encode(operation: &str, last: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{VERSION}:{operation}:{last}"))
-}
-
-fn decode(operation: &str, token: &str) -> Result<String, SqsError> {
-    let invalid = || SqsError::InvalidParameterValue("Invalid or expired next token.".into());
-    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_not_base64| invalid())?;
-    let text = String::from_utf8(bytes).map_err(|_not_text| invalid())?;
-    let mut parts = text.splitn(3, ':');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(VERSION), Some(given), Some(last)) if given == operation => Ok(last.to_owned()),
-        _ => Err(invalid()),
-    }
 }
 
 #[cfg(test)]
