@@ -10,12 +10,14 @@ mod function;
 pub mod limits;
 pub mod resource;
 mod runtime;
+mod secret;
 
 pub use arn::{AccountId, Arn, InvalidArn, Region};
 pub use clock::{Clock, Timestamp};
 pub use function::{FunctionArn, FunctionName, FunctionRef, InvalidFunctionRef, Qualifier};
 pub use limits::{EphemeralStorageMib, LimitError, MemoryMib, TimeoutSeconds};
 pub use runtime::{Language, Runtime, UnknownRuntime};
+pub use secret::{SecretError, SecretText, Secrets};
 
 /// The text a client and the logs know one request by: a lower-case UUID.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

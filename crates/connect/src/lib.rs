@@ -1,0 +1,1 @@
+//! The world outside of the node that is neither HTTP nor mail: Kafka, in and out.
