@@ -66,13 +66,20 @@ pub(crate) const SELECT_VERSIONS: &str = "SELECT service, version FROM schema_ve
 pub(crate) const RECORD_VERSION: &str = "INSERT INTO schema_versions (service, version) VALUES ($1, $2) \
     ON CONFLICT (service) DO UPDATE SET version = excluded.version";
 
-/// Brings an SQLite schema to the newest version of every service, each step in its own transaction.
+/// Brings an SQLite schema to the newest version of every service, in one transaction: a step that fails leaves
+/// the schema of before all of them, which the binary of before still knows.
 pub(crate) fn migrate(connection: &mut Connection, migrations: &[&[Migration]]) -> Result<(), MigrateError> {
-    connection.execute(VERSIONS, [])?;
-    let found = versions(connection)?;
-    pending(&found, migrations)?
-        .into_iter()
-        .try_for_each(|migration| step(connection, migration))
+    let transaction = connection.transaction()?;
+    transaction.execute(VERSIONS, [])?;
+    let found = versions(&transaction)?;
+    for migration in pending(&found, migrations)? {
+        step(&transaction, migration).map_err(|source| MigrateError::Failed {
+            service: migration.service,
+            version: migration.version,
+            source: source.into(),
+        })?;
+    }
+    Ok(transaction.commit()?)
 }
 
 fn versions(connection: &Connection) -> Result<Vec<(String, i64)>, rusqlite::Error> {
@@ -105,20 +112,10 @@ pub(crate) fn pending<'a>(
     Ok(all().filter(|m| !done(m)).collect())
 }
 
-fn step(connection: &mut Connection, migration: &Migration) -> Result<(), MigrateError> {
-    let failed = |source: rusqlite::Error| MigrateError::Failed {
-        service: migration.service,
-        version: migration.version,
-        source: source.into(),
-    };
-    let transaction = connection.transaction().map_err(failed)?;
-    transaction
-        .execute_batch(&migration.for_sqlite())
-        .map_err(failed)?;
-    transaction
-        .execute(RECORD_VERSION, (migration.service, migration.version))
-        .map_err(failed)?;
-    transaction.commit().map_err(failed)
+fn step(transaction: &Connection, migration: &Migration) -> Result<(), rusqlite::Error> {
+    transaction.execute_batch(&migration.for_sqlite())?;
+    transaction.execute(RECORD_VERSION, (migration.service, migration.version))?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -164,14 +161,15 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_step_leaves_the_version_before_it() {
+    fn a_failed_step_undoes_those_before_it() {
         let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, &[&[ONE]]).unwrap();
         let broken = Migration {
             service: "shop",
-            version: 2,
-            sql: "CREATE TABLE shop_b (id BIGINT); NONSENSE",
+            version: 3,
+            sql: "CREATE TABLE shop_c (id BIGINT); NONSENSE",
         };
-        assert!(migrate(&mut connection, &[&[ONE, broken]]).is_err());
+        assert!(migrate(&mut connection, &[&[ONE, TWO, broken]]).is_err());
         assert_eq!(versions(&connection).unwrap(), [("shop".into(), 1)]);
         assert!(connection.execute("INSERT INTO shop_b VALUES (1)", []).is_err());
     }

@@ -88,7 +88,7 @@ on_every_database! {
     what_the_database_does_not_understand_harms_nobody
     migrations_run_once_and_in_order
     a_newer_schema_is_refused
-    a_failed_migration_leaves_the_version_before_it
+    a_failed_migration_leaves_the_schema_of_before
 }
 
 async fn what_was_written_is_there_after_reopening(test: TestDatabase) {
@@ -311,14 +311,17 @@ async fn a_newer_schema_is_refused(test: TestDatabase) {
     assert_eq!((found, known), (2, 1));
 }
 
-async fn a_failed_migration_leaves_the_version_before_it(test: TestDatabase) {
-    let broken = later(2, "CREATE TABLE shop_more (id BIGINT); NONSENSE");
-    let error = test.try_open(&[&[SCHEMA[0], broken]]).await.unwrap_err();
+async fn a_failed_migration_leaves_the_schema_of_before(test: TestDatabase) {
+    drop(test.shop().await);
+    let more = later(2, "CREATE TABLE shop_more (id BIGINT)");
+    let broken = later(3, "CREATE TABLE shop_most (id BIGINT); NONSENSE");
+    let error = test.try_open(&[&[SCHEMA[0], more, broken]]).await.unwrap_err();
     assert!(
-        error.to_string().contains("migration 2 of `shop` failed"),
+        error.to_string().contains("migration 3 of `shop` failed"),
         "{error}"
     );
-    let mended = later(2, "CREATE TABLE shop_more (id BIGINT)");
-    let database = test.open(&[&[SCHEMA[0], mended]]).await;
+    drop(test.open(&[SCHEMA]).await);
+    let mended = later(3, "CREATE TABLE shop_most (id BIGINT)");
+    let database = test.open(&[&[SCHEMA[0], more, mended]]).await;
     assert_eq!(count(&database).await, 0);
 }
