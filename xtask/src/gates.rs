@@ -48,6 +48,7 @@ impl Gate {
                 "--workspace",
                 "--all-targets",
                 "--locked",
+                FEATURES,
                 "--",
                 "-D",
                 "warnings",
@@ -98,12 +99,13 @@ fn bootstraps() -> Result<()> {
 fn tests() -> Result<()> {
     fixtures::install()?;
     // always the whole workspace: a part of it has other features, and everything would be built again
-    run(command("cargo").args(["build", "--workspace", "--locked", "--bin", "tradewind"]))?;
+    run(command("cargo").args(["build", "--workspace", "--locked", FEATURES, "--bin", "tradewind"]))?;
     let postgres = Postgres::start()?;
     run(on(&postgres, command("cargo")).args([
         "test",
         "--workspace",
         "--locked",
+        FEATURES,
         "--",
         "--include-ignored",
     ]))?;
@@ -114,6 +116,9 @@ fn tests() -> Result<()> {
     chaos::store(&binary, SHORT_CHAOS, &kinds, Some(&postgres.url()))?;
     chaos::events(&binary, SHORT_CHAOS, SHORT_EVENTS, None)
 }
+
+/// What every gate builds with, so that everything is checked and is built once.
+const FEATURES: &str = "--features=tradewind/kafka-tls";
 
 /// Kills of a node among the tests; `cargo xtask chaos store` has more.
 const SHORT_CHAOS: u32 = 10;
@@ -156,6 +161,7 @@ fn unit_tests() -> Result<Vec<(PathBuf, PathBuf)>> {
             "test",
             "--workspace",
             "--locked",
+            FEATURES,
             "--no-run",
             "--message-format=json",
         ])
