@@ -9,6 +9,7 @@ mod event_bus;
 mod events;
 mod handlers;
 mod http;
+mod kafka;
 mod logs;
 mod mappings;
 mod objects;

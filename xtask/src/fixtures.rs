@@ -17,6 +17,7 @@ pub(crate) fn install() -> Result<()> {
     node_ric()?;
     python_ric()?;
     dotnet()?;
+    crate::kafka::install()?;
     crate::postgres::Postgres::install().map(drop)
 }
 

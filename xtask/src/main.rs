@@ -14,6 +14,7 @@ mod gates;
 mod hostile;
 mod http;
 mod java;
+mod kafka;
 mod neighbour;
 mod node;
 mod postgres;
@@ -46,6 +47,8 @@ enum Task {
     Setup,
     /// Compile the Java bootstrap and write `runtimes/java/bootstrap.jar`, which is checked in
     Java,
+    /// Run Apache Kafka on loopback until Ctrl-C: one broker, whose records go with it
+    Kafka(kafka::Options),
     /// Measure us and our peers side by side; prints ratios and writes bench/results/
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Test { only } => gates::pass(only),
         Task::Setup => fixtures::install(),
         Task::Java => java::build(),
+        Task::Kafka(options) => kafka::serve(&options),
         Task::Bench(bench) => bench::run(&bench),
         Task::Chaos(chaos) => chaos::run(&chaos),
         Task::Soak(options) => soak::run(&options),
