@@ -144,6 +144,24 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Returns when not a byte of what was deleted before is in the data folder's database: neither in its
+    /// pages nor in its log. Without being asked that happens within seconds. False where the rows are on a
+    /// server: what that keeps of deleted rows, and for how long, is its own affair.
+    ///
+    /// # Errors
+    /// When the log cannot be emptied: the disk fails, or too many ask at once.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe.
+    pub async fn scrub(&self) -> Result<bool, DatabaseError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.scrub().await.map(|()| true),
+            Backend::Postgres(_) => Ok(false),
+        }
+    }
+}
+
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Database").finish_non_exhaustive()

@@ -2,7 +2,10 @@
 
 mod checker;
 mod open;
+mod page;
+mod scrub;
 mod statement;
+mod vfs;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -15,9 +18,10 @@ use tokio::sync::{Semaphore, mpsc};
 
 use self::checker::Checker;
 use self::open::{open_reader, open_writer};
+use self::scrub::Scrubber;
 use self::statement::query;
 pub(crate) use self::statement::query_positional;
-use self::writer::{Job, job, run_batch, write_loop};
+use self::writer::{Work, job, run_batch, write_loop};
 use super::batch::{Batch, Hook};
 use super::{DatabaseError, RESERVE};
 use crate::migrate::{Migration, migrate};
@@ -29,9 +33,10 @@ const READERS: usize = 4;
 
 /// The writer and the readers of one file. The last handle waits for the writer to end.
 pub(crate) struct Sqlite {
-    writer: Option<mpsc::Sender<Box<dyn Job>>>,
+    writer: Option<mpsc::Sender<Work>>,
     thread: Option<JoinHandle<()>>,
     checker: Option<Checker>,
+    scrubber: Option<Scrubber>,
     path: Location,
     /// Bytes that batches that grow leave free.
     reserve: AtomicU64,
@@ -50,6 +55,8 @@ impl Sqlite {
         let connection = open_writer(path, migrations)?;
         let mut sqlite = Self::start(connection, Location::File(path.into()));
         sqlite.checker = Some(Checker::start(open_reader(&sqlite.path)?, path.into()));
+        let writer = sqlite.writer.as_ref().ok_or(DatabaseError::Closed)?;
+        sqlite.scrubber = Some(Scrubber::start(path.into(), writer.downgrade()));
         Ok(sqlite)
     }
 
@@ -74,6 +81,7 @@ impl Sqlite {
             writer: Some(writer),
             thread: Some(thread),
             checker: None,
+            scrubber: None,
             path,
             reserve: AtomicU64::new(RESERVE),
             idle_readers: Mutex::default(),
@@ -94,6 +102,14 @@ impl Sqlite {
             return Err(DatabaseError::DiskFull);
         }
         Ok(())
+    }
+
+    /// Returns when what was deleted before is no longer in the file or its log.
+    pub(super) async fn scrub(&self) -> Result<(), DatabaseError> {
+        match &self.scrubber {
+            Some(scrubber) => scrubber.scrub().await,
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn write(&self, mut batch: Batch) -> Result<Vec<u64>, DatabaseError> {
@@ -122,7 +138,10 @@ impl Sqlite {
     {
         let (job, answer) = job(call, hooks);
         let writer = self.writer.as_ref().ok_or(DatabaseError::Closed)?;
-        writer.send(job).await.map_err(|_gone| DatabaseError::Closed)?;
+        writer
+            .send(Work::Job(job))
+            .await
+            .map_err(|_gone| DatabaseError::Closed)?;
         answer.await.map_err(|_gone| DatabaseError::Closed)?
     }
 
@@ -167,6 +186,7 @@ impl Sqlite {
 impl Drop for Sqlite {
     fn drop(&mut self) {
         drop(self.writer.take());
+        drop(self.scrubber.take());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::{Location, Migration};
+use super::{Location, Migration, vfs};
 use crate::database::DatabaseError;
 use crate::migrate::migrate;
 
 /// How long a statement waits for another connection's lock.
-const BUSY: Duration = Duration::from_secs(10);
+pub(super) const BUSY: Duration = Duration::from_secs(10);
 /// Prepared statements a connection keeps.
 const STATEMENTS: usize = 128;
 
@@ -23,10 +23,28 @@ pub(super) fn open_writer(path: &Path, migrations: &[&[Migration]]) -> Result<Co
     };
     refuse_other_files(path)?;
     make_private(path);
-    let mut connection = Connection::open(path).map_err(open)?;
+    let mut connection = open_file(path, OpenFlags::default()).map_err(open)?;
     check(&connection, path)?;
     configure(&connection)?;
     migrate(&mut connection, migrations)?;
+    Ok(connection)
+}
+
+/// A connection that only merges the log into the file. It waits for nobody.
+pub(super) fn open_for_checkpoints(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let connection = open_file(path, flags)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(connection)
+}
+
+/// What is deleted is blanked where it stood, and nothing is written to files beside the database: neither by
+/// large transactions nor by large sorts.
+fn open_file(path: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
+    let way = vfs::name().expect("SQLite takes one more way to its files, as long as there is memory");
+    let connection = Connection::open_with_flags_and_vfs(path, flags, way)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
 }
 
@@ -34,7 +52,7 @@ pub(super) fn open_reader(location: &Location) -> Result<Connection, rusqlite::E
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     match location {
         Location::File(path) => {
-            let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            let connection = open_file(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?;
             connection.busy_timeout(BUSY)?;
             Ok(connection)
         }

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
+use super::scrub;
 use super::statement::execute;
 use crate::database::DatabaseError;
 use crate::database::batch::{Batch, Hook};
@@ -10,7 +11,15 @@ use crate::database::batch::{Batch, Hook};
 /// Jobs that share one commit at most.
 const JOBS_A_COMMIT: usize = 256;
 
-/// What the writer does: in the shared transaction first, after its commit then.
+/// What the writer is sent.
+pub(super) enum Work {
+    /// To do within a commit.
+    Job(Box<dyn Job>),
+    /// To empty the log, between two commits; see [`scrub::cut`].
+    Cut(std::sync::mpsc::SyncSender<Result<bool, DatabaseError>>),
+}
+
+/// What a job does: in the shared transaction first, after its commit then.
 pub(super) trait Job: Send {
     /// Runs inside a savepoint of its own, so that a failure undoes only this job.
     fn run(&mut self, connection: &Connection) -> Result<(), DatabaseError>;
@@ -73,11 +82,25 @@ where
 }
 
 /// Takes what waits, runs it in one transaction, answers after the commit.
-pub(super) fn write_loop(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+pub(super) fn write_loop(mut connection: Connection, mut work: mpsc::Receiver<Work>) {
     let mut waiting = Vec::with_capacity(JOBS_A_COMMIT);
-    while jobs.blocking_recv_many(&mut waiting, JOBS_A_COMMIT) > 0 {
-        let outcome = commit_together(&mut connection, &mut waiting);
-        answer(waiting.drain(..), outcome);
+    let mut jobs = Vec::with_capacity(JOBS_A_COMMIT);
+    while work.blocking_recv_many(&mut waiting, JOBS_A_COMMIT) > 0 {
+        let mut cuts = Vec::new();
+        for work in waiting.drain(..) {
+            match work {
+                Work::Job(job) => jobs.push(job),
+                Work::Cut(done) => cuts.push(done),
+            }
+        }
+        if !jobs.is_empty() {
+            let outcome = commit_together(&mut connection, &mut jobs);
+            answer(jobs.drain(..), outcome);
+        }
+        for done in cuts {
+            // who asked waits until it is answered, or the node ends
+            done.send(scrub::cut(&connection)).unwrap_or_default();
+        }
     }
 }
 
