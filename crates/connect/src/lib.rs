@@ -4,7 +4,10 @@
 //! wrong with them is a [`Problem`], in the words that Lambda has for it. The client is librdkafka; `client.rs` is the
 //! only place that knows its settings.
 //!
+//! [`Producer`] writes to a cluster, [`Topics`] to what an ARN names.
+//!
 //! # Invariants
+//! - A record is written when all replicas have it; what a producer tries again, it writes once and in order.
 //! - Nothing of the client runs on an asynchronous thread: its calls may block.
 //! - What it buffers is bounded; its logs go to `tracing`; it keeps no statistics.
 //! - A password and a private key are [`SecretText`](tradewind_model::SecretText): they are not printed.
@@ -14,9 +17,13 @@ mod cluster;
 mod credential;
 mod named;
 mod problem;
+mod producer;
+mod topics;
 
 pub use client::{Health, config};
 pub use cluster::{ClientCertificate, Cluster, InvalidServers, Login, Mechanism, Security, Servers, Tls};
 pub use credential::{CredentialError, Credentials, certificate_authority, client_certificate};
 pub use named::{Clusters, NamedCluster};
 pub use problem::Problem;
+pub use producer::{ProduceCode, ProduceError, Producer, Record};
+pub use topics::{InvalidTopic, TopicArn, Topics};
