@@ -100,6 +100,21 @@ when schedules are due here.
 }
 
 #[test]
+fn secretsmanager() {
+    let page = "\
+# Secrets Manager's API
+
+Every operation of the Secrets Manager API and whether a node serves it. An operation that is not served is
+answered with status 501, code `NotImplemented` and its name. [Secrets](../secrets.md) says how secrets are kept.
+
+";
+    check(
+        "compatibility/secretsmanager.md",
+        &format!("{page}{}", operations(tradewind_secretsmanager::operations())),
+    );
+}
+
+#[test]
 fn sns() {
     let page = "\
 # SNS's API
@@ -171,6 +186,7 @@ fn answer(service: &Service) -> String {
         Some(Present::Sqs) => "yes: [operations](sqs.md)".to_owned(),
         Some(Present::Pipes) => "yes: [operations](pipes.md)".to_owned(),
         Some(Present::Scheduler) => "yes: [operations](scheduler.md)".to_owned(),
+        Some(Present::SecretsManager) => "yes: [operations](secretsmanager.md)".to_owned(),
         Some(Present::EventBridge) => "yes: [operations](eventbridge.md)".to_owned(),
         Some(Present::S3) => "yes: [operations](s3.md)".to_owned(),
         Some(Present::Sts) => {

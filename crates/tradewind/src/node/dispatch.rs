@@ -118,6 +118,7 @@ async fn answer(
         Some(Present::Sqs) => state.sqs.handle(request, caller, gone).await,
         Some(Present::Pipes) => state.pipes.handle(request, caller).await,
         Some(Present::Scheduler) => state.scheduler.handle(request, caller).await,
+        Some(Present::SecretsManager) => state.secrets_manager.handle(request, caller).await,
         Some(Present::EventBridge) => state.event_bridge.handle(request, caller).await,
         Some(Present::Sts) => state.iam.handle_sts(request, &caller, &RequestId::random()).await,
         Some(Present::Iam) => state.iam.handle_iam(request, &RequestId::random()).await,
@@ -143,6 +144,7 @@ pub(crate) enum Present {
     EventBridge,
     Pipes,
     Scheduler,
+    SecretsManager,
     Sts,
     /// Names the operation it is asked for, and has none.
     Iam,
@@ -158,6 +160,7 @@ pub(crate) fn present(service: &Service) -> Option<Present> {
         Service::Sqs => Some(Present::Sqs),
         Service::Pipes => Some(Present::Pipes),
         Service::Scheduler => Some(Present::Scheduler),
+        Service::SecretsManager => Some(Present::SecretsManager),
         Service::EventBridge => Some(Present::EventBridge),
         Service::Sts => Some(Present::Sts),
         Service::Iam => Some(Present::Iam),

@@ -40,6 +40,7 @@ use tradewind_observe::{Home, LogOptions, LogStore};
 use tradewind_pipes::{PipesConfig, PipesService};
 use tradewind_s3::{S3Config, S3Service};
 use tradewind_scheduler::{SchedulerConfig, SchedulerService};
+use tradewind_secretsmanager::{SecretsManagerConfig, SecretsManagerService};
 use tradewind_sns::{MailRelay, SnsConfig, SnsService};
 use tradewind_sqs::{SqsConfig, SqsService};
 use tradewind_store::blobs::Blobs;
@@ -110,6 +111,7 @@ pub(crate) struct State {
     pub(crate) sqs: SqsService,
     pub(crate) event_bridge: EventBridgeService,
     pub(crate) scheduler: SchedulerService,
+    pub(crate) secrets_manager: SecretsManagerService,
     pub(crate) pipes: PipesService,
     pub(crate) api_gateway: ApiGatewayService,
     pub(crate) stacks: StackEngine,
@@ -138,6 +140,7 @@ const MIGRATIONS: &[&[Migration]] = &[
     tradewind_scheduler::MIGRATIONS,
     tradewind_pipes::MIGRATIONS,
     tradewind_s3::CONFIGURATION_MIGRATIONS,
+    tradewind_secretsmanager::MIGRATIONS,
 ];
 
 impl Node {
@@ -191,6 +194,8 @@ impl Node {
         self.workers.spawn(async move { event_bridge.run(stop).await });
         let (pipes, stop) = (self.state.pipes.clone(), self.background.clone());
         self.workers.spawn(async move { pipes.run(stop).await });
+        let (secrets, stop) = (self.state.secrets_manager.clone(), self.background.clone());
+        self.workers.spawn(async move { secrets.run(stop).await });
         let accept = server::accept(
             listener,
             Arc::clone(&self.state),
@@ -312,6 +317,12 @@ async fn compose(
     let clock = Clock::system();
     let base_url = format!("http://{address}");
     let blobs = content::open(&config.content, folder, &database, &clock).await?;
+    let secrets_manager = SecretsManagerService::open(SecretsManagerConfig {
+        database: database.clone(),
+        blobs: blobs.clone(),
+        clock: clock.clone(),
+    });
+    let secrets_manager = secrets_manager.await.map_err(StartNodeError::service)?;
     let logs = LogStore::open(folder.path().join("logs"), clock.clone(), LogOptions::default())?;
     let usage = UsageSink::default();
     let interpreters = Interpreters::discover(&config.path);
@@ -436,6 +447,7 @@ async fn compose(
     types.extend(scheduler.resource_types());
     types.extend(event_bridge.resource_types());
     types.extend(sns.resource_types());
+    types.extend(secrets_manager.resource_types());
     let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock);
     stacks.recover().await?;
     collect_packages(&engine, &lambda, &stacks).await;
@@ -458,6 +470,7 @@ async fn compose(
         sqs,
         event_bridge,
         scheduler,
+        secrets_manager,
         pipes,
         api_gateway,
         stacks,
