@@ -98,6 +98,11 @@ impl Health {
 
 impl ClientContext for Health {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == "FAIL"
+            && let Some(problem) = Problem::of_log(message)
+        {
+            self.note(problem);
+        }
         match level {
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert

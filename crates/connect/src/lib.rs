@@ -14,6 +14,7 @@
 
 mod client;
 mod cluster;
+pub mod consumer;
 mod credential;
 mod named;
 mod problem;

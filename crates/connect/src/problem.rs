@@ -58,6 +58,14 @@ impl Problem {
         }
     }
 
+    /// What a line of the client's log of a failed connection says that its error does not: which failure of TLS.
+    pub(crate) fn of_log(message: &str) -> Option<Self> {
+        let problem = message
+            .contains("SSL handshake failed")
+            .then(|| Self::of_tls(message))?;
+        (problem != Self::Connection).then_some(problem)
+    }
+
     fn of_creation(text: &str) -> Self {
         if text.contains("ssl.") || text.contains("certificate") || text.contains("key") {
             Self::Certificate
