@@ -96,6 +96,9 @@ pub struct Account {
     /// With whom it was found to be one.
     #[serde(default)]
     pub links: Vec<Link>,
+    /// The accounts of these links → their systems.
+    #[serde(default)]
+    pub linked: BTreeMap<String, String>,
     /// The earliest event.
     #[serde(default)]
     pub first: String,
@@ -227,6 +230,22 @@ impl Account {
         let before = self.before.iter().filter(move |old| old.field == field);
         let now = self.said.get(field).map(|word| &word.value);
         now.into_iter().chain(before.map(|old| &old.word.value))
+    }
+
+    /// All that is said now and was before, whenever that was: what identity is decided by.
+    #[must_use]
+    pub fn said_values(&self) -> Vec<(&str, &Value)> {
+        let now = self
+            .said
+            .iter()
+            .map(|(field, word)| (field.as_str(), &word.value));
+        let before = self
+            .before
+            .iter()
+            .map(|old| (old.field.as_str(), &old.word.value));
+        let mut values: Vec<_> = now.chain(before).collect();
+        values.sort_by_cached_key(|(field, value)| ((*field).to_owned(), value.to_string()));
+        values
     }
 
     /// As [`Account::values`], of a field that is a text.

@@ -47,6 +47,15 @@ pub struct Person {
     /// What happened to the record.
     #[serde(default)]
     pub history: Vec<Value>,
+    /// Persons that went into this one.
+    #[serde(default)]
+    pub was: Vec<String>,
+    /// The event that made this version: when it comes again, the change is told again.
+    #[serde(default)]
+    pub by: String,
+    /// Into whom this person is just going: a `merged/` object will say so in a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<String>,
 }
 
 /// Two accounts that never are one person.
@@ -115,7 +124,7 @@ impl Person {
 
     /// Makes the record of these accounts anew; the names of what is believed otherwise than before. The same
     /// accounts make the same record, and no new version.
-    pub fn rebuild(&mut self, accounts: &[Account], at: &str) -> Vec<String> {
+    pub fn rebuild(&mut self, accounts: &[Account], at: &str, by: &str) -> Vec<String> {
         let before = self.clone();
         let mut known: Vec<AccountRef> = accounts.iter().map(Account::reference).collect();
         known.sort();
@@ -124,15 +133,16 @@ impl Person {
         (self.fields, self.consents) = golden(accounts, &self.statements);
         let changed = differences(&before, self);
         if *self != before {
-            self.turn(at);
+            self.turn(at, by);
             self.remember(&before, &changed, at);
         }
         changed
     }
 
     /// The next version.
-    fn turn(&mut self, at: &str) {
+    fn turn(&mut self, at: &str, by: &str) {
         self.version += 1;
+        by.clone_into(&mut self.by);
         if *at > *self.updated {
             at.clone_into(&mut self.updated);
         }
@@ -161,7 +171,13 @@ impl Person {
         let never: Vec<Never> = other.never.into_iter().filter(new).collect();
         self.never.extend(never);
         self.restricted = self.restricted.take().or(other.restricted);
-        self.note(json!({"at": at, "what": "merged", "from": other.id}));
+        if !self.was.contains(&other.id) {
+            self.note(json!({"at": at, "what": "merged", "from": other.id}));
+            self.was.push(other.id);
+        }
+        self.was.extend(other.was);
+        self.was.sort();
+        self.was.dedup();
     }
 
     /// The part of this person that has these accounts, as a person of its own that is to be rebuilt.
@@ -181,6 +197,7 @@ impl Person {
             part.version = self.version;
             part.updated.clone_from(&self.updated);
             part.history.clone_from(&self.history);
+            part.was.clone_from(&self.was);
         }
         part.note(json!({"at": at, "what": "unmerged", "from": self.id}));
         part
@@ -206,7 +223,7 @@ impl Person {
             "released"
         };
         self.restricted = restriction;
-        self.turn(at);
+        self.turn(at, what);
         self.note(json!({"at": at, "what": what}));
         true
     }
@@ -324,14 +341,14 @@ mod tests {
     #[test]
     fn a_record_is_made_once_of_what_is_known() {
         let mut person = Person::new("p-a");
-        let changed = person.rebuild(&family(), "2026-01-02T00:00:00Z");
+        let changed = person.rebuild(&family(), "2026-01-02T00:00:00Z", "e");
         assert_eq!(changed, ["accounts", "email", "family", "given", "phone"]);
         assert_eq!(
             (person.version, person.links.len(), person.accounts.len()),
             (1, 3, 3)
         );
         let made = person.clone();
-        assert!(person.rebuild(&family(), "2026-01-03T00:00:00Z").is_empty());
+        assert!(person.rebuild(&family(), "2026-01-03T00:00:00Z", "e").is_empty());
         assert_eq!(person, made);
         let stored = serde_json::to_string(&person).unwrap();
         assert_eq!(serde_json::from_str::<Person>(&stored).unwrap(), made);
@@ -349,7 +366,7 @@ mod tests {
     #[test]
     fn what_staff_said_stays_with_its_account() {
         let mut person = Person::new("p-a");
-        person.rebuild(&family(), "2026-01-01T00:00:00Z");
+        person.rebuild(&family(), "2026-01-01T00:00:00Z", "e");
         let statement = |name: &str, token: &str| Statement {
             kind: StatementKind::Consent,
             name: name.to_owned(),
@@ -363,16 +380,16 @@ mod tests {
         person.state(statement("phone", "c"));
         person.state(statement("newsletter", "a"));
         assert_eq!(person.statements.len(), 2);
-        person.rebuild(&family(), "2026-02-01T00:00:00Z");
+        person.rebuild(&family(), "2026-02-01T00:00:00Z", "e");
         assert!(person.consents.len() == 2 && person.version == 2);
         let mut part = person.part("p-new", &["c".to_owned()], "2026-03-01T00:00:00Z");
         let alone: Vec<Account> = family().into_iter().filter(|one| one.token == "c").collect();
-        part.rebuild(&alone, "2026-03-01T00:00:00Z");
+        part.rebuild(&alone, "2026-03-01T00:00:00Z", "e");
         assert_eq!(part.consents.keys().collect::<Vec<_>>(), ["phone"]);
         assert!(!part.fields.contains_key("family") && part.links.is_empty());
         let mut whole = person.clone();
         whole.absorb(part, "2026-04-01T00:00:00Z");
-        whole.rebuild(&family(), "2026-04-01T00:00:00Z");
+        whole.rebuild(&family(), "2026-04-01T00:00:00Z", "e");
         assert_eq!(whole.consents, person.consents);
     }
 
