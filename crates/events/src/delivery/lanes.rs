@@ -82,6 +82,10 @@ impl Deliveries {
             Ok(()) | Err(QueueError::Exists { .. }) => {}
             Err(error) => return Err(error),
         }
+        if settings.in_order.is_some() && self.0.settings(lane).is_none() {
+            // what an attempt had that a crash cut off
+            self.0.config.queues.return_all_in_order(&queue_of(lane)).await?;
+        }
         self.change(lane, settings);
         Ok(())
     }

@@ -17,6 +17,8 @@
 //! - A target has a lane of its own with a bound of its own ([`LaneSettings::concurrency`]), and lanes take
 //!   turns: a slow target holds up nobody.
 //! - A lane without work costs no task and no timer, one that waits for a retry costs one entry.
+//! - A lane may keep order ([`LaneSettings::in_order`]): then it delivers batches, one after the other, and what
+//!   is to be tried again holds up what was owed later; also across a crash.
 //! - What a lane's settings are is its owner's to keep: they are told when the node starts
 //!   ([`Deliveries::open`]), and hold from the next attempt.
 

@@ -58,6 +58,10 @@ pub struct LaneSettings {
     pub concurrency: usize,
     /// Attempts that may begin within a second.
     pub per_second: Option<u32>,
+    /// As many deliveries are attempted together, in the order in which they were owed, one batch after the other
+    /// ([`Deliverer::deliver_in_order`]). What is to be tried again holds up what was owed later. `concurrency` and
+    /// `per_second` do not count then.
+    pub in_order: Option<usize>,
 }
 
 /// One delivery, at one attempt.
@@ -124,6 +128,18 @@ pub trait Deliverer: Send + Sync + fmt::Debug {
     /// It is dropped at its time limit and when the node stops: then the attempt has failed, though the
     /// target may have it.
     async fn deliver(&self, delivery: &Delivery, routing: &mut Routing) -> Outcome;
+
+    /// Makes attempts of a lane whose settings say so, together and in order; what came of each.
+    ///
+    /// # Cancel safety
+    /// As [`Deliverer::deliver`].
+    async fn deliver_in_order(&self, deliveries: &[Delivery]) -> Vec<Outcome> {
+        let not_made = |_: &Delivery| Outcome::GiveUp {
+            code: "InternalError".into(),
+            reason: "deliveries of this kind are not made in order".into(),
+        };
+        deliveries.iter().map(not_made).collect()
+    }
 
     /// What the dead-letter queue gets of a delivery that is given up. None: it is no longer wanted.
     fn dead_letter(&self, delivery: &Delivery, death: &Death) -> Option<Message>;

@@ -14,6 +14,9 @@ use tradewind_store::queue::{MIGRATIONS, NewMessage, QueueId, QueueSettings, Que
 use tradewind_store::{Batch, Database};
 
 use super::*;
+
+mod in_order;
+
 use crate::{Message, Receiver, Router, Routing, Undeliverable};
 
 const DEAD_LETTERS: &str = "arn:aws:sqs:us-east-1:000000000000:dead";
@@ -79,6 +82,20 @@ impl Deliverer for Target {
         let outcome = outcomes.get(delivery.lane.key());
         outcome.cloned().unwrap_or(Outcome::Done)
     }
+    async fn deliver_in_order(&self, deliveries: &[Delivery]) -> Vec<Outcome> {
+        for delivery in deliveries {
+            self.attempts.send(delivery.clone()).await.unwrap();
+        }
+        if deliveries[0].lane.key().starts_with("slow") {
+            self.gate.acquire().await.unwrap().forget();
+        }
+        let outcomes = self.outcomes.lock().unwrap();
+        let outcome = |delivery: &Delivery| outcomes.get(str::from_utf8(&delivery.payload).unwrap());
+        deliveries
+            .iter()
+            .map(|delivery| outcome(delivery).cloned().unwrap_or(Outcome::Done))
+            .collect()
+    }
     fn dead_letter(&self, delivery: &Delivery, death: &Death) -> Option<Message> {
         let payload = String::from_utf8_lossy(&delivery.payload).into_owned();
         let Death { code, attempts, .. } = death;
@@ -113,6 +130,7 @@ fn settings() -> LaneSettings {
         dead_letter: Some(DEAD_LETTERS.parse().unwrap()),
         concurrency: 2,
         per_second: None,
+        in_order: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs the lanes: one loop owns all state; fetches and attempts are its tasks and tell it when they end.
 
 mod attempt;
+mod in_order;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ const MAX_RUNNING: usize = 256;
 const AFTER_FAILURE_MS: i64 = 5_000;
 /// The longest sleep: a clock that was set back is noticed after it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// What the deliveries of a lane in order have together, that are in memory at the same time.
+const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// What a lease has beyond the deliverer's time limit, to settle in.
 const TO_SETTLE: Duration = Duration::from_secs(15);
 
@@ -47,6 +50,8 @@ struct Progress {
     /// It stands in the line.
     in_line: bool,
     due: Option<Timestamp>,
+    /// A lane that keeps its order does nothing before this time.
+    held: Option<Timestamp>,
     /// The second in which attempts were begun last, and how many.
     begun: (i64, u32),
 }
@@ -156,6 +161,9 @@ impl Worker {
         let Some(deliverer) = self.shared.deliverer(&lane) else {
             return;
         };
+        if let Some(batch) = settings.in_order {
+            return self.fetch_in_order(lane, batch, deliverer.time_limit() + TO_SETTLE);
+        }
         let now = self.shared.config.clock.now();
         let progress = self.lanes.entry(lane.clone()).or_default();
         let free = settings.concurrency.max(1).saturating_sub(progress.running);
@@ -183,6 +191,30 @@ impl Worker {
             Step::Fetched(found)
         });
         self.lane_of.insert(task.id(), (lane, Task::Fetch(asked)));
+    }
+
+    /// Fetches the next batch, unless one is being made or waits for its retry.
+    fn fetch_in_order(&mut self, lane: LaneId, batch: usize, lease: Duration) {
+        let now = self.shared.config.clock.now();
+        let progress = self.lanes.entry(lane.clone()).or_default();
+        progress.more = true;
+        if progress.running > 0 {
+            return;
+        }
+        if let Some(at) = progress.held.filter(|at| *at > now) {
+            return self.wake_at(&lane, at);
+        }
+        (progress.fetching, progress.more, progress.held) = (true, false, None);
+        self.taken += 1;
+        let (shared, queue) = (Arc::clone(&self.shared), queue_of(&lane));
+        let task = self.tasks.spawn(async move {
+            let queues = &shared.config.queues;
+            let found = queues
+                .receive_in_order(&queue, batch, MAX_BATCH_BYTES, lease)
+                .await;
+            Step::Fetched(found.map(|messages| Found { messages, next: None }))
+        });
+        self.lane_of.insert(task.id(), (lane, Task::Fetch(1)));
     }
 
     fn ended(&mut self, ended: Result<(Id, Step), JoinError>) {
@@ -233,10 +265,14 @@ impl Worker {
             }
         };
         let now = self.shared.config.clock.now();
-        let is_limited = self
-            .shared
-            .settings(lane)
-            .is_some_and(|settings| settings.per_second.is_some());
+        let settings = self.shared.settings(lane);
+        if settings
+            .as_ref()
+            .is_some_and(|settings| settings.in_order.is_some())
+        {
+            return self.attempt_in_order(lane, found.messages);
+        }
+        let is_limited = settings.is_some_and(|settings| settings.per_second.is_some());
         let progress = self.lanes.entry(lane.clone()).or_default();
         if is_limited {
             progress.count(now, found.messages.len());
@@ -263,7 +299,28 @@ impl Worker {
         self.lane_of.insert(task.id(), (lane.clone(), Task::Attempt));
     }
 
+    fn attempt_in_order(&mut self, lane: &LaneId, messages: Vec<Received>) {
+        let progress = self.lanes.entry(lane.clone()).or_default();
+        if messages.is_empty() {
+            if progress.more {
+                self.may_have_more(lane);
+            }
+            return;
+        }
+        // there may be more than fitted
+        progress.more = true;
+        progress.running += 1;
+        self.taken += 1;
+        let (shared, of) = (Arc::clone(&self.shared), lane.clone());
+        let task = self
+            .tasks
+            .spawn(async move { Step::Attempted(in_order::attempt(&shared, of, messages).await) });
+        self.lane_of.insert(task.id(), (lane.clone(), Task::Attempt));
+    }
+
     fn attempted(&mut self, lane: &LaneId, retry: Option<Timestamp>) {
+        let progress = self.lanes.entry(lane.clone()).or_default();
+        progress.held = retry;
         if self.lanes.get(lane).is_some_and(|progress| progress.more) {
             self.may_have_more(lane);
         }
@@ -300,15 +357,24 @@ impl Worker {
             let Some((lane, _)) = self.lane_of.get(&id) else {
                 continue;
             };
-            let free: Vec<_> = found
-                .messages
-                .iter()
-                .map(|message| (message.receipt, Duration::ZERO))
-                .collect();
-            if let Err(error) = self.shared.config.queues.nack(&queue_of(lane), &free).await {
+            if let Err(error) = self.give_back(lane, &found.messages).await {
                 tracing::warn!(lane = %lane, ?error, "deliveries are made after their lease");
             }
         }
+    }
+}
+
+impl Worker {
+    async fn give_back(&self, lane: &LaneId, messages: &[Received]) -> Result<(), QueueError> {
+        let (queue, queues) = (queue_of(lane), &self.shared.config.queues);
+        let receipts = messages.iter().map(|message| message.receipt);
+        let settings = self.shared.settings(lane);
+        if settings.is_some_and(|settings| settings.in_order.is_some()) {
+            let receipts: Vec<_> = receipts.collect();
+            return queues.return_in_order(&queue, &receipts).await;
+        }
+        let receipts: Vec<_> = receipts.map(|receipt| (receipt, Duration::ZERO)).collect();
+        queues.nack(&queue, &receipts).await.map(drop)
     }
 }
 

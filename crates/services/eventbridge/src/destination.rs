@@ -197,6 +197,7 @@ impl EventBridgeService {
             dead_letter: target.dead_letter.clone().or_else(of_bus),
             concurrency: CONCURRENCY,
             per_second: rate,
+            in_order: None,
         }
     }
 

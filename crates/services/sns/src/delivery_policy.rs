@@ -189,6 +189,7 @@ impl DeliveryPolicy {
                 .throttle
                 .as_ref()
                 .and_then(|throttle| throttle.max_receives_per_second),
+            in_order: None,
         }
     }
 

@@ -114,6 +114,7 @@ pub(crate) fn lane_settings(dead_letter: Option<&Arn>) -> LaneSettings {
         dead_letter: dead_letter.cloned(),
         concurrency: CONCURRENCY,
         per_second: None,
+        in_order: None,
     }
 }
 

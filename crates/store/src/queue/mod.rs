@@ -21,6 +21,7 @@
 //! That is why no clean-up has to run for a lease to end.
 
 mod error;
+mod in_order;
 mod keeper;
 mod model;
 mod moves;

@@ -1,6 +1,7 @@
 //! One attempt, and how it ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tradewind_model::Timestamp;
 use tradewind_store::queue::Received;
@@ -15,24 +16,25 @@ use crate::router::Routing;
 /// Deaths that are kept until the database takes them; a delivery beyond them is made again.
 const MAX_UNSETTLED: usize = 10_000;
 
+/// What comes after an attempt.
+pub(super) enum Next {
+    Done,
+    Again(Duration),
+    Dead(Death),
+}
+
 /// What an attempt ends in.
 enum End {
     /// With what the deliverer wants committed.
     Done(Routing),
-    Again(std::time::Duration),
+    Again(Duration),
     Dead(Death),
 }
 
 /// Makes an attempt and settles it; when the delivery is to be tried again.
 pub(super) async fn attempt(shared: &Arc<Shared>, lane: LaneId, message: Received) -> Option<Timestamp> {
     let (settings, deliverer) = (shared.settings(&lane)?, shared.deliverer(&lane)?);
-    let delivery = Delivery {
-        lane,
-        id: message.id.to_string(),
-        attempt: message.receives,
-        owed_at: message.sent_at,
-        payload: message.body.clone().into(),
-    };
+    let delivery = delivery(lane, &message);
     let ended_before = shared.unsettled().remove(&message.id);
     let end = match ended_before {
         Some(death) => End::Dead(death),
@@ -64,6 +66,17 @@ pub(super) async fn attempt(shared: &Arc<Shared>, lane: LaneId, message: Receive
     }
 }
 
+/// What a message of a lane is.
+pub(super) fn delivery(lane: LaneId, message: &Received) -> Delivery {
+    Delivery {
+        lane,
+        id: message.id.to_string(),
+        attempt: message.receives,
+        owed_at: message.sent_at,
+        payload: message.body.clone().into(),
+    }
+}
+
 /// Keeps the death of a delivery that could not be settled: after its lease it is settled, not made again.
 fn keep(shared: &Shared, message: &Received, death: Option<Death>) {
     let mut unsettled = shared.unsettled();
@@ -78,42 +91,67 @@ async fn try_once(
     deliverer: &dyn Deliverer,
     (delivery, mut done): (&Delivery, Routing),
 ) -> End {
-    let dead = |code: String, reason: String, attempts: u32, exhausted: Exhausted| {
-        End::Dead(Death {
-            code,
-            reason,
-            attempts,
-            exhausted,
-        })
-    };
-    let (policy, owed_at) = (&settings.retry, delivery.owed_at);
-    if policy.is_too_old(owed_at, shared.config.clock.now()) {
-        let reason = "it waited for longer than its policy allows";
-        let made = delivery.attempt.saturating_sub(1);
-        return dead("TooOld".into(), reason.into(), made, Exhausted::Age);
+    if let Some(death) = too_old(shared, settings, delivery) {
+        return End::Dead(death);
     }
     let limit = deliverer.time_limit();
     let outcome = tokio::time::timeout(limit, deliverer.deliver(delivery, &mut done)).await;
-    let (code, reason, after) = match outcome {
-        Ok(Outcome::Done) => return End::Done(done),
-        Ok(Outcome::GiveUp { code, reason }) => {
-            return dead(code, reason, delivery.attempt, Exhausted::GivenUp);
-        }
-        Ok(Outcome::Retry { code, reason, after }) => (code, reason, after),
-        Err(_elapsed) => (
-            "Timeout".to_owned(),
-            format!("no answer within {} seconds", limit.as_secs()),
-            None,
-        ),
+    let outcome = outcome.unwrap_or_else(|_elapsed| no_answer(limit));
+    match next(shared, settings, delivery, outcome) {
+        Next::Done => End::Done(done),
+        Next::Again(delay) => End::Again(delay),
+        Next::Dead(death) => End::Dead(death),
+    }
+}
+
+/// The death of a delivery that no attempt may be made of any more.
+pub(super) fn too_old(shared: &Shared, settings: &LaneSettings, delivery: &Delivery) -> Option<Death> {
+    let is_too_old = settings
+        .retry
+        .is_too_old(delivery.owed_at, shared.config.clock.now());
+    is_too_old.then(|| Death {
+        code: "TooOld".into(),
+        reason: "it waited for longer than its policy allows".into(),
+        attempts: delivery.attempt.saturating_sub(1),
+        exhausted: Exhausted::Age,
+    })
+}
+
+/// What came of an attempt that reached its time limit.
+pub(super) fn no_answer(limit: Duration) -> Outcome {
+    Outcome::Retry {
+        code: "Timeout".to_owned(),
+        reason: format!("no answer within {} seconds", limit.as_secs()),
+        after: None,
+    }
+}
+
+/// What the lane's policy makes of an outcome.
+pub(super) fn next(shared: &Shared, settings: &LaneSettings, delivery: &Delivery, outcome: Outcome) -> Next {
+    let dead = |code: String, reason: String, exhausted: Exhausted| {
+        Next::Dead(Death {
+            code,
+            reason,
+            attempts: delivery.attempt,
+            exhausted,
+        })
     };
-    let now = shared.config.clock.now();
-    match policy.next(delivery.attempt, after, (owed_at, now), &shared.config.jitter) {
+    let (code, reason, after) = match outcome {
+        Outcome::Done => return Next::Done,
+        Outcome::GiveUp { code, reason } => return dead(code, reason, Exhausted::GivenUp),
+        Outcome::Retry { code, reason, after } => (code, reason, after),
+    };
+    let times = (delivery.owed_at, shared.config.clock.now());
+    match settings
+        .retry
+        .next(delivery.attempt, after, times, &shared.config.jitter)
+    {
         Ok(delay) => {
             let (lane, attempt) = (&delivery.lane, delivery.attempt);
             tracing::debug!(%lane, attempt, code, reason, ?delay, "a delivery is tried again");
-            End::Again(delay)
+            Next::Again(delay)
         }
-        Err(exhausted) => dead(code, reason, delivery.attempt, exhausted),
+        Err(exhausted) => dead(code, reason, exhausted),
     }
 }
 
@@ -150,7 +188,7 @@ async fn settle(
 }
 
 /// Adds the dead letter to the batch that ends the delivery.
-fn bury(
+pub(super) fn bury(
     shared: &Shared,
     settings: &LaneSettings,
     deliverer: &dyn Deliverer,

@@ -29,6 +29,10 @@ const READY: &str =
 const READY_AND_FREE: &str = candidates!(
     "queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, receives, sequence LIMIT ?3 FOR UPDATE SKIP LOCKED"
 );
+/// One receiver has one batch at a time, so nothing is locked by another.
+const SIZES: &str = "SELECT LENGTH(body) FROM queue_messages WHERE queue = ?1 AND visible_at <= ?2 \
+    ORDER BY visible_at, sequence LIMIT ?3";
+const IN_ORDER: &str = candidates!("queue = ?1 AND visible_at <= ?2 ORDER BY visible_at, sequence LIMIT ?3");
 const OF_GROUP: &str =
     candidates!("fifo = 1 AND queue = ?1 AND message_group = ?2 ORDER BY sequence LIMIT ?3");
 const LEASE: &str = "UPDATE queue_messages SET visible_at = ?2, receives = ?3, first_received_at = ?4 \
@@ -71,18 +75,8 @@ pub(in crate::queue) fn receive(
     lease: Duration,
     now: Timestamp,
 ) -> Result<Found> {
-    let mut look = Look {
-        tx,
-        queue,
-        now,
-        lease,
-        max,
-        dead_letter: dead_letter_of(tx, queue)?,
-        gone: 0,
-        buried: 0,
-        messages: Vec::new(),
-        leases: Vec::new(),
-    };
+    let mut look = Look::new(tx, queue, max, lease, now);
+    look.dead_letter = dead_letter_of(tx, queue)?;
     if queue.settings.fifo {
         look.in_turn()?;
     } else {
@@ -100,6 +94,36 @@ pub(in crate::queue) fn receive(
     Ok(Found { messages, buried })
 }
 
+/// The first that are ready, in the order in which they were sent: as many as `max_bytes` hold, but one.
+pub(in crate::queue) fn in_order(
+    tx: &Transaction<'_>,
+    queue: &Queue,
+    (max, max_bytes): (usize, usize),
+    lease: Duration,
+    now: Timestamp,
+) -> Result<Vec<Received>> {
+    let max = fitting(tx, &values![queue.number, now, limit(max)], max_bytes)?;
+    let mut look = Look::new(tx, queue, max, lease, now);
+    for candidate in select(tx, IN_ORDER, &values![queue.number, now, limit(max)])? {
+        look.lease(candidate);
+    }
+    look.write_leases()?;
+    Ok(look.messages)
+}
+
+/// How many of the first messages have that many bytes together; one at least, if there is one.
+fn fitting(tx: &Transaction<'_>, values: &[Value<'_>], max_bytes: usize) -> Result<usize> {
+    let (mut count, mut bytes) = (0, 0_usize);
+    for row in tx.query(SIZES, values)? {
+        bytes = bytes.saturating_add(usize::try_from(row.integer(0)?).unwrap_or(usize::MAX));
+        if count > 0 && bytes > max_bytes {
+            break;
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
 /// The dead-letter queue, if it exists and is of the same kind, and how often a message may be received.
 pub(in crate::queue) fn dead_letter_of(tx: &Transaction<'_>, queue: &Queue) -> Result<Option<(Queue, u32)>> {
     let Some(dead_letter) = &queue.settings.dead_letter else {
@@ -110,7 +134,22 @@ pub(in crate::queue) fn dead_letter_of(tx: &Transaction<'_>, queue: &Queue) -> R
     Ok(found.map(|found| (found, dead_letter.max_receives)))
 }
 
-impl Look<'_> {
+impl<'q> Look<'q> {
+    fn new(tx: &'q Transaction<'q>, queue: &'q Queue, max: usize, lease: Duration, now: Timestamp) -> Self {
+        Self {
+            tx,
+            queue,
+            now,
+            lease,
+            max,
+            dead_letter: None,
+            gone: 0,
+            buried: 0,
+            messages: Vec::new(),
+            leases: Vec::new(),
+        }
+    }
+
     fn room(&self) -> usize {
         self.max - self.messages.len()
     }

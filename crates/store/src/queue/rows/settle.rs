@@ -21,6 +21,11 @@ const ACK: &str = "DELETE FROM queue_messages WHERE sequence = ?1 AND receives =
 const CHANGE: &str = "UPDATE queue_messages SET visible_at = ?2 WHERE sequence = ?1";
 const PUT_BACK: &str = "UPDATE queue_messages SET visible_at = ?2, receives = receives - 1, \
     first_received_at = CASE WHEN receives > 1 THEN first_received_at END WHERE sequence = ?1";
+/// A message is visible when it is sent, unless it was delayed: that is its place in the order.
+const RETURN: &str = "UPDATE queue_messages SET visible_at = sent_at \
+    WHERE sequence = ?1 AND receives = ?2 AND queue = ?3";
+const RETURN_ALL: &str = "UPDATE queue_messages SET visible_at = sent_at \
+    WHERE queue = ?1 AND visible_at > ?2 AND receives > 0";
 
 /// What a receipt did, and from when on that makes a message ready.
 pub(in crate::queue) struct Outcome {
@@ -111,6 +116,25 @@ fn show(
         false => Some(visible_at),
     };
     Ok(Outcome { settled, ready_at })
+}
+
+/// Ends leases, and puts the messages back to where they were in the order.
+pub(in crate::queue) fn return_in_order(
+    tx: &Transaction<'_>,
+    queue: &Queue,
+    receipts: &[Receipt],
+) -> Result<()> {
+    let keys: Vec<_> = receipts.iter().map(|receipt| key(queue, *receipt)).collect();
+    tx.execute_many(RETURN, &keys).map(drop)
+}
+
+/// Ends all leases, and puts the messages back to where they were in the order.
+pub(in crate::queue) fn return_all_in_order(
+    tx: &Transaction<'_>,
+    queue: &Queue,
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(RETURN_ALL, &values![queue.number, now]).map(drop)
 }
 
 /// Moves the message into the dead-letter queue.

@@ -8,6 +8,7 @@ use super::{NewMessage, QueueId, QueueSettings, Queues, Received, Settled};
 use crate::Database;
 
 mod fifo;
+mod in_order;
 mod keeping;
 mod model;
 mod standard;
