@@ -1,0 +1,116 @@
+// The audit trail: who looked at what, and why (MODEL.md, "Audit"). One object a record, numbered without gaps,
+// and a number can be written once; each says the hash of the one before it and is authenticated by a key that
+// the bucket does not hold. So none can be changed, left out or put in between. Personal data never goes in.
+import { createHash, createHmac } from "node:crypto";
+import { Refusal } from "./http.mjs";
+import { bucket } from "./objects.mjs";
+
+const FIRST = "0".repeat(64);
+const HEAD = "audit-head.json";
+const TRIES = 50;
+
+const trail = () => bucket(process.env.REQUESTS_BUCKET);
+const keyOf = (n) => `audit/${String(n).padStart(12, "0")}.json`;
+const digest = (text) => createHash("sha256").update(text).digest("hex");
+const auditKey = () => createHmac("sha256", process.env.CUSTOMER_VIEW_PEPPER).update("key/audit").digest();
+const mac = (text) => createHmac("sha256", auditKey()).update(text).digest("hex");
+
+// The newest record that this instance knows of, {n, digest}; others may have written since.
+let newest;
+
+/** Appends a record: {actor, action, request, person, detail}. What it is about is not answered before it is written. */
+export async function record(entry, at = new Date()) {
+  const objects = trail();
+  newest ??= await last(objects);
+  for (let tries = 0; tries < TRIES; tries++) {
+    const n = newest.n + 1;
+    const text = written(n, newest.digest, entry, at);
+    if (await objects.createText(keyOf(n), text, { "content-type": "application/json", "x-amz-meta-mac": mac(text) })) {
+      newest = { n, digest: digest(text) };
+      await moveHead(objects, newest);
+      return n;
+    }
+    newest = await last(objects, newest.n);
+  }
+  throw new Error("the audit trail is written to by too many at once");
+}
+
+function written(n, previous, { actor, action, ...facts }, at) {
+  const time = at.toISOString().replace(/\.\d+Z$/, "Z");
+  return JSON.stringify({ format: 1, n, at: time, actor, action, ...facts, previous });
+}
+
+// The newest record: the head may be behind it, never ahead.
+async function last(objects, known) {
+  const head = await objects.get(HEAD);
+  let n = Math.max(known ?? 0, head?.n ?? 0);
+  while (await objects.has(keyOf(n + 1))) n += 1;
+  if (n === 0) return { n, digest: FIRST };
+  return { n, digest: digest((await objects.readText(keyOf(n))).text) };
+}
+
+async function moveHead(objects, { n, digest: sha256 }) {
+  const found = await objects.read(HEAD);
+  if (found && found.document.n >= n) return;
+  const head = { format: 1, n, sha256 };
+  // whoever comes between has a later record, and moves the head as well
+  await (found ? objects.replace(HEAD, head, found.etag) : objects.create(HEAD, head));
+}
+
+const MOST_PURPOSE = 200;
+
+/** What the caller says that the data are needed for: the header `x-purpose`, percent-encoded. */
+export function purposeOf(event) {
+  let purpose;
+  try {
+    purpose = decodeURIComponent(event.headers?.["x-purpose"] ?? "").trim();
+  } catch {
+    purpose = "";
+  }
+  if (purpose === "" || purpose.length > MOST_PURPOSE) {
+    throw new Refusal(400, "PurposeMissing", "say in the header `x-purpose` what you need the data for");
+  }
+  return purpose;
+}
+
+/** The records before number `before`, newest first, at most `many`. */
+export async function page(before, many) {
+  const objects = trail();
+  const end = before ?? (await last(objects)).n + 1;
+  const numbers = Array.from({ length: Math.max(0, Math.min(many, end - 1)) }, (_, index) => end - 1 - index);
+  return Promise.all(numbers.map((n) => objects.get(keyOf(n))));
+}
+
+const AT_ONCE = 64;
+
+/** Reads the whole chain: {records}, and where it is broken {broken: {n, why}}. */
+export async function verify() {
+  const objects = trail();
+  let [n, previous] = [0, FIRST];
+  for (;;) {
+    const numbers = Array.from({ length: AT_ONCE }, (_, index) => n + index + 1);
+    const found = await Promise.all(numbers.map((number) => objects.readText(keyOf(number))));
+    for (const stored of found) {
+      if (!stored) return { records: n, ...(await behindEnd(objects, n)) };
+      n += 1;
+      const why = wrongWith(stored, n, previous);
+      if (why) return { records: n, broken: { n, why } };
+      previous = digest(stored.text);
+    }
+  }
+}
+
+function wrongWith({ text, headers }, n, previous) {
+  if (headers.get("x-amz-meta-mac") !== mac(text)) return "changed";
+  const entry = JSON.parse(text);
+  if (entry.n !== n) return "moved";
+  return entry.previous === previous ? undefined : "does not follow";
+}
+
+// Records behind the end: something between was taken out; a head behind the end: the end was.
+async function behindEnd(objects, n) {
+  const [further] = await objects.list("audit/", { after: keyOf(n), limit: 1 });
+  const head = await objects.get(HEAD);
+  const missing = further || (head && head.n > n);
+  return missing ? { broken: { n: n + 1, why: "missing" } } : {};
+}

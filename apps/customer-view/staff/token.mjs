@@ -1,0 +1,71 @@
+// Who may see personal data: members of staff, each with a token of their own. A program sends it with every
+// request (`Authorization: Bearer …`); the desk's page trades it once for a cookie that its scripts cannot read.
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { Refusal } from "./http.mjs";
+
+const COOKIE = "customer-view-desk";
+const EIGHT_HOURS = 8 * 60 * 60;
+
+/** `STAFF_TOKENS` is `name=token` pairs, separated by commas: who has which token. */
+function tokens() {
+  const pairs = (process.env.STAFF_TOKENS ?? "").split(",").map((pair) => pair.trim()).filter(Boolean);
+  return new Map(pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
+}
+
+/** The name of the member of staff who asks; refuses without a token (401) and with a wrong one (403). */
+export function staffOf(event) {
+  const bearer = /^Bearer +(\S+)$/i.exec(event.headers?.authorization ?? "")?.[1];
+  if (bearer) return holderOf(bearer);
+  const session = (event.cookies ?? []).find((cookie) => cookie.startsWith(`${COOKIE}=`));
+  if (!session) throw new Refusal(401, "TokenMissing", "send a staff token: `Authorization: Bearer …`");
+  guardAgainstForgery(event);
+  return holderOfSession(session.slice(COOKIE.length + 1));
+}
+
+/** The name of the token's holder. */
+export function holderOf(token) {
+  // every token is compared, so that the time says nothing of where it differs
+  const found = [...tokens()].filter(([, known]) => same(known, token));
+  if (!token || found.length === 0) throw new Refusal(403, "TokenWrong", "no member of staff has this token");
+  return found[0][0];
+}
+
+/** A cookie that stands for the token of `name` for eight hours, or until the token changes. */
+export function sessionCookie(name, event, now = Date.now()) {
+  const payload = `${Buffer.from(name).toString("base64url")}.${Math.floor(now / 1000) + EIGHT_HOURS}`;
+  return cookie(`${payload}.${sign(payload, tokens().get(name))}`, EIGHT_HOURS, event);
+}
+
+/** What takes the cookie away. */
+export const endedSession = (event) => cookie("", 0, event);
+
+function cookie(value, life, event) {
+  const secure = event.headers?.["x-forwarded-proto"] === "https" ? "; Secure" : "";
+  // no path: it is good where the API is, whatever that is below
+  return `${COOKIE}=${value}; Max-Age=${life}; HttpOnly; SameSite=Strict${secure}`;
+}
+
+function holderOfSession(value, now = Date.now()) {
+  const [name64 = "", until = "", signature = ""] = value.split(".");
+  const name = Buffer.from(name64, "base64url").toString();
+  const token = tokens().get(name);
+  const genuine = token !== undefined && same(sign(`${name64}.${until}`, token), signature);
+  if (!genuine || Number(until) * 1000 <= now) throw new Refusal(401, "SessionEnded", "sign in again");
+  return name;
+}
+
+// A cookie goes along with requests that other pages make: what changes something has to bring a header
+// that a form cannot send.
+function guardAgainstForgery(event) {
+  const method = event.requestContext.http.method;
+  if (method !== "GET" && event.headers["x-desk"] === undefined) {
+    throw new Refusal(403, "HeaderMissing", "changes by a session need the header `x-desk`");
+  }
+}
+
+const sign = (payload, token) => createHmac("sha256", `desk session of ${token}`).update(payload).digest("base64url");
+
+function same(one, other) {
+  const digest = (text) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(one), digest(other));
+}
