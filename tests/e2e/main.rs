@@ -5,6 +5,7 @@
 
 mod asynchronous;
 mod aws_clients;
+mod customer_view_desk;
 mod event_bus;
 mod events;
 mod handlers;

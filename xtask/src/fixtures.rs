@@ -18,6 +18,7 @@ pub(crate) fn install() -> Result<()> {
     python_ric()?;
     dotnet()?;
     crate::kafka::install()?;
+    tools::chromium()?;
     crate::postgres::Postgres::install().map(drop)
 }
 

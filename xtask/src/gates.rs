@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::chaos;
 use crate::command::{cache, command, root, run, succeeds};
 use crate::postgres::Postgres;
-use crate::{fixtures, tools};
+use crate::{apps, fixtures, tools};
 
 /// One gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,12 +23,21 @@ pub(crate) enum Gate {
     Deny,
     /// The bootstraps of the managed runtimes, each against the frame protocol
     Bootstraps,
+    /// The unit tests of the applications below `apps/`
+    Apps,
     /// Unit, integration, end-to-end and documentation tests
     Tests,
 }
 
 impl Gate {
-    const ALL: [Self; 5] = [Self::Fmt, Self::Clippy, Self::Deny, Self::Bootstraps, Self::Tests];
+    const ALL: [Self; 6] = [
+        Self::Fmt,
+        Self::Clippy,
+        Self::Deny,
+        Self::Bootstraps,
+        Self::Apps,
+        Self::Tests,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -36,6 +45,7 @@ impl Gate {
             Self::Clippy => "clippy",
             Self::Deny => "deny",
             Self::Bootstraps => "bootstraps",
+            Self::Apps => "apps",
             Self::Tests => "tests",
         }
     }
@@ -55,6 +65,7 @@ impl Gate {
             ])),
             Self::Deny => deny(),
             Self::Bootstraps => bootstraps(),
+            Self::Apps => apps::test(),
             Self::Tests => tests(),
         }
     }

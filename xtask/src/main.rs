@@ -6,6 +6,7 @@
     reason = "a command's progress is its output"
 )]
 
+mod apps;
 mod bench;
 mod chaos;
 mod command;

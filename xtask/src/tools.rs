@@ -38,6 +38,12 @@ pub(crate) fn java() -> Result<()> {
     apt("javac", &["-version"], &["default-jdk-headless"])
 }
 
+/// Makes a browser without a window available, with a font that has Chinese.
+pub(crate) fn chromium() -> Result<()> {
+    let packages = ["chromium-headless-shell", "fonts-droid-fallback"];
+    apt("chromium-headless-shell", &["--version"], &packages)
+}
+
 /// Makes sure a program is there, installing Debian packages when it is not and we may.
 pub(crate) fn apt(program: &str, probe: &[&str], packages: &[&str]) -> Result<()> {
     if succeeds(program, probe) {

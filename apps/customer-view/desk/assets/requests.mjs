@@ -1,0 +1,175 @@
+// The list of requests, and one of them.
+import { Refused, call, get } from "./api.mjs";
+import { element } from "./dom.mjs";
+
+const SHOWN = ["open", "late", "closed", "all"];
+
+/** The requests; who is late comes first. */
+export async function requestsView(desk, _, query) {
+  const show = SHOWN.includes(query.get("show")) ? query.get("show") : "open";
+  const { requests, counts } = await get(`desk/requests?show=${show}`);
+  return [
+    element("div.head", {}, element("h1", {}, desk.say("requests")), filter(desk, show, counts)),
+    requests.length === 0 ? element("p.empty", {}, desk.say("noRequests")) : table(desk, requests),
+  ];
+}
+
+function filter({ say }, show, counts) {
+  return element("nav.filter", { "aria-label": say("show") }, SHOWN.map((name) =>
+    element("a", { href: `#/requests?show=${name}`, "aria-current": name === show ? "true" : undefined },
+      say(name), " ", element("span.count", {}, String(counts[name])))));
+}
+
+function table(desk, requests) {
+  const { say } = desk;
+  const columns = ["daysLeft", "kind", "subject", "status", "systems", "received", "request"];
+  return element("div.scroll", {}, element("table.requests", {},
+    element("thead", {}, element("tr", {}, columns.map((name) => element("th", { scope: "col" }, say(name))))),
+    element("tbody", {}, requests.map((request) => row(desk, request)))));
+}
+
+function row(desk, request) {
+  const { say, date } = desk;
+  const { systems } = request;
+  return element(request.late ? "tr.late" : "tr", { "data-row": true },
+    element("td", {}, timeLeft(desk, request)),
+    element("td", {}, element("a", { href: `#/requests/${encodeURIComponent(request.id)}` }, kindOf(say, request.kind))),
+    element("td", {}, request.subject),
+    element("td", {}, state(say, request.status), request.hold && chip(say("legalHold"), "warn")),
+    element("td", {}, meter(say, systems)),
+    element("td", {}, date(request.received)),
+    element("td", {}, element("code", {}, request.id)));
+}
+
+/** How long there is, in words and in colour; nothing for what is closed. */
+export function timeLeft({ say, date }, { closed, daysLeft, deadline, extended }) {
+  if (!deadline) return "–";
+  if (closed) return element("span.quiet", {}, date(deadline));
+  const many = Math.abs(daysLeft);
+  const late = daysLeft < 0;
+  const key = daysLeft === 0 ? "days.today" : `${many === 1 ? "day" : "days"}.${late ? "late" : "left"}`;
+  const tone = late ? "bad" : daysLeft <= 7 ? "warn" : "good";
+  return [chip(say(key, { n: many }), tone), extended && element("span.quiet", {}, " ", say("extended"))];
+}
+
+function meter(say, systems) {
+  const done = systems.filter((system) => system.done).length;
+  const words = say("answered", { n: done, of: systems.length });
+  return element("span.meter", { role: "img", "aria-label": words, title: words },
+    systems.map((system) => element(`i.${system.failed ? "bad" : system.done ? "good" : "waiting"}`)));
+}
+
+export const chip = (words, tone = "") => element(tone ? `span.chip.${tone}` : "span.chip", {}, words);
+
+const DONE = new Set(["done", "answered"]);
+const FAILED = new Set(["failed", "escalated", "refused", "expired"]);
+const worded = (say, group, name) => {
+  const words = say(`${group}.${name}`);
+  return words === `${group}.${name}` ? String(name) : words;
+};
+
+export const kindOf = (say, kind) => worded(say, "kind", kind);
+export const systemOf = (say, system) => worded(say, "system", system);
+export const state = (say, name) => chip(worded(say, "status", name), DONE.has(name) ? "good" : FAILED.has(name) ? "bad" : "");
+
+/** A request with all that was done for it. */
+export async function requestView(desk, id) {
+  const { say } = desk;
+  const request = await get(`desk/requests/${encodeURIComponent(id)}`, `request ${id}`);
+  return [
+    element("p.back", {}, element("a", { href: "#/requests", "data-back": true }, `← ${say("requests")}`)),
+    element("div.head", {}, element("h1", {}, kindOf(say, request.kind), " ", element("code", {}, request.id)),
+      element("div", {}, timeLeft(desk, request))),
+    element("div.columns", {},
+      section(say("details"), details(desk, request), decisions(desk, request)),
+      section(say("history"), history(desk, request.history))),
+    section(say("systems"), systemsTable(desk, request.systems)),
+    section(say("evidence"), evidence(desk, request.evidence)),
+  ];
+}
+
+export function section(title, ...content) {
+  return element("section.card", {}, element("h2", {}, title), ...content);
+}
+
+/** Names and values; what has no value is left out. */
+export function facts(pairs) {
+  return element("dl.facts", {}, pairs.filter(([, value]) => value !== undefined && value !== null && value !== "").map(
+    ([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+}
+
+function details(desk, request) {
+  const { say, date } = desk;
+  const link = (id) => element("a", { href: `#/persons/${encodeURIComponent(id)}?for=${encodeURIComponent(request.id)}` }, id);
+  return facts([
+    [say("status"), state(say, request.status)],
+    [say("reason"), request.reason],
+    [say("subject"), request.subject],
+    [say("person"), request.persons.length > 0 ? request.persons.map((id) => [link(id), " "]) : undefined],
+    [say("received"), date(request.received, true)],
+    [say("deadline"), request.deadline && [date(request.deadline), request.extended ? ` (${say("extended")}: ${request.extended})` : ""]],
+    [say("legalHold"), request.hold],
+  ]);
+}
+
+const NEEDS_REASON = new Set(["hold", "refuse", "extend", "lift"]);
+
+/** What the officer may decide now. */
+function decisions(desk, request) {
+  const { say } = desk;
+  if (request.actions.length === 0) return undefined;
+  return element("div.actions", {}, element("h3", {}, say("actions")), request.actions.map((action) => decision(desk, request, action)));
+}
+
+function decision(desk, { id }, action) {
+  const { say } = desk;
+  const label = say(`action.${action}`);
+  const wrong = element("p.wrong", { role: "alert" });
+  const reason = element("input", { id: `reason-${action}`, required: true, maxlength: "1000", autocomplete: "off" });
+  async function act(event) {
+    event.preventDefault();
+    try {
+      await call("POST", `desk/requests/${encodeURIComponent(id)}/actions`, { body: { action, reason: reason.value } });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      wrong.textContent = error.message;
+      return;
+    }
+    await desk.refresh();
+    desk.announce(say("acted"));
+  }
+  if (!NEEDS_REASON.has(action)) return element("form", { onsubmit: act }, element("button", { type: "submit" }, label), wrong);
+  return element("details.apart", {}, element("summary", {}, label), element("form", { onsubmit: act },
+    element("label", { for: reason.id }, say("actionReason")), reason, element("button", { type: "submit" }, label), wrong));
+}
+
+function history({ say, date }, entries) {
+  return element("ol.history", {}, entries.map(({ at, what, systems = [] }) =>
+    element("li", {}, element("time", { datetime: at }, date(at, true)),
+      element("span", {}, worded(say, "mark", what), systems.map((system) => ` · ${systemOf(say, system)}`)))));
+}
+
+function systemsTable({ say, date }, systems) {
+  if (systems.length === 0) return element("p.empty", {}, say("noEvidence"));
+  const columns = ["system", "state", "at", "attempts", "reason"];
+  return element("div.scroll", {}, element("table", {},
+    element("thead", {}, element("tr", {}, columns.map((name) => element("th", { scope: "col" }, say(name))))),
+    element("tbody", {}, systems.map((system) => element("tr", {},
+      element("th", { scope: "row" }, systemOf(say, system.system)),
+      element("td", {}, state(say, system.state)),
+      element("td", {}, date(system.at, true)),
+      element("td", {}, system.attempts === undefined ? "–" : String(system.attempts)),
+      element("td", {}, system.error ?? ""))))));
+}
+
+function evidence(desk, pieces) {
+  const { say, date } = desk;
+  if (pieces.length === 0) return element("p.empty", {}, say("noEvidence"));
+  return pieces.map((piece) => element("details", {},
+    element("summary", {}, systemOf(say, piece.system), element("span.quiet", {}, ` ${date(piece.at, true)}`)),
+    listed(say("kept"), piece.kept), listed(say("proof"), piece.proof),
+    element("pre", { tabindex: "0" }, JSON.stringify(piece.document, null, 2))));
+}
+
+const listed = (title, lines) => lines.length > 0 &&
+  [element("h3", {}, title), element("ul", {}, lines.map((line) => element("li", {}, line)))];

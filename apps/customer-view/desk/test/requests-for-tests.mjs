@@ -1,0 +1,17 @@
+// Stands for `requests` in the desk's tests: takes an action on a request as its API does, and nothing more.
+import { bucket } from "../../staff/objects.mjs";
+
+const STATES = { hold: "held", release: "collecting", refuse: "refused", approve: "completing" };
+const answer = (statusCode, body) => ({ statusCode, body: JSON.stringify(body) });
+
+export async function handler({ routeKey, pathParameters: { id }, headers, body }) {
+  if (routeKey !== "POST /requests/{id}/actions") return answer(404, { error: "unknown-route", message: routeKey });
+  if (headers.authorization !== `Bearer ${process.env.STAFF_TOKEN}`) return answer(403, { error: "forbidden", message: "that is not the staff token" });
+  const { action, reason, by } = JSON.parse(body);
+  const state = STATES[action];
+  if (!state || !by) return answer(400, { error: "unknown-action", message: `\`${action}\` is no action` });
+  const at = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+  const request = await bucket(process.env.REQUESTS_BUCKET).update(`requests/${id}.json`, (found) =>
+    ({ ...found, state, stateAt: at, hold: action === "hold" ? { reason, by, at } : null }));
+  return answer(200, request);
+}

@@ -1,0 +1,30 @@
+//! The unit tests of the reference applications, each by its language's own runner.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+
+use crate::command::{command, root, run};
+
+/// Runs them all.
+pub(crate) fn test() -> Result<()> {
+    let mut files = Vec::new();
+    collect(&root().join("apps"), &mut files)?;
+    ensure!(!files.is_empty(), "there are no tests below apps/");
+    files.sort();
+    run(command("node").arg("--test").args(files))
+}
+
+/// Files named `….test.mjs`, wherever they are.
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        if path.is_dir() && !["node_modules", "target", ".tradewind"].contains(&name) {
+            collect(&path, found)?;
+        } else if name.ends_with(".test.mjs") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
