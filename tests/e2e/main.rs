@@ -19,5 +19,6 @@ mod postgres;
 mod queues;
 mod refusals;
 mod schedules;
+mod secrets;
 mod topics;
 mod up;

@@ -14,6 +14,7 @@ use tradewind_model::resource::{Properties, ResourceError, ResourceState, Resour
 use tradewind_store::{Batch, DatabaseError};
 
 use super::artifacts;
+use super::dynamic;
 use super::engine::{ApplyRequest, Shared};
 use super::exports::Others;
 use super::intrinsics::{ResolveError, Scope};
@@ -246,7 +247,11 @@ impl<'e> Apply<'e> {
         let context = self
             .engine
             .context(&self.request.stack, &row, self.request.prove_updates);
-        match resource_type.update(&context, &row.state, &properties).await {
+        let updated = match self.engine.with_secrets(&properties) {
+            Ok(resolved) => resource_type.update(&context, &row.state, &resolved).await,
+            Err(error) => Err(error),
+        };
+        match updated {
             Ok(state) => {
                 let after = ResourceRow {
                     status: StackStatus::UpdateComplete,
@@ -295,7 +300,11 @@ impl<'e> Apply<'e> {
         let context = self
             .engine
             .context(&self.request.stack, &row, self.request.prove_updates);
-        match resource_type.create(&context, &row.properties).await {
+        let created = match self.engine.with_secrets(&row.properties) {
+            Ok(resolved) => resource_type.create(&context, &resolved).await,
+            Err(error) => Err(error),
+        };
+        match created {
             Ok(state) => {
                 row.state = state;
                 self.store(&row).await?;
@@ -362,6 +371,12 @@ impl<'e> Apply<'e> {
                 .resolve(output.get("Value").unwrap_or(&Value::Null))?
                 .unwrap_or_default();
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if dynamic::is_in(&value) {
+                let text = format!(
+                    "output `{name}` would show a secret: a dynamic reference is for properties only"
+                );
+                return Err(ResolveError(text));
+            }
             if let Some(export) = output.get("Export").and_then(|export| export.get("Name")) {
                 let export = scope.resolve(export)?.unwrap_or_default();
                 outputs

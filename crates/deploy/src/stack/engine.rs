@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::mpsc;
-use tradewind_model::resource::{ResourceContext, ResourceType};
-use tradewind_model::{AccountId, Clock, Region};
+use tradewind_model::resource::{Properties, ResourceContext, ResourceError, ResourceType};
+use tradewind_model::{AccountId, Clock, Region, Secrets};
 use tradewind_store::{Batch, Database, DatabaseError};
 
 use super::apply::Apply;
 use super::artifacts;
+use super::dynamic::References;
 use super::graph::{creation_order, dependencies};
 use super::intrinsics::PSEUDO_PARAMETERS;
 use super::model::{ResourceDescription, StackDescription, StackEvent, StackName, StackOutcome, StackStatus};
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) account: AccountId,
     pub(crate) region: Region,
     pub(crate) clock: Clock,
+    secrets: Arc<dyn Secrets>,
     busy: Mutex<BTreeSet<StackName>>,
 }
 
@@ -125,7 +127,7 @@ impl Drop for Busy<'_> {
 }
 
 impl StackEngine {
-    /// An engine over the given resource types.
+    /// An engine over the given resource types; `secrets` is asked for what templates refer to.
     ///
     /// # Panics
     /// When two of them have the same name.
@@ -136,6 +138,7 @@ impl StackEngine {
         account: AccountId,
         region: Region,
         clock: Clock,
+        secrets: Arc<dyn Secrets>,
     ) -> Self {
         let mut table = BTreeMap::new();
         for resource_type in types {
@@ -151,6 +154,7 @@ impl StackEngine {
             account,
             region,
             clock,
+            secrets,
             busy: Mutex::default(),
         };
         Self {
@@ -399,6 +403,17 @@ impl Shared {
             }
         };
         found.into_iter().map(problem).collect()
+    }
+
+    /// The properties as a resource type gets them: with the secrets that they refer to.
+    pub(crate) fn with_secrets(&self, properties: &Properties) -> Result<Properties, ResourceError> {
+        let references = References {
+            secrets: &*self.secrets,
+            account: &self.account,
+            region: &self.region,
+        };
+        let resolved = references.resolve_map(properties);
+        resolved.map_err(|error| ResourceError::Invalid { message: error.0 })
     }
 
     pub(crate) fn context(

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use tradewind_model::resource::ResourceState;
 use tradewind_model::{AccountId, Region};
 
+use super::dynamic;
 use super::model::StackName;
 use super::template::ParsedTemplate;
 
@@ -67,14 +68,14 @@ impl Scope<'_> {
         Ok(resolved)
     }
 
-    /// The value with every function replaced; none for `AWS::NoValue`.
+    /// The value with every function replaced; none for `AWS::NoValue`. Dynamic references stay ([`dynamic`]).
     pub(crate) fn resolve(&self, value: &Value) -> Resolved {
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(Some(value.clone())),
-            Value::String(text) if text.contains("{{resolve:") => {
-                error(format!("dynamic reference `{text}` is not supported yet"))
+            Value::String(text) => {
+                dynamic::check(text)?;
+                Ok(Some(value.clone()))
             }
-            Value::String(_) => Ok(Some(value.clone())),
             Value::Array(items) => {
                 let resolved: Result<Vec<_>, _> = items.iter().map(|item| self.resolve(item)).collect();
                 Ok(Some(resolved?.into_iter().flatten().collect()))

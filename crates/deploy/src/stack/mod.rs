@@ -11,6 +11,7 @@
 
 mod apply;
 mod artifacts;
+mod dynamic;
 mod engine;
 mod exports;
 mod graph;

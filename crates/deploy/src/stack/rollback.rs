@@ -64,10 +64,11 @@ async fn change_back(
     // The old properties ran before: they need no proof, and must not fail for want of one.
     let context = engine.context(&apply.request.stack, &after, false);
     let resource_type = &engine.types[after.resource_type.as_str()];
-    let (row, reason) = match resource_type
-        .update(&context, &after.state, &before.properties)
-        .await
-    {
+    let updated = match engine.with_secrets(&before.properties) {
+        Ok(resolved) => resource_type.update(&context, &after.state, &resolved).await,
+        Err(error) => Err(error),
+    };
+    let (row, reason) = match updated {
         Ok(state) => (
             ResourceRow {
                 status: StackStatus::UpdateRollbackComplete,
@@ -280,7 +281,10 @@ async fn delete_resource(
     let context = engine.context(stack, row, false);
     if row.state.physical_id.is_empty() {
         // A crash hid whether it was made: its generated name finds or makes it, then it can go.
-        row.state = match resource_type.create(&context, &row.properties).await {
+        // a secret that is gone does not keep the resource
+        let resolved = engine.with_secrets(&row.properties);
+        let properties = resolved.unwrap_or_else(|_no_secret| row.properties.clone());
+        row.state = match resource_type.create(&context, &properties).await {
             Ok(state) => state,
             Err(error @ ResourceError::Internal { .. }) => return Err(error),
             // Refused, it was most likely never made, and trying for ever would keep the stack.

@@ -9,10 +9,12 @@ use tradewind_model::resource::{
     KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceHandler,
     ResourceState, ResourceType,
 };
-use tradewind_model::{AccountId, Clock, Region, Timestamp};
+use tradewind_model::{AccountId, Clock, Region, SecretError, SecretText, Secrets, Timestamp};
 use tradewind_store::Database;
 
-use super::{ApplyError, ApplyRequest, MIGRATIONS, RemoveError, StackEngine, StackOutcome, StackStatus};
+use super::{
+    ApplyError, ApplyRequest, MIGRATIONS, RemoveError, StackEngine, StackOutcome, StackStatus, tables,
+};
 
 /// Things by physical name, and what happened in which order.
 #[derive(Debug, Default)]
@@ -24,6 +26,19 @@ struct World {
     full: BTreeSet<String>,
     /// What only refuses when it is to be deleted.
     stuck: BTreeSet<String>,
+    /// By name.
+    secrets: BTreeMap<String, String>,
+}
+
+/// The secrets of the world.
+#[derive(Debug)]
+struct Keeper(Arc<Mutex<World>>);
+
+impl Secrets for Keeper {
+    fn text(&self, _: &AccountId, _: &Region, id: &str) -> Result<SecretText, SecretError> {
+        let found = self.0.lock().unwrap().secrets.get(id).cloned();
+        found.map(SecretText::from).ok_or(SecretError::NotFound)
+    }
 }
 
 #[derive(Debug)]
@@ -196,6 +211,7 @@ fn engine(world: &Arc<Mutex<World>>, database: Database) -> StackEngine {
         AccountId::default_account(),
         Region::default_region(),
         clock,
+        Arc::new(Keeper(Arc::clone(world))),
     )
 }
 
@@ -517,4 +533,48 @@ async fn interrupt_after<F: Future>(polls: usize, future: F) {
         future.as_mut().poll(context).map(|_done| ())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_secret_reaches_the_resource_and_not_the_record() {
+    const REFERENCE: &str = "{{resolve:secretsmanager:db:SecretString:password}}";
+    let bench = Bench::new();
+    let keep = |text: &str| {
+        bench
+            .world
+            .lock()
+            .unwrap()
+            .secrets
+            .insert("db".into(), text.into())
+    };
+    let template = json!({"A": {"Type": "Test::Thing", "Properties": {"Label": {"Fn::Sub": REFERENCE}}}});
+    let refused = bench.apply(template.clone()).await.unwrap();
+    assert_eq!(refused.status, StackStatus::RollbackComplete);
+    assert!(refused.reason.unwrap().contains("there is no such secret"));
+    keep(r#"{"password": "hush"}"#);
+    let outcome = bench.apply(template.clone()).await.unwrap();
+    assert_eq!(
+        (outcome.status, bench.labels()),
+        (StackStatus::CreateComplete, vec!["hush".to_owned()])
+    );
+    let stack = "shop".parse().unwrap();
+    let rows = tables::resources(&bench.engine.shared.database, &stack).await;
+    let properties = rows.unwrap()[0].properties.clone();
+    assert_eq!(properties["Label"], REFERENCE);
+    bench.log();
+    keep(r#"{"password": "other"}"#);
+    assert!(
+        !bench.apply(template).await.unwrap().changed,
+        "the template is the same"
+    );
+    let output = json!({"Resources": {"A": thing("a")}, "Outputs": {"Password": {"Value": REFERENCE}}});
+    let refused = bench.apply_template(output).await.unwrap();
+    assert_eq!(refused.status, StackStatus::UpdateRollbackComplete);
+    assert!(
+        refused
+            .reason
+            .unwrap()
+            .contains("output `Password` would show a secret")
+    );
+    assert_eq!(bench.labels(), ["other"], "changed back, with the value of now");
 }

@@ -448,7 +448,8 @@ async fn compose(
     types.extend(event_bridge.resource_types());
     types.extend(sns.resource_types());
     types.extend(secrets_manager.resource_types());
-    let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock);
+    let secrets = Arc::new(secrets_manager.clone());
+    let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock, secrets);
     stacks.recover().await?;
     collect_packages(&engine, &lambda, &stacks).await;
     let detached = TaskTracker::new();
