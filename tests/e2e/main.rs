@@ -8,6 +8,7 @@ mod aws_clients;
 mod customer_view_desk;
 mod event_bus;
 mod events;
+mod guides;
 mod handlers;
 mod http;
 mod kafka;
