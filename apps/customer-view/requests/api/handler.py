@@ -1,0 +1,192 @@
+"""Routes of the HTTP API (payload format 2.0), and how problems look on the wire."""
+
+import base64
+import hmac
+import json
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+from ..domain.states import CLOSED, OPEN, State
+from ..service import access, intake, register, staff, sweep, trail
+from ..service.platform import platform
+from ..service.problem import Problem
+from . import pages
+
+HEADERS = {
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+}
+BODY_LIMIT = 20_000
+
+
+class Call:
+    """One request to the API."""
+
+    def __init__(self, event: dict):
+        self._event = event
+        self.route = event["routeKey"]
+        self.id = (event.get("pathParameters") or {}).get("id", "")
+        query = event.get("queryStringParameters") or {}
+        self.query: dict[str, str] = query
+        self.token = query.get("token", "")
+        self.headers = event.get("headers") or {}
+
+    def text(self) -> str:
+        body = self._event.get("body") or ""
+        if len(body) > BODY_LIMIT:
+            raise Problem(413, "too-large", f"a body may have {BODY_LIMIT} bytes")
+        try:
+            return base64.b64decode(body).decode() if self._event.get("isBase64Encoded") else body
+        except ValueError as error:
+            raise Problem(400, "not-text", "the body must be UTF-8") from error
+
+    def is_form(self) -> bool:
+        return self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+
+    def form(self) -> dict[str, str]:
+        return {name: values[0] for name, values in parse_qs(self.text(), max_num_fields=50).items()}
+
+    def json(self):
+        try:
+            return json.loads(self.text())
+        except ValueError as error:
+            raise Problem(400, "not-json", "the body must be JSON") from error
+
+    def language(self) -> str:
+        asked = self.query.get("lang") or self.headers.get("accept-language", "")
+        return "zh" if asked.lower().startswith("zh") else "en"
+
+
+def handler(event: dict, _context) -> dict:
+    """One request, one answer; what is wrong has a name."""
+    call = Call(event)
+    try:
+        return _ROUTES[call.route](call)
+    except Problem as problem:
+        if "text/html" in call.headers.get("accept", ""):
+            return _page(problem.status, pages.problem(call.language(), problem))
+        return _json(problem.status, {"error": problem.code, "message": problem.message})
+
+
+def _receive(call: Call) -> dict:
+    if not call.is_form():
+        return _json(202, intake.receive(platform(), call.json()))
+    form = call.form()
+    language = form.get("language", "en")
+    answer = intake.receive(platform(), pages.from_form(form))
+    return _page(202, pages.received("zh" if language == "zh" else "en", answer))
+
+
+def _form(call: Call) -> dict:
+    return _page(200, pages.form(call.language(), platform().settings.controller))
+
+
+def _ask_confirm(call: Call) -> dict:
+    """Only a page with a button: mail scanners open links, and must not use them up."""
+    found = register.read(platform(), call.id)
+    return _page(200, pages.confirm(found["language"], found, call.token))
+
+
+def _confirm(call: Call) -> dict:
+    if not call.is_form():
+        body = call.json()
+        token = body.get("token") if isinstance(body, dict) else None
+        return _json(200, intake.confirm(platform(), call.id, token if isinstance(token, str) else ""))
+    answer = intake.confirm(platform(), call.id, call.form().get("token", ""))
+    return _page(200, pages.confirmed(register.read(platform(), call.id)["language"], answer))
+
+
+def _show(call: Call) -> dict:
+    if "authorization" in call.headers:
+        _staff(call)
+        return _json(200, register.read(platform(), call.id) | {"audit": trail.entries(platform(), call.id)})
+    found = intake.status(platform(), call.id, call.token)
+    if "text/html" in call.headers.get("accept", ""):
+        return _page(200, pages.status(register.read(platform(), call.id)["language"], found))
+    return _json(200, found)
+
+
+def _archive(call: Call) -> dict:
+    address = access.download(platform(), call.id, call.token)
+    return {"statusCode": 302, "headers": HEADERS | {"location": address}}
+
+
+def _certificate(call: Call) -> dict:
+    return _json(200, access.certificate(platform(), call.id, call.token))
+
+
+def _certificate_key(_call: Call) -> dict:
+    found = platform().requests.get("certificate-key.json")
+    if found is None:
+        raise Problem(404, "no-certificate", "no certificate was issued yet")
+    return _json(200, found.value)
+
+
+def _list(call: Call) -> dict:
+    _staff(call)
+    wanted = call.query.get("state")
+    states = {None: frozenset(State), "open": OPEN, "closed": CLOSED}.get(wanted, {wanted})
+    chosen = [one for one in register.every(platform()) if one["state"] in states]
+    return _json(200, {"requests": sorted(chosen, key=lambda one: one["deadline"]["due"])})
+
+
+def _act(call: Call) -> dict:
+    _staff(call)
+    return _json(200, staff.act(platform(), call.id, call.json()))
+
+
+def _report(call: Call) -> dict:
+    _staff(call)
+    return _json(200, sweep.report(platform()))
+
+
+def _audit(call: Call) -> dict:
+    _staff(call)
+    return _json(200, trail.verify(platform()))
+
+
+def _set_hold(call: Call) -> dict:
+    _staff(call)
+    return _json(200, staff.set_hold(platform(), call.id, call.json()))
+
+
+def _lift_hold(call: Call) -> dict:
+    _staff(call)
+    return _json(200, staff.lift_hold(platform(), call.id, call.query.get("by", "officer")))
+
+
+def _staff(call: Call) -> None:
+    presented = call.headers.get("authorization", "")
+    if not presented.startswith("Bearer "):
+        raise Problem(401, "unauthorised", "this is for staff: send `Authorization: Bearer <staff token>`")
+    if not hmac.compare_digest(presented[7:].encode(), platform().settings.staff_token.encode()):
+        raise Problem(403, "forbidden", "that is not the staff token")
+
+
+_ROUTES: dict[str, Callable[[Call], dict]] = {
+    "POST /requests": _receive,
+    "GET /requests/form": _form,
+    "GET /requests/{id}/confirm": _ask_confirm,
+    "POST /requests/{id}/confirm": _confirm,
+    "GET /requests/{id}": _show,
+    "GET /requests/{id}/archive": _archive,
+    "GET /requests/{id}/certificate": _certificate,
+    "GET /requests/certificate-key": _certificate_key,
+    "GET /requests": _list,
+    "POST /requests/{id}/actions": _act,
+    "GET /requests/report": _report,
+    "GET /requests/audit": _audit,
+    "PUT /requests/holds/{id}": _set_hold,
+    "DELETE /requests/holds/{id}": _lift_hold,
+}
+
+
+def _json(status: int, value: dict) -> dict:
+    body = json.dumps(value, ensure_ascii=False)
+    return {"statusCode": status, "headers": HEADERS | {"content-type": "application/json; charset=utf-8"}, "body": body}
+
+
+def _page(status: int, html: str) -> dict:
+    return {"statusCode": status, "headers": HEADERS | {"content-type": "text/html; charset=utf-8"}, "body": html}

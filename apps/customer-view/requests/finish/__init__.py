@@ -1,0 +1,1 @@
+"""The function that makes archives and certificates: it alone needs ReportLab and cryptography."""

@@ -1,0 +1,153 @@
+"""What the requests need of the platform: buckets, a topic, a bus, schedules, mail, one function and the clock."""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from functools import cache, cached_property
+from zoneinfo import ZoneInfo
+
+import boto3
+from botocore.exceptions import ClientError
+
+from ..domain.calendar import Calendar
+from ..domain.deadline import Rules
+from ..domain.keys import Keys
+from .objects import Bucket
+from .problem import Told
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Who answers, and how. From the environment of the functions."""
+
+    controller: str
+    officer: str
+    sender: str
+    address: str
+    keys: Keys
+    staff_token: str
+    rules: Rules
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        days = frozenset(date.fromisoformat(day) for day in os.environ.get("HOLIDAYS", "").split())
+        calendar = Calendar(os.environ.get("COUNTRY") or None, days)
+        return cls(
+            controller=os.environ["CONTROLLER"],
+            officer=os.environ["OFFICER_EMAIL"],
+            sender=os.environ["SENDER_EMAIL"],
+            address=_address(),
+            keys=Keys(os.environ["CUSTOMER_VIEW_PEPPER"]),
+            staff_token=os.environ["STAFF_TOKEN"],
+            rules=Rules(ZoneInfo(os.environ["TIME_ZONE"]), calendar),
+        )
+
+
+def _address() -> str:
+    """How links begin: as set, else the API's own. Never what a request says of its host: that could be anybody's."""
+    if url := os.environ.get("PUBLIC_URL"):
+        return url.rstrip("/")
+    api = os.environ["HTTP_API_ID"]
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
+        return f"{endpoint.rstrip('/')}/_api/{api}"
+    return f"https://{api}.execute-api.{os.environ['AWS_REGION']}.amazonaws.com"
+
+
+class Platform:
+    """The platform by its SDK."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.data = self._bucket("DATA_BUCKET")
+        self.keys = self._bucket("KEYS_BUCKET")
+        self.requests = self._bucket("REQUESTS_BUCKET")
+
+    @cached_property
+    def _s3(self):
+        return boto3.client("s3")
+
+    def _bucket(self, variable: str) -> Bucket:
+        return Bucket(self._s3, os.environ[variable])
+
+    def now(self) -> datetime:
+        return datetime.now(timezone.utc)
+
+    def new_id(self) -> str:
+        return f"r-{secrets.token_hex(16)}"
+
+    def publish(self, do: str, message: dict) -> None:
+        """To the topic; `do` selects who gets it."""
+        attributes = {"do": {"DataType": "String", "StringValue": do}}
+        boto3.client("sns").publish(
+            TopicArn=os.environ["TOPIC_ARN"], Message=json.dumps(message), MessageAttributes=attributes
+        )
+
+    def put_event(self, topic: str, detail: dict) -> None:
+        """MODEL.md, How functions write to Kafka."""
+        entry = {
+            "EventBusName": os.environ["BUS"],
+            "Source": "customer-view.requests",
+            "DetailType": topic,
+            "Detail": json.dumps(detail),
+        }
+        answer = boto3.client("events").put_events(Entries=[entry])
+        if answer["FailedEntryCount"]:
+            raise Told(f"the bus did not take it: {answer['Entries'][0].get('ErrorCode')}")
+
+    def schedule(self, name: str, at: datetime, message: dict) -> None:
+        """Invokes the reminder at that time, once; the same name again moves it."""
+        settings = {
+            "Name": name,
+            "ScheduleExpression": at.astimezone(timezone.utc).strftime("at(%Y-%m-%dT%H:%M:%S)"),
+            "ScheduleExpressionTimezone": "UTC",
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "ActionAfterCompletion": "DELETE",
+            "Target": {
+                "Arn": os.environ["REMIND_ARN"],
+                "RoleArn": os.environ["SCHEDULER_ROLE_ARN"],
+                "Input": json.dumps(message),
+            },
+        }
+        scheduler = boto3.client("scheduler")
+        try:
+            scheduler.create_schedule(**settings)
+        except scheduler.exceptions.ConflictException:
+            scheduler.update_schedule(**settings)
+
+    def unschedule(self, name: str) -> None:
+        scheduler = boto3.client("scheduler")
+        try:
+            scheduler.delete_schedule(Name=name)
+        except scheduler.exceptions.ResourceNotFoundException:
+            pass  # it has happened, and went with that
+
+    def mail(self, to: str, subject: str, text: str) -> None:
+        """Accepted for delivery when this returns."""
+        content = {"Subject": {"Data": subject, "Charset": "UTF-8"}, "Body": {"Text": {"Data": text, "Charset": "UTF-8"}}}
+        boto3.client("sesv2").send_email(
+            FromEmailAddress=self.settings.sender, Destination={"ToAddresses": [to]}, Content={"Simple": content}
+        )
+
+    def merge(self, question: dict) -> dict:
+        """MODEL.md, Asking `merge`: the one writer of persons."""
+        answer = boto3.client("lambda").invoke(
+            FunctionName=os.environ["MERGE_FUNCTION"], Payload=json.dumps(question).encode()
+        )
+        if "FunctionError" in answer:
+            raise Told("the function merge failed")
+        return json.loads(answer["Payload"].read())
+
+
+@cache
+def platform() -> Platform:
+    """The platform of this function, made at its first use."""
+    return Platform(Settings.from_environment())
+
+
+def named(error: Exception) -> str:
+    """An error without what it says of anybody: its kind, and AWS's code."""
+    if isinstance(error, ClientError):
+        return f"{error.operation_name}: {error.response['Error']['Code']}"
+    return str(error) if isinstance(error, Told) else type(error).__name__

@@ -1,0 +1,153 @@
+"""The HTTP API: routes, what persons and staff may do, how problems look."""
+
+import base64
+import json
+import unittest
+from unittest import mock
+from urllib.parse import urlencode
+
+from requests import handlers
+from requests.api import handler as api
+from requests.service.platform import named
+
+from .memory import MemoryPlatform, person
+from .test_flow import ADA
+
+STAFF = {"authorization": "Bearer staff"}
+FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html"}
+
+
+class Api(unittest.TestCase):
+    def setUp(self):
+        self.platform = MemoryPlatform()
+        self.ada = person(self.platform, "Ada", ADA)
+        for module in (api, handlers):
+            patch = mock.patch.object(module, "platform", lambda: self.platform)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def call(self, route, id=None, body=None, query=None, headers=None):
+        event = {"routeKey": route, "pathParameters": {"id": id} if id else None, "queryStringParameters": query}
+        event |= {"headers": headers or {}, "isBase64Encoded": False}
+        event["body"] = body if isinstance(body, str) or body is None else json.dumps(body)
+        answer = api.handler(event, None)
+        is_json = answer["headers"].get("content-type", "").startswith("application/json")
+        return answer["statusCode"], json.loads(answer["body"]) if is_json else answer
+
+    def begin(self, kind="access"):
+        self.call("POST /requests", body={"kind": kind, "email": ADA})
+        return self.platform.link()
+
+    def test_from_the_form_to_the_archive(self):
+        status, page = self.call("GET /requests/form", query={"lang": "zh"})
+        self.assertEqual(status, 200)
+        self.assertIn('<html lang="zh-CN">', page["body"])
+        status, page = self.call("POST /requests", body=urlencode({"kind": "access", "email": ADA, "language": "zh"}), headers=FORM)
+        self.assertEqual(status, 202)
+        self.assertIn("请查收邮件", page["body"])
+        request, token = self.platform.link()
+        status, page = self.call("GET /requests/{id}/confirm", request, query={"token": token})
+        self.assertIn(f'value="{token}"', page["body"])
+        status, page = self.call("POST /requests/{id}/confirm", request, urlencode({"token": token}), headers=FORM)
+        self.assertEqual(status, 200)
+        self.platform.run()
+        request, token = self.platform.link("/archive")
+        status, answer = self.call("GET /requests/{id}/archive", request, query={"token": token})
+        self.assertEqual((status, answer["headers"]["location"][:19]), (302, "https://bucket/expor"[:19]))
+
+    def test_looking_at_the_link_does_not_use_it_up(self):
+        request, token = self.begin()
+        for _ in range(3):
+            self.call("GET /requests/{id}/confirm", request, query={"token": token})
+        self.assertEqual(self.call("POST /requests/{id}/confirm", request, {"token": token})[0], 200)
+
+    def test_who_has_no_staff_token_gets_nothing_of_staff(self):
+        for route in ("GET /requests", "GET /requests/report", "GET /requests/audit", "POST /requests/{id}/actions",
+                      "PUT /requests/holds/{id}", "DELETE /requests/holds/{id}"):
+            self.assertEqual(self.call(route, "p-1", {})[1]["error"], "unauthorised", route)
+            wrong = {"authorization": "Bearer guess"}
+            self.assertEqual(self.call(route, "p-1", {}, headers=wrong)[0], 403, route)
+            basic = {"authorization": "Basic staff"}
+            self.assertEqual(self.call(route, "p-1", {}, headers=basic)[0], 401, route)
+
+    def test_a_person_sees_only_their_own_request(self):
+        request, token = self.begin()
+        status = self.call("POST /requests/{id}/confirm", request, {"token": token})[1]["statusToken"]
+        shown = self.call("GET /requests/{id}", request, query={"token": status})[1]
+        self.assertEqual(shown["state"], "collecting")
+        self.assertNotIn("contact", shown)
+        other = self.call("POST /requests", body={"kind": "erasure", "email": "bob@example.com"})[1]["id"]
+        self.assertEqual(self.call("GET /requests/{id}", other, query={"token": status})[0], 403)
+        self.assertEqual(self.call("GET /requests/{id}", other)[0], 403)
+        self.assertEqual(self.call("GET /requests/{id}", "r-none")[0], 404)
+
+    def test_what_is_answered_does_not_tell_who_is_known(self):
+        known = self.call("POST /requests", body={"kind": "access", "email": ADA})
+        unknown = self.call("POST /requests", body={"kind": "access", "email": "nobody@example.com"})
+        self.assertEqual(known[0], unknown[0])
+        self.assertEqual({**known[1], "id": ""}, {**unknown[1], "id": ""})
+
+    def test_staff_list_act_and_verify(self):
+        request, _ = self.begin()
+        listed = self.call("GET /requests", query={"state": "open"}, headers=STAFF)[1]["requests"]
+        self.assertEqual([one["id"] for one in listed], [request])
+        self.assertEqual(self.call("GET /requests", query={"state": "closed"}, headers=STAFF)[1]["requests"], [])
+        action = {"action": "refuse", "by": "officer", "reason": "unfounded"}
+        self.assertEqual(self.call("POST /requests/{id}/actions", request, action, headers=STAFF)[1]["state"], "refused")
+        shown = self.call("GET /requests/{id}", request, headers=STAFF)[1]
+        self.assertEqual(shown["audit"][-1]["action"], "request.refuse")
+        self.assertTrue(self.call("GET /requests/audit", headers=STAFF)[1]["whole"])
+        self.assertEqual(self.call("POST /requests/{id}/actions", request, {"action": "sell"}, headers=STAFF)[0], 400)
+
+    def test_holds(self):
+        hold = {"reason": "a lawsuit", "by": "officer"}
+        self.assertEqual(self.call("PUT /requests/holds/{id}", self.ada, hold, headers=STAFF)[0], 200)
+        self.assertEqual(self.call("DELETE /requests/holds/{id}", self.ada, headers=STAFF)[0], 200)
+        self.assertEqual(self.call("DELETE /requests/holds/{id}", self.ada, headers=STAFF)[1]["error"], "no-hold")
+
+    def test_bad_bodies_are_named(self):
+        self.assertEqual(self.call("POST /requests", body="{")[1]["error"], "not-json")
+        self.assertEqual(self.call("POST /requests", body=" " * 30_000)[0], 413)
+        self.assertEqual(self.call("POST /requests", body="[1]")[1]["error"], "wrong-type")
+        request, _ = self.begin()
+        for body in ("[]", '{"token": 7}', "null", "{}"):
+            self.assertEqual(self.call("POST /requests/{id}/confirm", request, body)[1]["error"], "wrong-token")
+
+    def test_a_problem_is_a_page_for_browsers_and_stays_text(self):
+        status, page = self.call("GET /requests/{id}/confirm", "<script>", headers={"accept": "text/html"})
+        self.assertEqual(status, 404)
+        self.assertNotIn("<script>", page["body"])
+        request, _ = self.begin()
+        page = self.call("GET /requests/{id}/confirm", request, query={"token": '"><script>'})[1]["body"]
+        self.assertNotIn("<script>", page)
+
+    def test_answers_are_kept_by_nobody_and_run_nothing(self):
+        headers = self.call("GET /requests/form")[1]["headers"]
+        self.assertEqual(headers["cache-control"], "no-store")
+        self.assertTrue(headers["content-security-policy"].startswith("default-src 'none'"))
+        self.assertEqual(headers["referrer-policy"], "no-referrer")
+
+    def test_the_entry_points_take_the_platforms_events(self):
+        request, token = self.begin()
+        self.call("POST /requests/{id}/confirm", request, {"token": token})
+        sns = lambda message: {"Records": [{"Sns": {"Message": json.dumps(message)}}]}
+        handlers.begin(sns({"request": request}), None)
+        asked = json.loads(self.platform.queue[-1][1])
+        for name in ("shop", "orders", "delivery", "marketing", "calls", "view"):
+            getattr(handlers, name)(sns(asked), None)
+        handlers.gather({"Records": [{"s3": {"object": {"key": f"evidence/{request}/shop.json"}}}]}, None)
+        self.assertEqual(handlers.sweep({}, None), {"active": 1, "failures": {}})
+        handlers.remind({"request": "r-gone", "days": 7}, None)
+        self.assertEqual(self.call("GET /requests/{id}", request, headers=STAFF)[1]["state"], "completing")
+
+    def test_a_base64_body_is_read(self):
+        event = {"routeKey": "POST /requests", "isBase64Encoded": True, "headers": {}}
+        event["body"] = base64.b64encode(json.dumps({"kind": "access", "email": ADA}).encode()).decode()
+        self.assertEqual(api.handler(event, None)["statusCode"], 202)
+
+    def test_errors_are_noted_without_what_they_say(self):
+        self.assertEqual(named(ValueError(ADA)), "ValueError")
+
+
+if __name__ == "__main__":
+    unittest.main()
