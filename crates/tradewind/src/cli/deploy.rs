@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use tradewind_deploy::serverless::{Project, Template};
@@ -111,21 +112,36 @@ fn other_region(wanted: &str, has: &str) -> Failure {
     ))
 }
 
+/// Uploads each archive once, however many functions have it.
 async fn upload(
     client: &NodeClient,
     packages: Vec<ZippedPackage>,
 ) -> Result<BTreeMap<String, String>, Failure> {
     let mut artifacts = BTreeMap::new();
+    let mut sent: Vec<(Bytes, String)> = Vec::new();
     for package in packages {
-        output::progress(&format!(
-            "uploading {} ({})",
-            package.name,
-            size(package.zip.len())
-        ));
-        let uploaded: Uploaded = client.put("/_tradewind/packages", package.zip).await?;
-        artifacts.insert(package.key, uploaded.package_id);
+        let known = sent
+            .iter()
+            .find(|(zip, _)| *zip == package.zip)
+            .map(|(_, id)| id.clone());
+        let id = match known {
+            Some(id) => id,
+            None => upload_one(client, &package).await?,
+        };
+        sent.push((package.zip, id.clone()));
+        artifacts.insert(package.key, id);
     }
     Ok(artifacts)
+}
+
+async fn upload_one(client: &NodeClient, package: &ZippedPackage) -> Result<String, Failure> {
+    output::progress(&format!(
+        "uploading {} ({})",
+        package.name,
+        size(package.zip.len())
+    ));
+    let uploaded: Uploaded = client.put("/_tradewind/packages", package.zip.clone()).await?;
+    Ok(uploaded.package_id)
 }
 
 fn size(bytes: usize) -> String {

@@ -277,16 +277,22 @@ pub(crate) struct ZippedPackage {
     pub(crate) zip: Bytes,
 }
 
-/// Zips the packages.
+/// Zips the packages. Functions that are packaged individually may still have the same files: these are zipped once.
 pub(crate) async fn zip(
     project: &Project,
     packages: Vec<PreparedPackage>,
 ) -> Result<Vec<ZippedPackage>, Failure> {
-    let mut zipped = Vec::new();
-    for (request, package) in project.packages.iter().zip(packages) {
-        let zip = zip_one(package)
-            .await
-            .map_err(|reason| Failure::new(format!("cannot write `{}`: {reason}", request.artifact_name)))?;
+    let mut zipped: Vec<ZippedPackage> = Vec::new();
+    for (index, (request, package)) in project.packages.iter().zip(&packages).enumerate() {
+        let same = packages[..index]
+            .iter()
+            .position(|other| has_same_content(other, package));
+        let zip = match same {
+            Some(same) => zipped[same].zip.clone(),
+            None => zip_one(package.clone()).await.map_err(|reason| {
+                Failure::new(format!("cannot write `{}`: {reason}", request.artifact_name))
+            })?,
+        };
         zipped.push(ZippedPackage {
             key: request.artifact_key.clone(),
             name: request.artifact_name.clone(),
@@ -294,6 +300,10 @@ pub(crate) async fn zip(
         });
     }
     Ok(zipped)
+}
+
+fn has_same_content(one: &PreparedPackage, other: &PreparedPackage) -> bool {
+    one.files == other.files && one.artifact == other.artifact
 }
 
 async fn zip_one(package: PreparedPackage) -> Result<Bytes, String> {
