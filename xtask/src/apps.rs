@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use crate::command::{command, root, run};
+use crate::fixtures;
 
 /// Runs them all.
 pub(crate) fn test() -> Result<()> {
@@ -12,7 +13,18 @@ pub(crate) fn test() -> Result<()> {
     collect(&root().join("apps"), &mut files)?;
     ensure!(!files.is_empty(), "there are no tests below apps/");
     files.sort();
-    run(command("node").arg("--test").args(files))
+    run(command("node").arg("--test").args(files))?;
+    requests()
+}
+
+/// Those of the customer view's data-subject requests, which are Python.
+fn requests() -> Result<()> {
+    let packages = fixtures::requests_packages()?;
+    run(command("python3")
+        .current_dir(root().join("apps/customer-view"))
+        .env("PYTHONPATH", std::env::join_paths(packages)?)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .args(["-m", "unittest", "discover", "-s", "requests/tests", "-t", "."]))
 }
 
 /// Files named `….test.mjs`, wherever they are.

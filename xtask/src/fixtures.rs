@@ -42,6 +42,26 @@ fn clients() -> Result<()> {
     })
 }
 
+/// What the customer view's data-subject requests import, in folders of their own.
+pub(crate) fn requests_packages() -> Result<[PathBuf; 2]> {
+    let app = root().join("apps/customer-view/requests");
+    let light = packages("requests-light", &app.join("requirements.txt"))?;
+    let full = packages("requests-full", &app.join("finish/requirements.txt"))?;
+    Ok([light, full])
+}
+
+fn packages(name: &str, requirements: &Path) -> Result<PathBuf> {
+    let folder = cache().join(name);
+    once(name, requirements, || {
+        run(command("python3")
+            .args(["-m", "pip", "install", "-q", "--upgrade", "--target"])
+            .arg(&folder)
+            .arg("-r")
+            .arg(requirements))
+    })?;
+    Ok(folder)
+}
+
 /// A boto3 of before SQS spoke JSON, in a folder of its own.
 fn query_client() -> Result<()> {
     let requirements = root().join("tests/clients/requirements-query.txt");
