@@ -68,8 +68,15 @@ fn blocks(account: &Account) -> Vec<String> {
     let mut blocks: Vec<String> = born
         .flat_map(|born| initials.iter().map(move |initial| format!("b:{born}{initial}")))
         .collect();
+    blocks.extend(account.texts("email").filter_map(mailbox));
     for place in &places {
-        blocks.push(format!("a:{}:{}", place.street, place.postcode));
+        // Towns are written right more often than postcodes.
+        let town = if place.city.is_empty() {
+            &place.postcode
+        } else {
+            &place.city
+        };
+        blocks.push(format!("a:{}:{town}", place.street));
         blocks.extend(
             families
                 .iter()
@@ -77,6 +84,18 @@ fn blocks(account: &Account) -> Vec<String> {
         );
     }
     blocks
+}
+
+/// The host, and which consonants and digits stand before it: the same after most slips.
+fn mailbox(email: &str) -> Option<String> {
+    let (local, host) = email.split_once('@')?;
+    let mut letters: Vec<char> = local
+        .chars()
+        .filter(|letter| !"aeiou.-_".contains(*letter))
+        .collect();
+    letters.sort_unstable();
+    letters.dedup();
+    Some(format!("m:{}@{host}", letters.into_iter().collect::<String>()))
 }
 
 #[cfg(test)]
@@ -118,6 +137,8 @@ mod tests {
                 "email a@x.example",
                 "block a:amring1:10969",
                 "block b:1984-05-17a",
+                "block m:@x.example",
+                "block m:b@x.example",
                 "block n:mr:10969"
             ]
         );

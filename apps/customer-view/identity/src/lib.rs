@@ -18,6 +18,7 @@ mod compare;
 mod golden;
 mod groups;
 mod keys;
+mod names;
 pub mod normal;
 mod people;
 mod person;

@@ -13,6 +13,13 @@ pub(crate) fn fold(text: &str) -> String {
     without_umlauts(&plain)
 }
 
+/// As [`fold`], the words of it kept apart by single spaces; a hyphen parts words, too.
+pub(crate) fn fold_words(text: &str) -> String {
+    let words = text.split(|letter: char| letter.is_whitespace() || letter == '-');
+    let folded: Vec<String> = words.map(fold).filter(|word| !word.is_empty()).collect();
+    folded.join(" ")
+}
+
 /// `ae`, `oe` and `ue` as `a`, `o` and `u`: how umlauts are written without them.
 fn without_umlauts(plain: &str) -> String {
     let mut folded = String::with_capacity(plain.len());

@@ -1,0 +1,299 @@
+//! `customer-view`: writes what a retailer's systems would, and tells whether the view of it is right.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command's answer is its output"
+)]
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Parser, Subcommand};
+use customer_view_generator::poison::Poison;
+use customer_view_generator::score::score;
+use customer_view_generator::sink::{Sealer, Sink};
+use customer_view_generator::{Random, Record, Retailer};
+use customer_view_identity::normal::normal;
+use customer_view_identity::{Event, People, Person};
+use customer_view_steps::{Bucket, Endpoint, Pepper};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::{Value, json};
+
+/// A believable retailer of made-up people.
+#[derive(Debug, Parser)]
+#[command(name = "customer-view")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write what the five systems would, and the truth
+    Write(Write),
+    /// Compare the view with the truth: pairwise precision and recall, and the confusions
+    Score(ScoreView),
+    /// Resolve everyone in memory: how right, and how fast on one core
+    Resolve(Population),
+}
+
+#[derive(Debug, Args)]
+struct Population {
+    /// How many people
+    #[arg(long, default_value_t = 1_000)]
+    people: usize,
+    /// The same seed, the same people
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Debug, Args)]
+struct Deployed {
+    /// The node
+    #[arg(long, default_value = "http://127.0.0.1:4566", env = "AWS_ENDPOINT_URL")]
+    endpoint: String,
+    /// The stage the app is deployed to
+    #[arg(long, default_value = "dev")]
+    stage: String,
+    /// The account of the buckets
+    #[arg(long, default_value = "000000000000")]
+    account: String,
+}
+
+#[derive(Debug, Args)]
+struct Write {
+    #[command(flatten)]
+    population: Population,
+    #[command(flatten)]
+    deployed: Deployed,
+    /// Where the truth is written: one JSON object a line
+    #[arg(long)]
+    truth: PathBuf,
+    /// To the topics of this cluster: bootstrap servers
+    #[arg(long, required_unless_present = "file", conflicts_with = "file")]
+    kafka: Option<String>,
+    /// To a file: one JSON object with `topic`, `key` and `value` a line
+    #[arg(long)]
+    file: Option<PathBuf>,
+    /// Records a second, at most
+    #[arg(long)]
+    rate: Option<u32>,
+    /// So many broken records besides, of a thousand
+    #[arg(long, default_value_t = 0)]
+    poison: u32,
+    /// So many people carry a word of their own in every text
+    #[arg(long, default_value_t = 0)]
+    canaries: usize,
+    /// What makes the tokens
+    #[arg(
+        long,
+        default_value = "only-good-on-your-own-machine",
+        env = "CUSTOMER_VIEW_PEPPER"
+    )]
+    pepper: String,
+}
+
+#[derive(Debug, Args)]
+struct ScoreView {
+    #[command(flatten)]
+    deployed: Deployed,
+    /// What `write` wrote
+    #[arg(long)]
+    truth: PathBuf,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Write(options) => write(&options).await,
+        Command::Score(options) => compare(&options).await,
+        Command::Resolve(population) => resolve(&population),
+    }
+}
+
+impl Deployed {
+    fn bucket(&self, name: &str) -> Result<Bucket> {
+        let endpoint = Endpoint {
+            url: self.endpoint.clone(),
+            region: "us-east-1".to_owned(),
+            key_id: "test".to_owned(),
+            secret_key: "test".to_owned(),
+        };
+        let bucket = format!("customer-view-{}-{name}-{}", self.stage, self.account);
+        Ok(Bucket::new(&endpoint, &bucket)?)
+    }
+}
+
+async fn write(options: &Write) -> Result<()> {
+    let population = &options.population;
+    let retailer = Retailer::with_canaries(population.seed, population.people, options.canaries);
+    let mut truth =
+        BufWriter::new(File::create(&options.truth).with_context(|| options.truth.display().to_string())?);
+    for (source, account, person) in retailer.truth() {
+        writeln!(
+            truth,
+            "{}",
+            json!({"source": source, "account": account, "person": person})
+        )?;
+    }
+    let mut sealer = Sealer::new(options.deployed.bucket("keys")?, Pepper::new(&options.pepper));
+    let mut sink = match (&options.kafka, &options.file) {
+        (Some(servers), _) => Sink::kafka(servers)?,
+        (None, Some(path)) => Sink::file(path)?,
+        (None, None) => unreachable!("clap requires one of them"),
+    };
+    let mut pace = Pace::new(options.rate);
+    let mut chance = Random::of(population.seed, 4, 0);
+    let mut written = 0_u64;
+    for record in retailer.records() {
+        let poison = chance.chance(options.poison).then(|| Poison::any(&mut chance));
+        if let Some(poison) = poison {
+            let mut broken: Record = record.clone();
+            broken.event = format!("dead{}", broken.event.split_at(4).1);
+            let line = json!({"poison": poison.code(), "event": broken.event, "source": broken.source});
+            writeln!(truth, "{line}")?;
+            pace.wait().await;
+            sink.write(&sealer.message(broken, Some(poison)).await?).await?;
+        }
+        pace.wait().await;
+        sink.write(&sealer.message(record, None).await?).await?;
+        written += 1;
+    }
+    sink.finish()?;
+    truth.flush()?;
+    println!(
+        "{}",
+        json!({"people": population.people, "accounts": retailer.truth().len(), "events": written})
+    );
+    Ok(())
+}
+
+/// Not faster than wanted.
+struct Pace {
+    began: Instant,
+    each: Option<Duration>,
+    count: u32,
+}
+
+impl Pace {
+    fn new(rate: Option<u32>) -> Self {
+        Self {
+            began: Instant::now(),
+            each: rate.map(|rate| Duration::from_secs(1) / rate.max(1)),
+            count: 0,
+        }
+    }
+
+    async fn wait(&mut self) {
+        let Some(each) = self.each else { return };
+        let due = self.began + each * self.count;
+        self.count += 1;
+        tokio::time::sleep_until(due.into()).await;
+    }
+}
+
+async fn compare(options: &ScoreView) -> Result<()> {
+    let truth = File::open(&options.truth).with_context(|| options.truth.display().to_string())?;
+    let mut accounts: Vec<(String, u64)> = Vec::new();
+    for line in BufReader::new(truth).lines() {
+        let line: Value = serde_json::from_str(&line?)?;
+        if let (Some(account), Some(person)) = (line["account"].as_str(), line["person"].as_u64()) {
+            accounts.push((account.to_owned(), person));
+        }
+    }
+    let view = view(&options.deployed.bucket("data")?).await?;
+    println!("{}", serde_json::to_string(&score(&accounts, &view))?);
+    Ok(())
+}
+
+/// Account → person, of all persons there are.
+async fn view(data: &Bucket) -> Result<HashMap<String, String>> {
+    let paths = data.list("persons").await?;
+    let read = stream::iter(paths.iter().map(|path| data.get::<Person>(path)));
+    let persons: Vec<_> = read.buffer_unordered(16).try_collect().await?;
+    let persons = persons.into_iter().flatten().map(|found| found.value);
+    let known = persons.filter(|person| person.merged.is_none());
+    let accounts = known.flat_map(|person| {
+        person
+            .accounts
+            .into_iter()
+            .map(move |one| (one.account, person.id.clone()))
+    });
+    Ok(accounts.collect())
+}
+
+fn resolve(population: &Population) -> Result<()> {
+    let retailer = Retailer::new(population.seed, population.people);
+    let mut people = People::new();
+    let (mut events, mut spent) = (0_u32, Duration::ZERO);
+    for record in retailer.records() {
+        let Some(normal) = normal(record.schema, &record.part) else {
+            continue;
+        };
+        let event = Event {
+            at: record.at,
+            id: record.event,
+        };
+        let began = Instant::now();
+        people.hear(record.source, &record.account, &event, &normal);
+        spent += began.elapsed();
+        events += 1;
+    }
+    let truth: Vec<(String, usize)> = retailer
+        .truth()
+        .into_iter()
+        .map(|(_, account, person)| (account, person))
+        .collect();
+    let view: HashMap<String, usize> = people
+        .view()
+        .map(|(_, account, person)| (account.to_owned(), person))
+        .collect();
+    let score = score(&truth, &view);
+    eprintln!(
+        "{} accounts of {} people as {} persons",
+        score.accounts, score.people, score.persons
+    );
+    tell("persons that are several people", &score.confused, &people);
+    tell("people that are several persons", &score.split, &people);
+    println!(
+        "{}",
+        json!({"events": events, "events_per_second": (f64::from(events) / spent.as_secs_f64()).round(),
+            "precision": score.precision, "recall": score.recall, "persons": score.persons, "people": score.people})
+    );
+    Ok(())
+}
+
+/// The confusions, with what is known of each account.
+fn tell(what: &str, confusions: &[Vec<String>], people: &People) {
+    const SOURCES: [(&str, &str); 5] = [
+        ("S", "shop"),
+        ("O", "orders"),
+        ("D", "delivery"),
+        ("M", "marketing"),
+        ("C", "calls"),
+    ];
+    for parts in confusions {
+        eprintln!("{what}:");
+        for (at, part) in parts.iter().enumerate() {
+            for account in part.split(' ') {
+                let source = SOURCES
+                    .iter()
+                    .find(|(letter, _)| account.starts_with(letter))
+                    .map_or("", |(_, source)| source);
+                let said = people.account(source, account).map(|account| {
+                    let said = account
+                        .said
+                        .iter()
+                        .map(|(field, word)| (field.clone(), word.value.clone()));
+                    Value::Object(said.collect())
+                });
+                eprintln!("  {at} {account} {}", said.unwrap_or_default());
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Records sealed, and written to Kafka or to a file.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use customer_view_steps::seal::Key;
+use customer_view_steps::{Bucket, Pepper};
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use serde_json::{Value, json};
+
+use crate::poison::Poison;
+use crate::retailer::Record;
+
+/// What goes to a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The topic.
+    pub topic: String,
+    /// The record's key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// Seals as the source systems do: they make the keys.
+#[derive(Debug)]
+pub struct Sealer {
+    keys: Bucket,
+    pepper: Pepper,
+    known: HashMap<String, Key>,
+}
+
+impl Sealer {
+    /// With the bucket of keys.
+    #[must_use]
+    pub fn new(keys: Bucket, pepper: Pepper) -> Self {
+        Self {
+            keys,
+            pepper,
+            known: HashMap::new(),
+        }
+    }
+
+    /// A record as its system writes it, broken if it is to be.
+    ///
+    /// # Errors
+    /// When a key can be neither read nor made.
+    pub async fn message(&mut self, mut record: Record, poison: Option<Poison>) -> Result<Message> {
+        let token = self.pepper.token(record.source, &record.account).to_string();
+        let name = format!("{}/{token}", record.source);
+        if !self.known.contains_key(&name) {
+            let key = key(&self.keys, &name).await?;
+            self.known.insert(name.clone(), key);
+        }
+        let topic = format!("source.{}", record.source);
+        if let Some(poison) = poison {
+            poison.before_sealing(&mut record);
+        }
+        let bound_to = format!("{}|{}|{}", record.source, record.account, record.event);
+        let text = Value::Object(record.part).to_string();
+        let sealed = self.known[&name]
+            .seal(&token, &bound_to, text.as_bytes())
+            .context("sealing")?;
+        let value = json!({
+            "schema": record.schema, "event": record.event, "source": record.source, "account": record.account,
+            "at": record.at, "sealed": sealed,
+        });
+        Ok(Message {
+            topic,
+            key: record.account,
+            value: poison.map_or_else(|| value.to_string(), |poison| poison.after_sealing(value.clone())),
+        })
+    }
+}
+
+async fn key(keys: &Bucket, name: &str) -> Result<Key> {
+    let new = Key::random().context("no randomness")?;
+    if keys.create(name, new.to_vec()).await? {
+        return Key::new(&new).context("a key has 32 bytes");
+    }
+    let known = keys.bytes(name).await?.context("a key went while it was read")?;
+    Key::new(&known).with_context(|| format!("`{name}` is no key"))
+}
+
+/// Where messages go.
+pub enum Sink {
+    /// Topics.
+    Kafka(Box<ThreadedProducer<DefaultProducerContext>>),
+    /// JSON lines.
+    File(BufWriter<File>),
+}
+
+impl std::fmt::Debug for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Kafka(_) => "Kafka",
+            Self::File(_) => "File",
+        })
+    }
+}
+
+impl Sink {
+    /// The topics of a cluster.
+    ///
+    /// # Errors
+    /// When there is no such producer.
+    pub fn kafka(servers: &str) -> Result<Self> {
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", servers)
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "5")
+            .create()?;
+        Ok(Self::Kafka(Box::new(producer)))
+    }
+
+    /// A file.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn file(path: &Path) -> Result<Self> {
+        let file = File::create(path).with_context(|| path.display().to_string())?;
+        Ok(Self::File(BufWriter::new(file)))
+    }
+
+    /// Writes a message; waits while the producer is full.
+    ///
+    /// # Errors
+    /// When it is not taken.
+    pub async fn write(&mut self, message: &Message) -> Result<()> {
+        match self {
+            Self::File(file) => {
+                let line = json!({"topic": message.topic, "key": message.key, "value": message.value});
+                Ok(writeln!(file, "{line}")?)
+            }
+            Self::Kafka(producer) => loop {
+                let record = BaseRecord::to(&message.topic)
+                    .key(&message.key)
+                    .payload(&message.value);
+                match producer.send(record) {
+                    Ok(()) => return Ok(()),
+                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                    Err((error, _)) => bail!("`{}`: {error}", message.topic),
+                }
+            },
+        }
+    }
+
+    /// Waits until everything is where it belongs.
+    ///
+    /// # Errors
+    /// When it is not within a minute.
+    pub fn finish(self) -> Result<()> {
+        match self {
+            Self::File(mut file) => Ok(file.flush()?),
+            Self::Kafka(producer) => Ok(producer.flush(Duration::from_mins(1))?),
+        }
+    }
+}
