@@ -8,6 +8,7 @@ import { Refusal, answer, bodyOf, serve, textOf } from "../staff/http.mjs";
 import { bucket, eachOf } from "../staff/objects.mjs";
 import { endedSession, holderOf, sessionCookie, staffOf } from "../staff/token.mjs";
 import { detail, isShown, metrics, overview } from "./overview.mjs";
+import { everyRequest } from "./register.mjs";
 import { POLICY, deskPage, languageOf } from "./page.mjs";
 
 const TYPES = { css: "text/css", mjs: "text/javascript", svg: "image/svg+xml" };
@@ -62,19 +63,6 @@ function signIn(event) {
 const objects = () => bucket(process.env.REQUESTS_BUCKET);
 const zone = () => process.env.TIME_ZONE ?? "Europe/Berlin";
 const now = () => new Date().toISOString().replace(/\.\d+Z$/, "Z");
-
-// What was read, by name: the listing says by its ETag whether it still is so.
-let known = new Map();
-
-async function everyRequest() {
-  const listed = await objects().list("requests/");
-  const read = await eachOf(listed, async ({ key, etag }) => {
-    const found = known.get(key);
-    return found?.etag === etag ? [key, found] : [key, await objects().read(key)];
-  });
-  known = new Map(read.filter(([, found]) => found));
-  return [...known.values()].map(({ document }) => document);
-}
 
 async function listRequests(event) {
   staffOf(event);

@@ -1,6 +1,6 @@
 // The index of names: for each word of a person's name a mark `names/<token of the word>/<person>`, and in
 // `named/<person>.json` which marks there are. It follows `persons/`: whatever happened there, and in whatever
-// order one hears of it, what is written is how the person is now.
+// order one hears of it, what is written is how the person is now. One instance runs at a time.
 import { eachOf } from "../staff/objects.mjs";
 import { data } from "./persons.mjs";
 import { nameOf } from "./search.mjs";
@@ -8,38 +8,40 @@ import { token, wordsOf } from "./tokens.mjs";
 
 const CHANGED = /^persons\/(p-[0-9a-f]{32})\.json$/;
 
-/** Messages of the queue that the bucket tells of persons: the ones that failed come again. */
+/** Messages of the queue that the bucket tells of persons: each person is looked at once, and what failed comes again. */
 export async function handler({ Records }) {
-  const failures = await eachOf(Records, async ({ messageId, body }) => {
+  const told = Records.map(({ messageId, body }) => ({ messageId, ids: personsIn(JSON.parse(body)) }));
+  const failed = new Set();
+  await eachOf([...new Set(told.flatMap(({ ids }) => ids))], async (id) => {
     try {
-      await follow(JSON.parse(body));
-      return undefined;
+      await index(id);
     } catch (error) {
-      console.error(`${messageId}: ${error.stack}`);
-      return { itemIdentifier: messageId };
+      console.error(`${id}: ${error.stack}`);
+      failed.add(id);
     }
   });
-  return { batchItemFailures: failures.filter(Boolean) };
+  const again = told.filter(({ ids }) => ids.some((id) => failed.has(id)));
+  return { batchItemFailures: again.map(({ messageId }) => ({ itemIdentifier: messageId })) };
 }
 
-async function follow({ Records = [] }) {
+function personsIn({ Records = [] }) {
   const keys = Records.map(({ s3 }) => decodeURIComponent(s3.object.key.replaceAll("+", " ")));
-  const ids = keys.map((key) => CHANGED.exec(key)?.[1]).filter(Boolean);
-  for (const id of new Set(ids)) await index(id);
+  return keys.map((key) => CHANGED.exec(key)?.[1]).filter(Boolean);
 }
 
 /** Makes the marks of a person those of the name it has now. */
 export async function index(id) {
   const objects = data();
-  let before = [];
-  const now = await objects.update(`named/${id}.json`, async (named) => {
-    before = named?.words ?? [];
-    const person = await objects.get(`persons/${id}.json`);
-    const words = person ? wordsOf(nameOf(person)).map((word) => token("name", word)).sort() : [];
-    await eachOf(words.filter((word) => !before.includes(word)), (word) => objects.mark(`names/${word}/${id}`));
-    if (String(words) === String(before)) return undefined;
-    return { format: 1, words };
-  });
-  const kept = now?.words ?? [];
-  await eachOf(before.filter((word) => !kept.includes(word)), (word) => objects.remove(`names/${word}/${id}`));
+  const list = `named/${id}.json`;
+  const [named, person] = await Promise.all([objects.get(list), objects.get(`persons/${id}.json`)]);
+  const before = named?.words ?? [];
+  const words = person ? wordsOf(nameOf(person)).map((word) => token("name", word)) : [];
+  const added = words.filter((word) => !before.includes(word));
+  const gone = before.filter((word) => !words.includes(word));
+  // at every moment the list has all marks that there are, so that none is forgotten when this ends half way
+  if (added.length > 0) await objects.update(list, () => ({ format: 1, words: [...before, ...added] }));
+  await eachOf(added, (word) => objects.mark(`names/${word}/${id}`));
+  await eachOf(gone, (word) => objects.remove(`names/${word}/${id}`));
+  if (gone.length > 0 && words.length > 0) await objects.update(list, () => ({ format: 1, words }));
+  if (named && words.length === 0) await objects.remove(list);
 }

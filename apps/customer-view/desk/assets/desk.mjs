@@ -103,7 +103,7 @@ async function show() {
     find("header.bar").classList.remove("signed-out");
     announce("");
     fill(find("#content"), made);
-    focusOn(find("[autofocus]", find("#content")) ?? find("h1", find("#content")));
+    focusOn(find("[data-focus]", find("#content")) ?? find("h1", find("#content")));
   } catch (error) {
     if (turn === shown) failed(error);
   }

@@ -9,7 +9,7 @@ const PURPOSES = ["request", "complaint", "correction", "audit"];
 export async function searchView(desk) {
   const { say } = desk;
   const results = element("div.card.results", { "aria-live": "polite" });
-  const text = element("input", { id: "what", type: "search", autofocus: true, required: true, autocomplete: "off",
+  const text = element("input", { id: "what", type: "search", "data-focus": true, required: true, autocomplete: "off",
     "aria-describedby": "what-hint", maxlength: "400" });
   const purpose = purposeField(desk);
   const form = element("form.card.search", { role: "search", onsubmit: submit },
