@@ -114,7 +114,10 @@ def _archive(call: Call) -> dict:
 
 
 def _certificate(call: Call) -> dict:
-    return _json(200, access.certificate(platform(), call.id, call.token))
+    document = access.certificate(platform(), call.id, call.token)
+    if "text/html" in call.headers.get("accept", ""):
+        return _page(200, pages.certificate(register.read(platform(), call.id)["language"], document))
+    return _json(200, document)
 
 
 def _certificate_key(_call: Call) -> dict:

@@ -1,5 +1,6 @@
 """The few pages that a person sees: the form, the link's page, how it stands. English and Chinese, no script."""
 
+import json
 from html import escape
 
 from ..domain.letters import KINDS
@@ -21,7 +22,8 @@ background:var(--paper);color:var(--ink)}
 button{margin-top:1.5rem;background:var(--accent);color:var(--on);border:0;font-weight:600;cursor:pointer}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 details{margin-top:1rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1.5rem}dd{margin:0;overflow-wrap:anywhere}
-dt{color:var(--soft)}nav{float:right}a{color:var(--accent)}
+dt{color:var(--soft)}h2{margin:1.25rem 0 .25rem;font-size:1.05rem;color:var(--accent)}ul{margin:0;padding-left:1.2rem}
+pre{overflow:auto;font-size:.75rem}nav{float:right}a{color:var(--accent)}
 """
 
 _EN = {
@@ -38,6 +40,12 @@ _EN = {
     "states": {"unverified": "waits for your confirmation", "collecting": "systems are being asked", "held": "has to wait",
                "review": "is being decided", "completing": "the answer is being made", "done": "answered",
                "refused": "refused", "expired": "never confirmed"},
+    "certificate": "Certificate of erasure", "issued": "Issued", "signed": "The signed text", "nothing": "held nothing",
+    "checked": "Every object was looked for again before this was signed: none was left.",
+    "kept": "{count} invoices kept under a pseudonym until {until}",
+    "proofs": {"key destroyed": "key destroyed", "account erased": "account erased", "person erased": "record erased"},
+    "systems": {"shop": "Web shop", "orders": "Orders", "delivery": "Delivery", "marketing": "Marketing",
+                "calls": "Call centre", "view": "Single customer view"},
 }
 _ZH = {
     "form": "您的数据，您的权利", "lead": "请告知 {controller} 您希望如何处理您的个人数据。我们将通过邮件发送确认链接，"
@@ -50,6 +58,10 @@ _ZH = {
     "fields": {"email": "电子邮箱", "phone": "电话", "given": "名", "family": "姓", "born": "出生日期", "language": "语言"},
     "states": {"unverified": "等待您确认", "collecting": "正在查询各系统", "held": "暂缓", "review": "审核中",
                "completing": "正在准备答复", "done": "已答复", "refused": "已拒绝", "expired": "未确认，已失效"},
+    "certificate": "删除证明", "issued": "签发时间", "signed": "签名原文", "nothing": "未持有数据",
+    "checked": "签名前已再次查找所有对象，均不存在。", "kept": "{count} 张发票以假名保存至 {until}",
+    "proofs": {"key destroyed": "密钥已销毁", "account erased": "账户已删除", "person erased": "记录已删除"},
+    "systems": {"shop": "网上商店", "orders": "订单", "delivery": "配送", "marketing": "营销", "calls": "呼叫中心", "view": "统一客户视图"},
 }
 _WORDS = {"en": _EN, "zh": _ZH}
 
@@ -107,6 +119,29 @@ def status(language: str, answer: dict) -> str:
     rows += [(words["state"], words["states"][answer["state"]]), (words["due"], answer["due"])]
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
     return _page(language, words["status"], f"<h1>{words['status']}</h1><dl>{facts}</dl>")
+
+
+def certificate(language: str, document: dict) -> str:
+    """The certificate for people; the signed text itself stands below."""
+    words, facts = _WORDS[language], document["certificate"]
+    rows = "".join(_system(words, system) for system in facts["systems"])
+    raw = escape(json.dumps(document, ensure_ascii=False, indent=1))
+    inner = (
+        f"<h1>{words['certificate']}</h1><p>{escape(facts['controller'])}</p><dl><dt>{words['reference']}</dt>"
+        f"<dd>{escape(facts['request'])}</dd><dt>{words['issued']}</dt><dd>{facts['issuedAt']}</dd></dl>{rows}"
+        f"<p>{words['checked']}</p><details><summary>{words['signed']}</summary><pre>{raw}</pre></details>"
+    )
+    return _page(language, words["certificate"], inner)
+
+
+def _system(words: dict, system: dict) -> str:
+    proof = "".join(f"<li>{words['proofs'].get(one['what'], one['what'])} · {one['at']}</li>" for one in system["proof"])
+    kept = "".join(
+        f"<li>{words['kept'].format(count=one['count'], until=one['until'])}: {escape(one['reason'])}</li>"
+        for one in system.get("kept", [])
+    )
+    nothing = "" if proof else f"<li>{words['nothing']} · {system['at']}</li>"
+    return f"<h2>{words['systems'][system['system']]}</h2><ul>{proof}{kept}{nothing}</ul>"
 
 
 def problem(language: str, problem) -> str:

@@ -10,9 +10,8 @@ from datetime import date
 
 from ..domain.keys import Keys
 from ..domain.states import CLOSED, Event, State
-from ..domain.systems import INVOICE_YEARS, VIEW
-from . import collect, locate, merge, register
-from .objects import encode
+from ..domain.systems import INVOICE_YEARS, SOURCES, VIEW
+from . import collect, locate, merge, register, trail
 from .times import instant, text
 
 KEPT_WHY = "invoices are kept for ten years (§ 147 AO, § 257 HGB; Art. 17(3)(b) GDPR)"
@@ -97,6 +96,19 @@ def left(platform, request: dict) -> list[str]:
     return there
 
 
+def look_again(platform, request: dict) -> int:
+    """Looks once more after the end, for what a step that was slow may have written; gives how much there was.
+
+    It is erased at once: the person was told that it is gone.
+    """
+    there = left(platform, request)
+    if there:
+        for system in (*SOURCES, VIEW):
+            erase(platform, system, request)
+    trail.note(platform, "requests", "erasure.looked-again", request=request["id"], detail={"left": len(there)})
+    return len(there)
+
+
 def forget_requests(platform, request: dict) -> int:
     """What earlier requests of the same person still hold: exports, answers, addresses. Gives how many objects went."""
     gone = 0
@@ -137,9 +149,7 @@ def _keep_invoices(platform, request: dict, account: dict) -> list[dict]:
     path = f"retained/{pseudonym}.json"
     found = platform.data.get(locate.account_path(account))
     if found and (invoices := _invoices(keys, found.value)):
-        until = max(_kept_until(invoice["at"]) for invoice in invoices)
-        entry = {"format": 1, "pseudonym": pseudonym, "reason": KEPT_WHY, "until": until, "invoices": invoices}
-        platform.requests.put(path, encode(entry))
+        platform.requests.update(path, lambda before: _retained(pseudonym, before, invoices))
     stored = platform.requests.get(path)  # also after a stop behind the account's deletion
     if stored is None:
         return []
@@ -147,12 +157,20 @@ def _keep_invoices(platform, request: dict, account: dict) -> list[dict]:
     return [facts | {"what": "invoices", "count": len(stored.value["invoices"])}]
 
 
+def _retained(pseudonym: str, before: dict | None, invoices: list[dict]) -> dict:
+    """What is kept: also what an earlier round kept, of which the account may know nothing any more."""
+    every = {invoice["number"]: invoice for invoice in [*(before or {"invoices": []})["invoices"], *invoices]}
+    ordered = sorted(every.values(), key=lambda invoice: (invoice["at"], invoice["number"]))
+    until = max(_kept_until(invoice["at"]) for invoice in ordered)
+    return {"format": 1, "pseudonym": pseudonym, "reason": KEPT_WHY, "until": until, "invoices": ordered}
+
+
 def _invoices(keys: Keys, account: dict) -> list[dict]:
     orders = {}
     for fact in account.get("facts", {}).values():
         if fact.get("type") == "order" and "cents" in fact:
             orders[fact["id"]] = {"number": keys.token("order", fact["id"]), "at": fact["at"], "cents": fact["cents"]}
-    return sorted(orders.values(), key=lambda order: (order["at"], order["number"]))
+    return list(orders.values())
 
 
 def _kept_until(at: str) -> str:

@@ -15,6 +15,7 @@ from .times import instant, text
 
 UNVERIFIED_DAYS = 30
 PATIENCE = timedelta(minutes=1)
+LOOK_AGAIN_AFTER = timedelta(hours=1)
 
 
 def run(platform) -> dict:
@@ -74,6 +75,8 @@ def _dates(platform, found: dict) -> None:
 
 def _is_at_rest(platform, found: dict) -> bool:
     """Whether nothing is left to do. When an export's time is over it goes, and with it the address."""
+    if found["kind"] == Kind.ERASURE and found["outcome"] == "fulfilled" and not _is_gone_for_good(platform, found):
+        return False
     archive = found["archive"]
     if archive and platform.now() < instant(archive["expiresAt"]):
         return False
@@ -83,6 +86,20 @@ def _is_at_rest(platform, found: dict) -> bool:
         platform.requests.erase(archive["key"])
     if found["contact"]:
         register.change(platform, found["id"], erasure.without_person)
+    return True
+
+
+def _is_gone_for_good(platform, found: dict) -> bool:
+    """Whether nothing was there any more an hour after an erasure; until then it is looked for again."""
+    if register.marked(found, "looked-again"):
+        return True
+    if platform.now() < instant(found["closedAt"]) + LOOK_AGAIN_AFTER:
+        return False
+    if left := erasure.look_again(platform, found):
+        why = f"{left} objects were there again after the end of the erasure. They were erased."
+        post.to_officer_once(platform, found, "told-came-back", "came back", why)
+        return False
+    register.once(platform, found, "looked-again", lambda: None)
     return True
 
 

@@ -8,16 +8,14 @@ import json
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
-from requests import handlers
 from requests.domain.calendar import Calendar
 from requests.domain.deadline import Rules
 from requests.domain.keys import Keys
+from requests.domain.systems import SOURCES
 from requests.service import collect, finish, sources
 from requests.service.objects import Bucket, Found
 from requests.service.platform import Settings
 from requests.service.times import instant
-
-SOURCES = ("shop", "orders", "delivery", "marketing", "calls")
 
 
 class Stopped(BaseException):
@@ -177,29 +175,3 @@ class MemoryPlatform:
 
     def subjects(self, to) -> list[str]:
         return [subject for address, subject, _ in self.mails if address == to]
-
-
-def person(platform, name: str, email: str, systems=SOURCES, **said) -> str:
-    """A person with one account in each system, as the pipeline stores them (MODEL.md)."""
-    keys, at = platform.settings.keys, "2026-01-02T03:04:05Z"
-    accounts = [{"source": s, "account": f"{s}-{name}", "token": keys.token(s, f"{s}-{name}")} for s in systems]
-    id = f"p-{accounts[0]['token']}"
-    values = {"email": email, "given": name, **said}
-    index = [f"email/{keys.token('email', email)}"]
-    for account in accounts:
-        stored = {"format": 1, **account, "person": id, "before": [], "links": [], "index": index, "first": at, "last": at}
-        stored["said"] = {field: {"value": value, "at": at, "event": "e"} for field, value in values.items()}
-        stored["consents"] = {"newsletter": {"state": "granted", "at": at, "event": "e"}}
-        stored["facts"] = {"e1": {"type": "order", "id": f"O-{name}", "at": at, "cents": 4990}} if account["source"] == "orders" else {}
-        platform.data.create(f"accounts/{account['source']}/{account['token']}.json", stored)
-        platform.keys.put(f"{account['source']}/{account['token']}", b"k" * 32, "application/octet-stream")
-    platform.data.update(f"index/{index[0]}.json", lambda value: {
-        "format": 1, "accounts": [*(value or {"accounts": []})["accounts"], *({"source": a["source"], "token": a["token"]} for a in accounts)]})
-    golden = {"format": 1, "id": id, "version": 1, "updated": at, "accounts": accounts, "links": [], "never": [], "statements": []}
-    golden |= {"fields": {f: {"value": v, "source": "shop", "at": at} for f, v in values.items()}, "consents": {}}
-    platform.data.create(f"persons/{id}.json", golden | {"restricted": None, "history": []})
-    platform.keys.put(f"person/{id}", b"k" * 32, "application/octet-stream")
-    return id
-
-
-__all__ = ["MemoryPlatform", "Stopped", "handlers", "person"]

@@ -10,7 +10,8 @@ from requests import handlers
 from requests.api import handler as api
 from requests.service.platform import named
 
-from .memory import MemoryPlatform, person
+from .memory import MemoryPlatform
+from .people import person
 from .test_flow import ADA
 
 STAFF = {"authorization": "Bearer staff"}
@@ -54,6 +55,20 @@ class Api(unittest.TestCase):
         request, token = self.platform.link("/archive")
         status, answer = self.call("GET /requests/{id}/archive", request, query={"token": token})
         self.assertEqual((status, answer["headers"]["location"][:19]), (302, "https://bucket/expor"[:19]))
+
+    def test_a_certificate_is_a_page_for_browsers_and_json_for_programs(self):
+        request, token = self.begin("erasure")
+        self.call("POST /requests/{id}/confirm", request, {"token": token})
+        self.platform.run()
+        request, token = self.platform.link("/certificate")
+        page = self.call("GET /requests/{id}/certificate", request, query={"token": token}, headers={"accept": "text/html"})[1]
+        self.assertIn("Certificate of erasure", page["body"])
+        self.assertIn("1 invoices kept under a pseudonym until 2036-12-31", page["body"])
+        document = self.call("GET /requests/{id}/certificate", request, query={"token": token})[1]
+        self.assertEqual(document["signature"]["algorithm"], "Ed25519")
+        key = self.call("GET /requests/certificate-key")[1]
+        self.assertEqual(key["publicKey"], document["signature"]["publicKey"])
+        self.assertEqual(self.call("GET /requests/{id}/certificate", request, query={"token": "x"})[0], 403)
 
     def test_looking_at_the_link_does_not_use_it_up(self):
         request, token = self.begin()

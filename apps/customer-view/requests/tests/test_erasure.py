@@ -9,7 +9,8 @@ from requests.archive.certificate import is_genuine, public_key
 from requests.domain.states import State
 from requests.service import access, erasure, intake, locate, register, staff, sweep
 
-from .memory import SOURCES, MemoryPlatform, Stopped, person
+from .memory import SOURCES, MemoryPlatform, Stopped
+from .people import person
 from .test_flow import ADA, Case
 
 
@@ -183,6 +184,22 @@ class Erasure(Case):
         self.assertEqual(len(calls), 2)
         self.assertIsNone(self.platform.data.get(path))
         self.assertEqual((self.read(request)["round"], self.read(request)["outcome"]), (2, "fulfilled"))
+
+    def test_what_comes_back_after_the_end_is_found_an_hour_later(self):
+        path = f"accounts/orders/{self.platform.settings.keys.token('orders', 'orders-Ada')}.json"
+        body = self.platform.data.get(path).value
+        body["facts"] = {"e9": {"type": "order", "id": "O-9", "at": "2026-03-01T00:00:00Z", "cents": 1}}
+        request = self.erase()
+        self.platform.data.create(path, body)
+        for _ in range(3):
+            self.platform.clock += timedelta(hours=1)
+            sweep.run(self.platform)
+        self.assertIsNone(self.platform.data.get(path))
+        self.assertIn("looked-again", self.read(request)["marks"])
+        self.assertEqual(self.platform.requests.keys("active/"), [])
+        self.assertIn("[came back]", " ".join(self.platform.subjects("dpo@retail.example")))
+        key, = self.platform.requests.keys("retained/")
+        self.assertEqual(len(self.platform.requests.get(key).value["invoices"]), 2, "what was kept stays kept")
 
     def test_what_comes_back_for_ever_is_tried_with_pauses_and_told(self):
         left = erasure.left

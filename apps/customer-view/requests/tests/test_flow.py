@@ -7,10 +7,11 @@ import zipfile
 from datetime import timedelta
 from unittest import mock
 
-from requests.service import access, collect, intake, register, staff, sweep, trail
+from requests.service import access, collect, erasure, intake, register, staff, sweep, trail
 from requests.service.problem import Problem
 
-from .memory import MemoryPlatform, person
+from .memory import MemoryPlatform
+from .people import person
 
 ADA = "ada.weiss@example.com"
 
@@ -126,6 +127,9 @@ class Links(Case):
     def test_a_link_is_good_once(self):
         request, token = self.receive()
         intake.confirm(self.platform, request, token)
+        self.refused("used-token", intake.confirm, request, token)
+        self.platform.run()
+        self.assertEqual(self.read(request)["state"], "done")
         self.refused("used-token", intake.confirm, request, token)
 
     def test_a_link_is_good_for_half_an_hour(self):
@@ -271,6 +275,14 @@ class Failures(Case):
         stuck = [subject for subject in self.platform.subjects("dpo@retail.example") if "[stuck]" in subject]
         self.assertEqual(len(stuck), 1)
         self.assertIn("`calls` was asked", collect.why_open(found))
+
+    def test_answers_of_an_earlier_round_do_not_count(self):
+        self.platform.broken["calls"] = 1
+        request = self.ask()
+        self.platform.run()
+        erasure.anew(self.platform, request, self.read(request)["subject"])
+        collect.answered(self.platform, request)
+        self.assertEqual(self.read(request)["systems"]["shop"]["state"], "asked")
 
     def test_everything_may_come_twice(self):
         request = self.ask()
