@@ -46,8 +46,8 @@ fn records_outlive_a_kill_of_the_broker() {
     assert!(!folder.exists());
 }
 
-/// A certificate authority, and the broker's certificate for `localhost` by it.
-pub(crate) fn tls() -> (Tls, rcgen::Issuer<'static, rcgen::KeyPair>) {
+/// The certificate of a broker on `localhost` by an authority of its own.
+pub(crate) fn tls(has_expired: bool) -> Tls {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut authority = rcgen::CertificateParams::default();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -57,20 +57,23 @@ pub(crate) fn tls() -> (Tls, rcgen::Issuer<'static, rcgen::KeyPair>) {
     let ca = authority.self_signed(&key).unwrap().pem();
     let issuer = rcgen::Issuer::new(authority, key);
     let key = rcgen::KeyPair::generate().unwrap();
-    let broker = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
+    let mut broker = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
+    if has_expired {
+        broker.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        broker.not_before = rcgen::date_time_ymd(2019, 1, 1);
+    }
     let chain = broker.signed_by(&key, &issuer).unwrap().pem();
-    let tls = Tls {
+    Tls {
         ca,
         chain,
         key: key.serialize_pem(),
-    };
-    (tls, issuer)
+    }
 }
 
 #[test]
 #[ignore = "needs what `cargo xtask test` builds"]
 fn only_who_knows_the_password_gets_in() {
-    let (tls, _) = tls();
+    let tls = tls(false);
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, &tls.ca).unwrap();

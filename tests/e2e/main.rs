@@ -12,6 +12,7 @@ mod guides;
 mod handlers;
 mod http;
 mod kafka;
+mod kafka_targets;
 mod logs;
 mod mappings;
 mod objects;

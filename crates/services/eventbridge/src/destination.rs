@@ -1,13 +1,14 @@
-//! API destinations: events as requests to HTTP endpoints; and events for functions and log groups that had
-//! no room for them.
+//! API destinations: events as requests to HTTP endpoints; topics of Kafka; and events for functions and log
+//! groups that had no room for them.
 //!
-//! A target that is an API destination, a function or a log group has a lane of durable deliveries of its own
+//! A target that is an API destination, a topic, a function or a log group has a lane of durable deliveries of its own
 //! (`tradewind_events::delivery`); what is owed there holds the request's parts that come from the event.
 //! Endpoint and authorisation are those of the moment of the attempt. Functions and log groups get an event
 //! in its own transaction; their lane has only what they were too full for.
 
 mod request;
 mod token;
+pub(crate) mod topic;
 
 #[cfg(test)]
 mod tests;
@@ -120,6 +121,9 @@ struct Owed {
     /// As it came, for the dead-letter queue.
     event: String,
     http: HttpParameters,
+    /// Of a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     trace: Option<String>,
 }
 
@@ -184,7 +188,7 @@ impl EventBridgeService {
         });
         let of_bus = || bus.dead_letter.as_deref().and_then(|arn| arn.parse().ok());
         // what is inside of the node was tried once before it was owed
-        let first = u32::from(target.is_destination());
+        let first = u32::from(target.is_outside());
         LaneSettings {
             retry: RetryPolicy {
                 attempts: first + target.allowed_retries(),
@@ -197,7 +201,7 @@ impl EventBridgeService {
             dead_letter: target.dead_letter.clone().or_else(of_bus),
             concurrency: CONCURRENCY,
             per_second: rate,
-            in_order: None,
+            in_order: topic::is_topic(&target.arn).then_some(topic::BATCH),
         }
     }
 
@@ -237,7 +241,7 @@ impl EventBridgeService {
         }
     }
 
-    /// Owes the event to the target's endpoint.
+    /// Owes the event to the target's endpoint or topic.
     pub(crate) fn owe(&self, routing: &mut Routing, rule: &Rule, target: &Target, event: &Event) {
         let http = target
             .http
@@ -276,6 +280,7 @@ impl EventBridgeService {
             body: text(body),
             event: text(&event.text),
             http,
+            key: topic::key_of(target.key.as_ref(), &event.json),
             trace: event.trace.header(),
         };
         let payload = serde_json::to_vec(&owed).expect("texts are JSON");
@@ -302,6 +307,13 @@ impl Deliverer for EventBridgeService {
         let Ok(owed) = serde_json::from_slice::<Owed>(&delivery.payload) else {
             return give_up("INTERNAL_ERROR", "what is owed cannot be read");
         };
+        if owed.is_for_topic() {
+            // the target was a topic when it was owed
+            let mut outcomes = self.write_in_order(std::slice::from_ref(delivery)).await;
+            return outcomes
+                .pop()
+                .unwrap_or_else(|| give_up("INTERNAL_ERROR", "nothing is known of it"));
+        }
         if let Some(target) = owed.inside() {
             return self.give_again(routing, &target, owed);
         }
@@ -319,6 +331,10 @@ impl Deliverer for EventBridgeService {
         tokio::time::sleep_until(self.destinations().turn(&destination)).await;
         self.attempt(&owed, &destination, (&connection.definition, auth))
             .await
+    }
+
+    async fn deliver_in_order(&self, deliveries: &[Delivery]) -> Vec<Outcome> {
+        self.write_in_order(deliveries).await
     }
 
     fn dead_letter(&self, delivery: &Delivery, death: &Death) -> Option<Message> {
@@ -347,7 +363,13 @@ impl Owed {
     /// The target, if it is inside of the node.
     fn inside(&self) -> Option<Arn> {
         let target: Option<Arn> = self.destination.parse().ok();
-        target.filter(|target| &*target.service != "events")
+        target.filter(|target| &*target.service != "events" && !topic::is_topic(target))
+    }
+
+    fn is_for_topic(&self) -> bool {
+        self.destination
+            .parse()
+            .is_ok_and(|target: Arn| topic::is_topic(&target))
     }
 }
 

@@ -80,7 +80,7 @@ impl EventBridgeService {
     /// Adds what the rule's targets are owed.
     pub(crate) fn follow(&self, routing: &mut Routing, bus: &EventBus, rule: &Rule, event: &Event) {
         for target in &rule.targets {
-            if target.is_destination() {
+            if target.is_outside() {
                 self.owe(routing, rule, target, event);
                 continue;
             }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, MutexGuard, Notify};
+use tradewind_connect::Topics;
 use tradewind_events::Router;
 use tradewind_events::delivery::Deliveries;
 use tradewind_events::schedule::timer::Timers;
@@ -30,6 +31,8 @@ pub struct EventBridgeConfig {
     pub timers: Timers,
     /// What reaches API destinations.
     pub deliveries: Deliveries,
+    /// What writes to topics of Kafka.
+    pub topics: Topics,
     /// Seals the secrets of connections.
     pub blobs: Blobs,
     /// The time.
@@ -130,6 +133,10 @@ impl EventBridgeService {
 
     pub(crate) fn deliveries(&self) -> &Deliveries {
         &self.0.config.deliveries
+    }
+
+    pub(crate) fn topics(&self) -> &Topics {
+        &self.0.config.topics
     }
 
     pub(crate) fn blobs(&self) -> &Blobs {

@@ -10,6 +10,7 @@ use tradewind_events::transform::{InputTransformer, InvalidTransform, JsonPath};
 use tradewind_model::Arn;
 
 use crate::destination::HttpParameters;
+use crate::destination::topic::{KinesisParameters, is_topic};
 use crate::error::EventBridgeError;
 use crate::names::Name;
 
@@ -27,6 +28,7 @@ pub(crate) const TARGET_MEMBERS: &[&str] = &[
     "Input",
     "InputPath",
     "InputTransformer",
+    "KinesisParameters",
     "RetryPolicy",
     "RoleArn",
     "SqsParameters",
@@ -65,6 +67,8 @@ pub(crate) struct TargetDefinition {
     pub(crate) input_transformer: Option<TransformerDefinition>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sqs_parameters: Option<SqsParameters>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kinesis_parameters: Option<KinesisParameters>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) http_parameters: Option<HttpParameters>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,6 +139,8 @@ pub(crate) struct Target {
     pub(crate) arn: Arn,
     pub(crate) input: Input,
     pub(crate) group: Option<String>,
+    /// Where an event has the key of its record.
+    pub(crate) key: Option<JsonPath>,
     pub(crate) dead_letter: Option<Arn>,
     /// After the first attempt.
     pub(crate) retries: Option<u32>,
@@ -168,6 +174,7 @@ impl TargetDefinition {
         self.check_fifo(&id)?;
         let target = Target::compile(&self)?;
         self.check_http(&id, &target)?;
+        self.check_key(&id, &target)?;
         Ok((id, self))
     }
 
@@ -248,6 +255,17 @@ impl TargetDefinition {
         Ok(())
     }
 
+    fn check_key(&self, id: &Name, target: &Target) -> Result<(), EventBridgeError> {
+        if self.kinesis_parameters.is_some() && !is_topic(&target.arn) {
+            let what = format!("Parameter KinesisParameters of target {id}");
+            return Err(EventBridgeError::unsupported(
+                &what,
+                "only topics of Kafka take a key",
+            ));
+        }
+        Ok(())
+    }
+
     fn check_fifo(&self, id: &Name) -> Result<(), EventBridgeError> {
         let arn = self.arn.as_deref().unwrap_or_default();
         let group = self
@@ -273,8 +291,7 @@ impl TargetDefinition {
 /// Why a parameter of other targets is not taken.
 pub(crate) fn unsupported(member: &str) -> &'static str {
     match member {
-        "KinesisParameters"
-        | "EcsParameters"
+        "EcsParameters"
         | "BatchParameters"
         | "RunCommandParameters"
         | "RedshiftDataParameters"
@@ -304,6 +321,10 @@ impl Target {
                 .sqs_parameters
                 .as_ref()
                 .and_then(|given| given.message_group_id.clone()),
+            key: definition
+                .kinesis_parameters
+                .as_ref()
+                .map_or(Ok(None), KinesisParameters::path)?,
             dead_letter: dead_letter.map(parse_queue).transpose()?,
         })
     }
@@ -315,6 +336,11 @@ impl Target {
         &*self.arn.service == "events" && self.arn.resource.starts_with("api-destination/")
     }
 
+    /// Whether what is owed to it leaves the node.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.is_destination() || is_topic(&self.arn)
+    }
+
     /// Attempts after the first.
     pub(crate) fn allowed_retries(&self) -> u32 {
         self.retries.unwrap_or(DEFAULT_RETRIES)
@@ -322,7 +348,7 @@ impl Target {
 
     /// Whether it may have no room for an event at the moment: what waits for it lies in a lane.
     pub(crate) fn may_wait(&self) -> bool {
-        self.is_destination() || matches!(&*self.arn.service, "lambda" | "logs")
+        self.is_outside() || matches!(&*self.arn.service, "lambda" | "logs")
     }
 
     /// Whether it gets the event as it is.

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use http::Request;
 use serde_json::{Value, json};
+use tradewind_connect::{NamedCluster, Topics};
 use tradewind_events::delivery::{Deliveries, DeliveriesConfig, Jitter};
 use tradewind_events::schedule::timer::{self, Timers};
 use tradewind_events::{Message, Receiver, Router, Routing, Undeliverable};
-use tradewind_model::{AccountId, Arn, Clock, Region, Timestamp};
+use tradewind_model::{AccountId, Arn, Clock, Region, SecretError, SecretText, Secrets, Timestamp};
 use tradewind_store::blobs::{self, Blobs, BlobsConfig, KeyFile, Place};
 use tradewind_store::{Database, queue as store_queue};
 use tradewind_wire::{Body, Caller, read_body};
@@ -162,6 +163,27 @@ impl World {
     }
 }
 
+/// Nobody logs in here.
+#[derive(Debug)]
+struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn text(&self, _: &AccountId, _: &Region, _: &str) -> Result<SecretText, SecretError> {
+        Err(SecretError::NotFound)
+    }
+}
+
+/// The topics of a cluster `shop` where nobody answers.
+fn topics() -> Topics {
+    let shop = NamedCluster {
+        servers: "127.0.0.1:1".parse().unwrap(),
+        tls: None,
+        login: None,
+    };
+    let clusters = [("shop".to_owned(), shop)].into_iter().collect();
+    Topics::new(clusters, Arc::new(NoSecrets))
+}
+
 /// The ARN of a queue.
 pub(crate) fn queue(name: &str) -> String {
     format!("arn:aws:sqs:us-east-1:000000000000:{name}")
@@ -180,6 +202,7 @@ async fn open(database: &Database, clock: &Clock, queues: &Arc<Queues>, blobs: &
             clock: clock.clone(),
             jitter: Jitter::fixed(1.0),
         }),
+        topics: topics(),
         blobs: blobs.clone(),
         router,
         timers: Timers::new(database.clone(), clock.clone()),

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use serde_json::Value;
+use tradewind_connect::ProduceError;
 use tradewind_events::{BatchItem, Message, QueueRecord, Routing, Trace, Verdict, verdict};
 use tradewind_store::queue::{QueueId, Receipt};
 use tradewind_store::{Batch as Changes, DatabaseError};
 
 use crate::model::Pipe;
 use crate::service::PipesService;
-use crate::target::{Input, Kind, list};
+use crate::target::{Input, Kind, list, records};
 use crate::template::{Context, InputTemplate};
 
 /// A message that was received and that the filters let through.
@@ -102,6 +103,14 @@ pub(crate) async fn deliver(
     if let Kind::Call = pipe.plan.target.kind {
         let answer = call(service, pipe, &inputs).await?;
         return judge(&answer, events);
+    }
+    if let Kind::Topic { topic, key } = &pipe.plan.target.kind {
+        let written = service
+            .config()
+            .topics
+            .send_all(topic, &records(key.as_ref(), &inputs))
+            .await;
+        return unwritten(&written, events);
     }
     let messages = pipe.plan.target.messages(pipe, &inputs, service.now())?;
     let receipts: Vec<Receipt> = events.iter().map(|event| event.receipt).collect();
@@ -231,6 +240,17 @@ fn judge(answer: &[u8], events: &[Event]) -> Result<Done, String> {
         Verdict::Done => Ok(Done::EndBut(Vec::new())),
         Verdict::Partly(failed) => Ok(Done::EndBut(failed)),
         Verdict::Failed => Err("the target: it answers failures that are not of the batch".into()),
+    }
+}
+
+/// What was not written stays in the queue, but nobody tells which messages an enrichment made it of: then all stay.
+fn unwritten(written: &[Result<(), ProduceError>], events: &[Event]) -> Result<Done, String> {
+    let failed = written.iter().enumerate().filter(|(_, result)| result.is_err());
+    let failed: Vec<usize> = failed.map(|(position, _)| position).collect();
+    let all = failed.len() == written.len() || written.len() != events.len();
+    match written.iter().find_map(|result| result.as_ref().err()) {
+        Some(error) if all => Err(format!("the target: {error}")),
+        Some(_) | None => Ok(Done::EndBut(failed)),
     }
 }
 

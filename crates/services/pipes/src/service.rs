@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 use bytes::Bytes;
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
+use tradewind_connect::Topics;
 use tradewind_events::{QueueSource, Router};
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Arn, Clock, Timestamp};
@@ -57,6 +58,8 @@ pub struct PipesConfig {
     pub functions: Arc<dyn Functions>,
     /// What brings events to targets.
     pub router: Router,
+    /// What writes to topics of Kafka.
+    pub topics: Topics,
     /// The time.
     pub clock: Clock,
 }

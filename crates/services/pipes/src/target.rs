@@ -1,7 +1,9 @@
 //! Where a pipe leads: which targets there are, and what each gets.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tradewind_connect::{InvalidTopic, Record, TopicArn};
 use tradewind_events::transform::JsonPath;
 use tradewind_events::{Message, Trace};
 use tradewind_model::{Arn, Timestamp};
@@ -27,6 +29,16 @@ pub(crate) struct TargetParameters {
     sqs_queue_parameters: Option<SqsQueueParameters>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     event_bridge_event_bus_parameters: Option<EventBusParameters>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kinesis_stream_parameters: Option<KinesisStreamParameters>,
+}
+
+/// What a stream of Kinesis needs on AWS, and a topic of Kafka takes here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct KinesisStreamParameters {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    partition_key: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +102,8 @@ pub(crate) enum Kind {
     Bus(Box<Bus>),
     /// A topic or log group gets each event as a message.
     Each,
+    /// A topic of Kafka gets each event as a record.
+    Topic { topic: TopicArn, key: Option<Dynamic> },
 }
 
 /// What an event on a bus says of itself.
@@ -168,9 +182,11 @@ pub(crate) fn read(target: &str, parameters: Option<&TargetParameters>) -> Resul
             Kind::Bus(Box::new(given.read()?))
         }
         "sns" | "logs" => Kind::Each,
+        "kafka" => parameters.topic(&arn)?,
         other => {
-            let reason =
-                format!("targets are functions, queues, topics, event buses and log groups, not `{other}`");
+            let reason = format!(
+                "targets are functions, queues, topics, event buses, log groups and topics of Kafka, not `{other}`"
+            );
             return Err(PipesError::unsupported(&format!("the target {target}"), &reason));
         }
     };
@@ -183,6 +199,16 @@ pub(crate) fn read(target: &str, parameters: Option<&TargetParameters>) -> Resul
 }
 
 impl TargetParameters {
+    fn topic(&self, arn: &Arn) -> Result<Kind, PipesError> {
+        let invalid = || PipesError::Validation(InvalidTopic::Form(arn.to_string()).to_string());
+        let given = self.kinesis_stream_parameters.as_ref();
+        let key = given.and_then(|given| given.partition_key.as_ref());
+        Ok(Kind::Topic {
+            topic: TopicArn::of(arn).ok_or_else(invalid)?,
+            key: Dynamic::read_option(key)?,
+        })
+    }
+
     /// Parameters of another kind of target are a mistake.
     fn check(&self, arn: &Arn) -> Result<(), PipesError> {
         let given = [
@@ -196,6 +222,11 @@ impl TargetParameters {
                 "EventBridgeEventBusParameters",
                 "events",
                 self.event_bridge_event_bus_parameters.is_some(),
+            ),
+            (
+                "KinesisStreamParameters",
+                "kafka",
+                self.kinesis_stream_parameters.is_some(),
             ),
         ];
         let stray = given
@@ -287,12 +318,22 @@ impl Target {
                 .iter()
                 .map(|input| Ok(message(bus.event(pipe, &self.arn, input, now)?, &input.trace)))
                 .collect(),
-            Kind::Each => Ok(inputs
+            Kind::Each | Kind::Topic { .. } => Ok(inputs
                 .iter()
                 .map(|input| message(input.text.clone(), &input.trace))
                 .collect()),
         }
     }
+}
+
+/// The records of a batch.
+pub(crate) fn records(key: Option<&Dynamic>, inputs: &[Input]) -> Vec<Record> {
+    let record = |input: &Input| Record {
+        key: key.and_then(|key| key.of(&input.event)).map(Bytes::from),
+        value: Some(Bytes::from(input.text.clone())),
+        headers: Vec::new(),
+    };
+    inputs.iter().map(record).collect()
 }
 
 /// A batch as one list.

@@ -9,8 +9,9 @@ use http::Request;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tradewind_connect::{NamedCluster, Topics};
 use tradewind_events::{Message, Receiver, Router, Routing, Undeliverable};
-use tradewind_model::{AccountId, Arn, Clock, Region, Timestamp};
+use tradewind_model::{AccountId, Arn, Clock, Region, SecretError, SecretText, Secrets, Timestamp};
 use tradewind_sqs::{SqsConfig, SqsService};
 use tradewind_store::queue::{Queues, Received};
 use tradewind_store::{Batch, Database};
@@ -46,6 +47,27 @@ impl Functions for Called {
             .unwrap_or(Ok(Value::Null))
             .map(|value| value.to_string().into())
     }
+}
+
+/// Nobody logs in here.
+#[derive(Debug)]
+struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn text(&self, _: &AccountId, _: &Region, _: &str) -> Result<SecretText, SecretError> {
+        Err(SecretError::NotFound)
+    }
+}
+
+/// The topics of a cluster `shop` where nobody answers.
+fn topics() -> Topics {
+    let shop = NamedCluster {
+        servers: "127.0.0.1:1".parse().unwrap(),
+        tls: None,
+        login: None,
+    };
+    let clusters = [("shop".to_owned(), shop)].into_iter().collect();
+    Topics::new(clusters, Arc::new(NoSecrets))
 }
 
 /// Takes everything, and hands it on to a queue, so that tests can wait for it.
@@ -116,6 +138,7 @@ impl World {
             queues,
             source: Arc::new(sqs),
             functions: functions.clone(),
+            topics: topics(),
             router,
             clock,
         };

@@ -358,9 +358,10 @@ impl Left {
     }
 }
 
-/// Whether the target gets each message by itself.
+/// Whether the target gets each message by itself, and a batch fails with any of them.
 fn is_one_by_one(pipe: &Pipe) -> bool {
-    pipe.plan.enrichment.is_none() && !matches!(pipe.plan.target.kind, Kind::Call | Kind::List)
+    let kind = &pipe.plan.target.kind;
+    pipe.plan.enrichment.is_none() && !matches!(kind, Kind::Call | Kind::List | Kind::Topic { .. })
 }
 
 /// The batch in parts that fit into an event of a function, where functions get them as lists. One that is too
@@ -370,7 +371,7 @@ fn fitting<'e>(pipe: &Pipe, events: &'e [Event]) -> Vec<&'e [Event]> {
         Kind::List => limits::ASYNC_PAYLOAD_BYTES,
         Kind::Call => limits::SYNC_PAYLOAD_BYTES,
         _ if pipe.plan.enrichment.is_some() => limits::SYNC_PAYLOAD_BYTES,
-        Kind::Queue { .. } | Kind::Bus(_) | Kind::Each => return vec![events],
+        Kind::Queue { .. } | Kind::Bus(_) | Kind::Each | Kind::Topic { .. } => return vec![events],
     };
     let (mut parts, mut begin, mut bytes) = (Vec::new(), 0, BRACKETS);
     for (at, event) in events.iter().enumerate() {

@@ -11,6 +11,7 @@ use tradewind_compute::SandboxChoice;
 use tradewind_store::PostgresUrl;
 
 use super::content::ContentArguments;
+use super::kafka::KafkaArguments;
 use super::mail::MailArguments;
 pub(crate) use values::{Assignment, Endpoint};
 use values::{DEFAULT_ENDPOINT, listen_address, parse_age};
@@ -113,6 +114,8 @@ pub(crate) struct NodeArguments {
     pub(crate) content: ContentArguments,
     #[command(flatten)]
     pub(crate) mail: MailArguments,
+    #[command(flatten)]
+    pub(crate) kafka: KafkaArguments,
     /// What functions run in; jail refuses to start where it cannot be made
     #[arg(long, value_name = "KIND", default_value = "auto")]
     pub(crate) sandbox: Sandbox,

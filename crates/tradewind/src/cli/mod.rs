@@ -18,6 +18,7 @@ mod functions;
 mod init;
 mod interrupts;
 mod invoke;
+mod kafka;
 mod list;
 mod log_lines;
 mod log_text;

@@ -37,6 +37,7 @@ pub(crate) async fn run(arguments: &Serve, surroundings: &Surroundings) -> Resul
         database: arguments.node.database.clone(),
         content: arguments.node.content.config(surroundings)?,
         mail: arguments.node.mail.config()?,
+        kafka: arguments.node.kafka.config()?,
     };
     let node = start(config).await?;
     output::note(&format!("{GOOD}ready{GOOD:#} at http://{}", node.address()));

@@ -216,6 +216,7 @@ async fn cloudformation() {
         database: None,
         content: crate::node::ContentConfig::default(),
         mail: None,
+        kafka: tradewind_connect::Clusters::default(),
     })
     .await
     .unwrap();

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tradewind_apigateway::ApiGatewayService;
 use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice, SpawnerProgram};
+use tradewind_connect::{Clusters, Topics};
 use tradewind_deploy::stack::{ApplyError, ApplyRequest, StackEngine, StackEvent, StackOutcome};
 use tradewind_eventbridge::{EventBridgeConfig, EventBridgeService};
 use tradewind_events::Router;
@@ -77,6 +78,8 @@ pub(crate) struct NodeConfig {
     pub(crate) content: ContentConfig,
     /// What takes mail.
     pub(crate) mail: Option<MailRelay>,
+    /// The Kafka clusters that it knows by name.
+    pub(crate) kafka: Clusters,
 }
 
 /// A running node.
@@ -112,6 +115,7 @@ pub(crate) struct State {
     pub(crate) event_bridge: EventBridgeService,
     pub(crate) scheduler: SchedulerService,
     pub(crate) secrets_manager: SecretsManagerService,
+    pub(crate) topics: Topics,
     pub(crate) pipes: PipesService,
     pub(crate) api_gateway: ApiGatewayService,
     pub(crate) stacks: StackEngine,
@@ -192,6 +196,8 @@ impl Node {
         self.workers.spawn(async move { timers.run(stop).await });
         let (event_bridge, stop) = (self.state.event_bridge.clone(), self.background.clone());
         self.workers.spawn(async move { event_bridge.run(stop).await });
+        let (topics, stop) = (self.state.topics.clone(), self.background.clone());
+        self.workers.spawn(async move { topics.run(stop).await });
         let (pipes, stop) = (self.state.pipes.clone(), self.background.clone());
         self.workers.spawn(async move { pipes.run(stop).await });
         let (secrets, stop) = (self.state.secrets_manager.clone(), self.background.clone());
@@ -323,6 +329,7 @@ async fn compose(
         clock: clock.clone(),
     });
     let secrets_manager = secrets_manager.await.map_err(StartNodeError::service)?;
+    let topics = Topics::new(config.kafka.clone(), Arc::new(secrets_manager.clone()));
     let logs = LogStore::open(folder.path().join("logs"), clock.clone(), LogOptions::default())?;
     let usage = UsageSink::default();
     let interpreters = Interpreters::discover(&config.path);
@@ -406,6 +413,7 @@ async fn compose(
         source: Arc::new(sqs.clone()),
         functions: Arc::new(functions::Called(lambda.clone())),
         router: router.clone(),
+        topics: topics.clone(),
         clock: clock.clone(),
     });
     let pipes = pipes.await.map_err(StartNodeError::service)?;
@@ -414,6 +422,7 @@ async fn compose(
         router: router.clone(),
         timers: timers.clone(),
         deliveries: deliveries.clone(),
+        topics: topics.clone(),
         blobs: blobs.clone(),
         clock: clock.clone(),
     });
@@ -472,6 +481,7 @@ async fn compose(
         event_bridge,
         scheduler,
         secrets_manager,
+        topics,
         pipes,
         api_gateway,
         stacks,

@@ -2,10 +2,12 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tradewind_connect::InvalidTopic;
 use tradewind_events::Undeliverable;
 
 use super::rules::rule_name;
 use super::{Call, answer};
+use crate::destination::topic::is_topic;
 use crate::error::EventBridgeError;
 use crate::model::RuleDefinition;
 use crate::names::{Name, required};
@@ -74,6 +76,11 @@ impl EventBridgeService {
     ) -> Result<(Name, TargetDefinition), EventBridgeError> {
         let (id, target) = target.check()?;
         let arn = parse_arn(target.arn.as_deref().unwrap_or_default(), "Arn")?;
+        if is_topic(&arn) {
+            let unknown = |error: InvalidTopic| EventBridgeError::parameter("Arn", &format!("{error}."));
+            self.topics().find(&arn).map_err(unknown)?;
+            return Ok((id, target));
+        }
         if let Err(Undeliverable::NoReceiver { .. }) = self.router().find(&arn) {
             let what = format!("Target {id} ({arn})");
             return Err(EventBridgeError::unsupported(

@@ -413,6 +413,22 @@ async fn what_a_rule_or_target_must_not_say_is_refused_by_name() {
             json!({"Id": "1", "Arn": queue("q"), "DeadLetterConfig": {"Arn": "arn:aws:sns:us-east-1:000000000000:t"}}),
             "standard SQS queue",
         ),
+        (
+            json!({"Id": "1", "Arn": topic("nobody", "t")}),
+            "there is no Kafka cluster `nobody`; start the node with --kafka nobody=HOST:PORT",
+        ),
+        (
+            json!({"Id": "1", "Arn": "arn:aws:kafka:us-east-1:000000000000:cluster/shop/u"}),
+            "is not arn:aws:kafka:REGION:ACCOUNT:topic/CLUSTER/UUID/TOPIC",
+        ),
+        (
+            json!({"Id": "1", "Arn": topic("shop", "t"), "KinesisParameters": {"PartitionKeyPath": "detail.id"}}),
+            "JSON path is not valid",
+        ),
+        (
+            json!({"Id": "1", "Arn": queue("q"), "KinesisParameters": {"PartitionKeyPath": "$.id"}}),
+            "only topics of Kafka take a key",
+        ),
     ];
     for (target, expected) in targets {
         let (_, text) = world
@@ -547,4 +563,25 @@ async fn targets_get_parts_of_the_event_or_a_text_made_of_it() {
         text,
         "InputTemplate for target 1 contains invalid placeholder none."
     );
+}
+
+fn topic(cluster: &str, topic: &str) -> String {
+    format!("arn:aws:kafka:us-east-1:000000000000:topic/{cluster}/any/{topic}")
+}
+
+#[tokio::test]
+async fn a_topic_is_a_target_with_a_key() {
+    let world = World::new().await;
+    world
+        .ok(
+            "PutRule",
+            json!({"Name": "r", "EventPattern": r#"{"source": ["shop"]}"#}),
+        )
+        .await;
+    let target = json!({"Id": "1", "Arn": topic("shop", "orders"), "KinesisParameters": {"PartitionKeyPath": "$.detail.id"}});
+    world
+        .ok("PutTargets", json!({"Rule": "r", "Targets": [target]}))
+        .await;
+    let shown = world.ok("ListTargetsByRule", json!({"Rule": "r"})).await;
+    assert_eq!(shown["Targets"], json!([target]));
 }

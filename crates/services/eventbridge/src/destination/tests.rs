@@ -215,6 +215,7 @@ async fn attempt(world: &World, destination: &str) -> Outcome {
         body: "{}".into(),
         event: "{}".into(),
         http: super::HttpParameters::default(),
+        key: None,
         trace: None,
     };
     let delivery = Delivery {

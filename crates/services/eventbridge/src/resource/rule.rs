@@ -107,7 +107,6 @@ impl ResourceHandler for RuleType {
             ("AppSyncParameters", OTHERS),
             ("BatchParameters", OTHERS),
             ("EcsParameters", OTHERS),
-            ("KinesisParameters", OTHERS),
             ("RedshiftDataParameters", OTHERS),
             ("RunCommandParameters", OTHERS),
             ("SageMakerPipelineParameters", OTHERS),

@@ -8,6 +8,7 @@ use crate::error::PipesError;
 use crate::model::Pipe;
 use crate::service::PipesService;
 use crate::settings::{Settings, State};
+use crate::target::Kind;
 use crate::token;
 
 /// Members that a node does not honour, and why.
@@ -72,6 +73,10 @@ impl PipesService {
         };
         if let Some(enrichment) = &plan.enrichment {
             find("enrichment", &enrichment.function)?;
+        }
+        if let Kind::Topic { .. } = plan.target.kind {
+            let found = self.config().topics.find(&plan.target.arn);
+            return found.map(drop).map_err(|error| missing("target", &error));
         }
         find("target", &plan.target.arn)
     }

@@ -406,3 +406,21 @@ async fn until(is: impl Fn() -> bool) {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn a_topic_is_a_target_and_its_cluster_is_known() {
+    let world = World::new().await;
+    let topic = |cluster: &str| format!("arn:aws:kafka:us-east-1:000000000000:topic/{cluster}/any/orders");
+    let key = json!({"TargetParameters": {"KinesisStreamParameters": {"PartitionKey": "$.body.id"}}});
+    let (status, refused) = world.pipe(&topic("nobody"), key.clone()).await;
+    assert_eq!(status, 400);
+    assert!(
+        refused.to_string().contains("--kafka nobody=HOST:PORT"),
+        "{refused}"
+    );
+    let (status, refused) = world.pipe(&queue("target"), key.clone()).await;
+    assert_eq!(status, 400);
+    assert!(refused.to_string().contains("does not belong"), "{refused}");
+    let (status, _) = world.pipe(&topic("shop"), key).await;
+    assert_eq!(status, 200);
+}

@@ -95,6 +95,7 @@ async fn configure(
         database: arguments.node.database.clone(),
         content: arguments.node.content.config(surroundings)?,
         mail: arguments.node.mail.config()?,
+        kafka: arguments.node.kafka.config()?,
     })
 }
 
