@@ -77,7 +77,7 @@ async function showRequest(event) {
   const { id } = event.pathParameters;
   const found = /^r-[0-9a-z]{1,38}$/i.test(id) && (await objects().get(`requests/${id}.json`));
   if (!found) throw new Refusal(404, "RequestUnknown", `there is no request \`${id}\``);
-  await audit.record({ actor, action: "read request", request: id, detail: why });
+  await audit.record({ actor, action: "data.read", request: id, detail: { what: "request", why } });
   return detail(found, await evidenceOf(id), now(), zone());
 }
 

@@ -1,4 +1,4 @@
-// Data-subject requests as the desk shows them. What `requests` stores (MODEL.md, "Requests") is read here and
+// Data-subject requests as the desk shows them. What `requests` stores (requests/MODEL.md) is read here and
 // nowhere else in the desk.
 const CLOSED = new Set(["done", "refused", "expired"]);
 /** A request that was never confirmed was not handled by anyone. */
@@ -73,6 +73,7 @@ export function detail(request, evidence, now, zone) {
     ...summary(request, now, zone),
     subject: request.contact?.email ?? "–",
     extended: request.deadline.extended?.reason,
+    outcome: request.outcome ?? undefined,
     reason: request.reason ?? request.error ?? undefined,
     hold: request.hold?.reason,
     details: request.details,
@@ -105,19 +106,14 @@ function actionsOf({ state, kind, marks = {}, deadline, subject }) {
   return (ACTIONS[state] ?? []).filter((action) => !(action === "extend" && deadline.extended) && !(action === "hold" && erasing));
 }
 
-function historyOf(request) {
-  const { marks = {}, escalations = [], deadline } = request;
+// What happened to it, what was sent, who did not answer.
+function historyOf({ history = [], marks = {}, escalations = [] }) {
   const entries = [
-    { at: request.receivedAt, what: "received" },
-    { at: request.confirmedAt, what: "confirmed" },
-    { at: request.link?.issuedAt, what: "link" },
-    ...Object.entries(marks).filter(([mark]) => !mark.startsWith("escalated")).map(([mark, at]) => ({ at, what: mark.startsWith("reminded") ? "reminded" : mark })),
+    ...history.map(({ at, by, what }) => ({ at, by, what: what.replace(/^request\./, "") })),
+    ...Object.entries(marks).filter(([mark]) => !mark.startsWith("escalated")).map(([mark, at]) => ({ at, what: mark.split("-")[0] })),
     ...escalations.map(({ at, systems }) => ({ at, what: "escalated", systems })),
-    { at: request.hold?.at, what: "held" },
-    { at: deadline.extended?.at, what: "extended" },
-    { at: request.closedAt, what: request.state },
   ];
-  return entries.filter(({ at }) => at).sort((one, other) => (one.at < other.at ? -1 : 1));
+  return entries.sort((one, other) => (one.at < other.at ? -1 : 1));
 }
 
 /** How many were handled, how fast, and how many of them in time; by kind and by month. */

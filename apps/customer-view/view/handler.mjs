@@ -17,12 +17,12 @@ const PARTS = {
 };
 
 /** A route that reads of one person. */
-function reading(action, show) {
+function reading(what, show) {
   return async (event) => {
     const actor = staffOf(event);
-    const detail = purposeOf(event);
+    const why = purposeOf(event);
     const person = await personOf(event.pathParameters.id);
-    await record({ actor, action, person: person.id, detail });
+    await record({ actor, action: "data.read", person: person.id, detail: { what, why } });
     return person.restricted ? restricted(person) : show(person);
   };
 }
@@ -32,8 +32,8 @@ async function readPerson(event) {
   const parts = event.queryStringParameters?.include?.split(",") ?? [];
   const wrong = parts.find((part) => !Object.hasOwn(PARTS, part));
   if (wrong !== undefined) throw new Refusal(400, "IncludeUnknown", `\`include\` may have ${Object.keys(PARTS).join(", ")}`);
-  const action = `read ${["person", ...parts].join(", ")}`;
-  return reading(action, async (person) => {
+  const what = ["person", ...parts].join(", ");
+  return reading(what, async (person) => {
     const read = await Promise.all(parts.map(async (part) => [part, await PARTS[part](person)]));
     return { ...shown(person), ...(parts.length > 0 && { included: Object.fromEntries(read) }) };
   })(event);
@@ -48,7 +48,7 @@ async function searching(event) {
   const why = purposeOf(event);
   const { persons, more } = await search(bodyOf(event));
   // one record for all that were seen; what was looked for is personal and stays out of it
-  await record({ actor, action: "search", persons: persons.map(({ id }) => id), detail: why });
+  await record({ actor, action: "data.searched", detail: { persons: persons.map(({ id }) => id), why } });
   return { persons: persons.map(brief), more };
 }
 
@@ -72,7 +72,7 @@ async function unmerge(event) {
   const why = textOf(body, "why", 200);
   const [a, b] = [textOf(body, "a", 64), textOf(body, "b", 64)];
   const person = usable(await personOf(event.pathParameters.id));
-  await record({ actor: by, action: "unmerge", person: person.id, detail: why });
+  await record({ actor: by, action: "person.unmerged", person: person.id, detail: { a, b, why } });
   return asked({ unmerge: { person: person.id, a, b, by, why, at: now() } });
 }
 
@@ -82,7 +82,7 @@ async function setConsent(event) {
   const person = await personOf(event.pathParameters.id);
   // a restriction keeps data from being used, not a person from saying no
   if (state === "granted") usable(person);
-  await record({ actor: by, action: `set consent ${purpose} ${state}`, person: person.id, detail: why });
+  await record({ actor: by, action: "consent.set", person: person.id, detail: { purpose, state, why } });
   await asked({ state: { person: person.id, kind: "consent", name: purpose, value: state, by, why, at: now() } });
   return consentsOf(await personOf(person.id));
 }
@@ -101,10 +101,10 @@ const now = () => new Date().toISOString().replace(/\.\d+Z$/, "Z");
 export const handler = serve({
   "POST /persons/search": searching,
   "GET /persons/{id}": readPerson,
-  "GET /persons/{id}/timeline": reading("read timeline", PARTS.timeline),
-  "GET /persons/{id}/links": reading("read links", PARTS.links),
-  "GET /persons/{id}/consents": reading("read consents", consentsOf),
-  "GET /persons/{id}/consents/history": reading("read consents", consentHistory),
+  "GET /persons/{id}/timeline": reading("timeline", PARTS.timeline),
+  "GET /persons/{id}/links": reading("links", PARTS.links),
+  "GET /persons/{id}/consents": reading("consents", consentsOf),
+  "GET /persons/{id}/consents/history": reading("history of consents", consentHistory),
   "POST /persons/{id}/unmerge": unmerge,
   "PUT /persons/{id}/consents": setConsent,
 });

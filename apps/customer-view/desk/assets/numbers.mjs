@@ -68,9 +68,11 @@ export async function auditView(desk) {
   ];
 }
 
-function row({ date }, { n, at, actor, action, person, persons, request, detail }) {
-  const about = [request, person, ...(persons ?? []).slice(0, 3)].filter(Boolean);
+function row({ date }, { n, at, actor, action, person, request, detail = {} }) {
+  const { why, persons = [], ...rest } = typeof detail === "object" ? detail : { why: detail };
+  const about = [request, person, ...persons.slice(0, 3)].filter(Boolean);
+  const facts = Object.entries(rest).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`);
   return element("tr", {}, element("td.number", {}, String(n)), element("td", {}, date(at, true)), element("td", {}, actor),
-    element("td", {}, action, about.map((id) => [" ", element("code", {}, id)])),
-    element("td", {}, typeof detail === "object" ? JSON.stringify(detail) : (detail ?? "")));
+    element("td", {}, action, about.map((id) => [" ", element("code", {}, id)]), element("span.quiet", {}, facts.map((fact) => ` ${fact}`))),
+    element("td", {}, why ?? ""));
 }

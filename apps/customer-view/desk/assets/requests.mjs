@@ -103,6 +103,7 @@ function details(desk, request) {
   const link = (id) => element("a", { href: `#/persons/${encodeURIComponent(id)}?for=${encodeURIComponent(request.id)}` }, id);
   return facts([
     [say("status"), state(say, request.status)],
+    [say("outcome"), request.outcome && worded(say, "outcome", request.outcome)],
     [say("reason"), request.reason],
     [say("subject"), request.subject],
     [say("person"), request.persons.length > 0 ? request.persons.map((id) => [link(id), " "]) : undefined],
@@ -144,9 +145,9 @@ function decision(desk, { id }, action) {
 }
 
 function history({ say, date }, entries) {
-  return element("ol.history", {}, entries.map(({ at, what, systems = [] }) =>
+  return element("ol.history", {}, entries.map(({ at, by, what, systems = [] }) =>
     element("li", {}, element("time", { datetime: at }, date(at, true)),
-      element("span", {}, worded(say, "mark", what), systems.map((system) => ` · ${systemOf(say, system)}`)))));
+      element("span", {}, worded(say, "mark", what), element("span.quiet", {}, by && ` ${by}`), systems.map((system) => ` · ${systemOf(say, system)}`)))));
 }
 
 function systemsTable({ say, date }, systems) {

@@ -68,7 +68,9 @@ export function requests(now = Date.now()) {
     receivedAt: seconds(now - ago * DAY), stateAt: seconds(now - ago * DAY), confirmedAt: seconds(now - ago * DAY + 600_000), closedAt: null,
     deadline: { due: seconds(now + dueIn * DAY).slice(0, 10), dueAt: seconds(now + (dueIn + 0.5) * DAY), extended: null },
     link: { number: 1, issuedAt: seconds(now - ago * DAY), expiresAt: null, usedAt: null },
-    subject: null, round: 1, systems: {}, hold: null, escalations: [], marks: {}, archive: null, certificate: null, ...more,
+    subject: null, round: 1, systems: {}, hold: null, escalations: [], marks: { greeted: seconds(now - ago * DAY + 660_000) }, archive: null, certificate: null,
+    history: [{ at: seconds(now - ago * DAY), by: "person", what: "request.received", detail: {} }, { at: seconds(now - ago * DAY + 600_000), by: "person", what: "request.confirm", detail: {} }], told: 2,
+    error: null, erasedBefore: null, decidedBy: null, ...more,
   }];
   const answered = (states) => Object.fromEntries(SYSTEMS.map((system, index) => [system, {
     state: states[index] ?? "asked", askedAt: seconds(now - 2 * DAY), answeredAt: states[index] === "answered" ? seconds(now - 2 * DAY) : null,
@@ -92,5 +94,5 @@ export async function seed(now = Date.now()) {
   const put = (name, objects) => eachOf(objects, ([key, document]) => bucket(name).create(key, document));
   await put(process.env.DATA_BUCKET, people());
   await put(process.env.REQUESTS_BUCKET, requests(now));
-  await record({ actor: "person", action: "request.received", request: "r-late1", detail: { kind: "access" } });
+  await record({ actor: "person", action: "request.received", request: "r-late1", step: 1, detail: { kind: "access" } });
 }

@@ -54,7 +54,8 @@ test("a look at a person is recorded with who, what and why", async () => {
   assert.equal(body.included.links.links[0].score, 0.98);
   assert.deepEqual(body.included.timeline.timeline.map(({ what }) => what), ["consent", "merged", "call", "order", "created"]);
   const last = (await readTrail()).at(-1);
-  assert.deepEqual([last.actor, last.action, last.person, last.detail], ["officer", "read person, links, timeline, consents", ADA, "request r-late1 – Prüfung"]);
+  assert.deepEqual([last.actor, last.action, last.person, last.detail],
+    ["officer", "data.read", ADA, { what: "person, links, timeline, consents", why: "request r-late1 – Prüfung" }]);
 });
 
 test("who was merged is found under the person they became; who is gone or unknown has a name for it", async () => {
