@@ -5,7 +5,8 @@ from collections.abc import Callable
 from urllib.parse import unquote_plus
 
 from .domain.systems import SOURCES, VIEW
-from .service import collect, sources, sweep as sweeping
+from .service import collect, sources
+from .service import sweep as sweeping
 from .service.platform import platform
 from .service.problem import Problem
 

@@ -16,7 +16,8 @@ HEADERS = {
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'",
 }
 BODY_LIMIT = 20_000
 
@@ -188,7 +189,11 @@ _ROUTES: dict[str, Callable[[Call], dict]] = {
 
 def _json(status: int, value: dict) -> dict:
     body = json.dumps(value, ensure_ascii=False)
-    return {"statusCode": status, "headers": HEADERS | {"content-type": "application/json; charset=utf-8"}, "body": body}
+    return {
+        "statusCode": status,
+        "headers": HEADERS | {"content-type": "application/json; charset=utf-8"},
+        "body": body,
+    }
 
 
 def _page(status: int, html: str) -> dict:

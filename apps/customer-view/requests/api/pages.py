@@ -27,41 +27,112 @@ pre{overflow:auto;font-size:.75rem}nav{float:right}a{color:var(--accent)}
 """
 
 _EN = {
-    "form": "Your data, your rights", "lead": "Tell {controller} what you want done with your personal data. You will get a "
+    "form": "Your data, your rights",
+    "lead": "Tell {controller} what you want done with your personal data. You will get a "
     "link by mail, so that nobody but you can ask in your name, and an answer within one month.",
-    "kind": "What do you ask for?", "email": "Your e-mail address", "send": "Send", "other": "中文",
-    "fix": "For a correction: what it should be", "received": "Look into your mailbox",
+    "kind": "What do you ask for?",
+    "email": "Your e-mail address",
+    "send": "Send",
+    "other": "中文",
+    "fix": "For a correction: what it should be",
+    "received": "Look into your mailbox",
     "received-lead": "If the address is right, a link is on its way to it. It is good for 30 minutes. We answer by {due}.",
-    "confirm": "Is this your request?", "yes": "Yes, this is my request", "confirmed": "Thank you",
+    "confirm": "Is this your request?",
+    "yes": "Yes, this is my request",
+    "confirmed": "Thank you",
     "confirmed-lead": "All systems are being asked now. You will have our answer by {due}.",
-    "status": "How your request stands", "reference": "Reference", "state": "State", "due": "Answer by", "problem": "That did not work",
-    "fields": {"email": "E-mail", "phone": "Phone", "given": "Given name", "family": "Family name", "born": "Date of birth",
-               "language": "Language"},
-    "states": {"unverified": "waits for your confirmation", "collecting": "systems are being asked", "held": "has to wait",
-               "review": "is being decided", "completing": "the answer is being made", "done": "answered",
-               "refused": "refused", "expired": "never confirmed"},
-    "certificate": "Certificate of erasure", "issued": "Issued", "signed": "The signed text", "nothing": "held nothing",
+    "status": "How your request stands",
+    "reference": "Reference",
+    "state": "State",
+    "due": "Answer by",
+    "problem": "That did not work",
+    "fields": {
+        "email": "E-mail",
+        "phone": "Phone",
+        "given": "Given name",
+        "family": "Family name",
+        "born": "Date of birth",
+        "language": "Language",
+    },
+    "states": {
+        "unverified": "waits for your confirmation",
+        "collecting": "systems are being asked",
+        "held": "has to wait",
+        "review": "is being decided",
+        "completing": "the answer is being made",
+        "done": "answered",
+        "refused": "refused",
+        "expired": "never confirmed",
+    },
+    "certificate": "Certificate of erasure",
+    "issued": "Issued",
+    "signed": "The signed text",
+    "nothing": "held nothing",
     "checked": "Every object was looked for again before this was signed: none was left.",
     "kept": "{count} invoices kept under a pseudonym until {until}",
     "proofs": {"key destroyed": "key destroyed", "account erased": "account erased", "person erased": "record erased"},
-    "systems": {"shop": "Web shop", "orders": "Orders", "delivery": "Delivery", "marketing": "Marketing",
-                "calls": "Call centre", "view": "Single customer view"},
+    "systems": {
+        "shop": "Web shop",
+        "orders": "Orders",
+        "delivery": "Delivery",
+        "marketing": "Marketing",
+        "calls": "Call centre",
+        "view": "Single customer view",
+    },
 }
 _ZH = {
-    "form": "您的数据，您的权利", "lead": "请告知 {controller} 您希望如何处理您的个人数据。我们将通过邮件发送确认链接，"
+    "form": "您的数据，您的权利",
+    "lead": "请告知 {controller} 您希望如何处理您的个人数据。我们将通过邮件发送确认链接，"
     "以确保仅您本人可提出申请，并在一个月内答复。",
-    "kind": "您的申请", "email": "您的电子邮箱", "send": "提交", "other": "English", "fix": "如需更正，请填写正确内容",
-    "received": "请查收邮件", "received-lead": "如邮箱无误，确认链接已发出，30 分钟内有效。我们将于 {due} 之前答复。",
-    "confirm": "这是您的申请吗？", "yes": "是，这是我的申请", "confirmed": "谢谢",
-    "confirmed-lead": "正在查询所有系统。我们将于 {due} 之前答复。", "status": "您的申请进度", "reference": "申请编号",
-    "state": "状态", "due": "答复期限", "problem": "操作未成功",
-    "fields": {"email": "电子邮箱", "phone": "电话", "given": "名", "family": "姓", "born": "出生日期", "language": "语言"},
-    "states": {"unverified": "等待您确认", "collecting": "正在查询各系统", "held": "暂缓", "review": "审核中",
-               "completing": "正在准备答复", "done": "已答复", "refused": "已拒绝", "expired": "未确认，已失效"},
-    "certificate": "删除证明", "issued": "签发时间", "signed": "签名原文", "nothing": "未持有数据",
-    "checked": "签名前已再次查找所有对象，均不存在。", "kept": "{count} 张发票以假名保存至 {until}",
+    "kind": "您的申请",
+    "email": "您的电子邮箱",
+    "send": "提交",
+    "other": "English",
+    "fix": "如需更正，请填写正确内容",
+    "received": "请查收邮件",
+    "received-lead": "如邮箱无误，确认链接已发出，30 分钟内有效。我们将于 {due} 之前答复。",
+    "confirm": "这是您的申请吗？",
+    "yes": "是，这是我的申请",
+    "confirmed": "谢谢",
+    "confirmed-lead": "正在查询所有系统。我们将于 {due} 之前答复。",
+    "status": "您的申请进度",
+    "reference": "申请编号",
+    "state": "状态",
+    "due": "答复期限",
+    "problem": "操作未成功",
+    "fields": {
+        "email": "电子邮箱",
+        "phone": "电话",
+        "given": "名",
+        "family": "姓",
+        "born": "出生日期",
+        "language": "语言",
+    },
+    "states": {
+        "unverified": "等待您确认",
+        "collecting": "正在查询各系统",
+        "held": "暂缓",
+        "review": "审核中",
+        "completing": "正在准备答复",
+        "done": "已答复",
+        "refused": "已拒绝",
+        "expired": "未确认，已失效",
+    },
+    "certificate": "删除证明",
+    "issued": "签发时间",
+    "signed": "签名原文",
+    "nothing": "未持有数据",
+    "checked": "签名前已再次查找所有对象，均不存在。",
+    "kept": "{count} 张发票以假名保存至 {until}",
     "proofs": {"key destroyed": "密钥已销毁", "account erased": "账户已删除", "person erased": "记录已删除"},
-    "systems": {"shop": "网上商店", "orders": "订单", "delivery": "配送", "marketing": "营销", "calls": "呼叫中心", "view": "统一客户视图"},
+    "systems": {
+        "shop": "网上商店",
+        "orders": "订单",
+        "delivery": "配送",
+        "marketing": "营销",
+        "calls": "呼叫中心",
+        "view": "统一客户视图",
+    },
 }
 _WORDS = {"en": _EN, "zh": _ZH}
 
@@ -135,7 +206,9 @@ def certificate(language: str, document: dict) -> str:
 
 
 def _system(words: dict, system: dict) -> str:
-    proof = "".join(f"<li>{words['proofs'].get(one['what'], one['what'])} · {one['at']}</li>" for one in system["proof"])
+    proof = "".join(
+        f"<li>{words['proofs'].get(one['what'], one['what'])} · {one['at']}</li>" for one in system["proof"]
+    )
     kept = "".join(
         f"<li>{words['kept'].format(count=one['count'], until=one['until'])}: {escape(one['reason'])}</li>"
         for one in system.get("kept", [])

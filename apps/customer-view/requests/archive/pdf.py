@@ -15,7 +15,8 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table as Grid
+from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Spacer
+from reportlab.platypus import Table as Grid
 
 from .report import Report, Section, Table
 
@@ -29,8 +30,16 @@ def document(report: Report) -> bytes:
     _fonts()
     out = io.BytesIO()
     template = SimpleDocTemplate(
-        out, pagesize=A4, leftMargin=20 * mm, rightMargin=20 * mm, topMargin=20 * mm, bottomMargin=20 * mm,
-        title=report.title, author=report.facts[0][1], lang=report.language, invariant=1,
+        out,
+        pagesize=A4,
+        leftMargin=20 * mm,
+        rightMargin=20 * mm,
+        topMargin=20 * mm,
+        bottomMargin=20 * mm,
+        title=report.title,
+        author=report.facts[0][1],
+        lang=report.language,
+        invariant=1,
     )
     story = [_text(report.title, 22, bold=True), Spacer(1, 2 * mm), _text(report.subtitle, 11, SOFT), Spacer(1, 5 * mm)]
     story += [_grid([(name, value) for name, value in report.facts], (45 * mm, WIDTH - 45 * mm)), Spacer(1, 4 * mm)]
@@ -87,18 +96,31 @@ def _widths(table: Table) -> list[float]:
 
 
 def _grid(rows, widths, heads=0) -> Grid:
-    cells = [[_text(cell, 9, SOFT if n < heads or not heads and m == 0 else None) for m, cell in enumerate(row)]
-             for n, row in enumerate(rows)]
-    style = [("LINEBELOW", (0, 0), (-1, -1), 0.5, LINE), ("VALIGN", (0, 0), (-1, -1), "TOP"),
-             ("LEFTPADDING", (0, 0), (-1, -1), 2), ("TOPPADDING", (0, 0), (-1, -1), 2.5)]
+    cells = [
+        [_text(cell, 9, SOFT if n < heads or not heads and m == 0 else None) for m, cell in enumerate(row)]
+        for n, row in enumerate(rows)
+    ]
+    style = [
+        ("LINEBELOW", (0, 0), (-1, -1), 0.5, LINE),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LEFTPADDING", (0, 0), (-1, -1), 2),
+        ("TOPPADDING", (0, 0), (-1, -1), 2.5),
+    ]
     if heads:
         style += [("LINEBELOW", (0, 0), (-1, 0), 1.2, LINE), ("ROWBACKGROUNDS", (0, 1), (-1, -1), [colors.white, TINT])]
     return Grid(cells, colWidths=widths, style=style, repeatRows=heads, hAlign="LEFT")
 
 
 def _text(text: str, size: float, color=None, bold=False) -> Paragraph:
-    style = ParagraphStyle("text", fontName=BOLD if bold else LATIN, fontSize=size, leading=size * 1.35,
-                           textColor=color or colors.HexColor("#1c2430"), wordWrap="CJK", splitLongWords=True)
+    style = ParagraphStyle(
+        "text",
+        fontName=BOLD if bold else LATIN,
+        fontSize=size,
+        leading=size * 1.35,
+        textColor=color or colors.HexColor("#1c2430"),
+        wordWrap="CJK",
+        splitLongWords=True,
+    )
     return Paragraph(_runs(text, BOLD if bold else LATIN), style)
 
 
@@ -130,5 +152,7 @@ def _is_chinese(char: str) -> bool:
 
 
 def _has_gaps(report: Report) -> bool:
-    text = "".join(cell for section in report.sections for table in section.tables for row in table.rows for cell in row)
+    text = "".join(
+        cell for section in report.sections for table in section.tables for row in table.rows for cell in row
+    )
     return any(_font_of(char, LATIN)[1] != char for char in set(text))

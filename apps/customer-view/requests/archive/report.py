@@ -70,13 +70,17 @@ def _system(words: dict, answer: dict) -> Section:
     if not answer["data"]:
         return Section(title, words["nothing"])
     draw = _person if answer["system"] == "view" else _account
-    return Section(title, words["purposes"][answer["system"]], [table for one in answer["data"] for table in draw(words, one)])
+    return Section(
+        title, words["purposes"][answer["system"]], [table for one in answer["data"] for table in draw(words, one)]
+    )
 
 
 def _account(words: dict, account: dict) -> list[Table]:
     title = f"{words['account']} {account['account']}"
     said = [(_field(words, name), _text(entry["value"]), _time(entry["at"])) for name, entry in _said(account)]
-    earlier = [(_field(words, old["field"]), _text(old["value"]), _time(old["at"])) for old in account.get("before") or []]
+    earlier = [
+        (_field(words, old["field"]), _text(old["value"]), _time(old["at"])) for old in account.get("before") or []
+    ]
     heads = (words["field"], words["value"], words["since"])
     facts = sorted((account.get("facts") or {}).values(), key=lambda fact: fact["at"], reverse=True)
     tables = [Table(title, heads, said), Table(words["earlier"], heads, earlier), _consents(words, account)]
@@ -98,7 +102,9 @@ def _person(words: dict, person: dict) -> list[Table]:
     if person.get("restricted"):
         rows.append((words["restricted"], _time(person["restricted"]["since"]), ""))
     heads = (words["field"], words["value"], words["source"])
-    return _filled([Table("", heads, rows), _consents(words, person), _links(words, person), _statements(words, person)])
+    return _filled(
+        [Table("", heads, rows), _consents(words, person), _links(words, person), _statements(words, person)]
+    )
 
 
 def _links(words: dict, person: dict) -> Table:
@@ -119,7 +125,11 @@ def _statements(words: dict, person: dict) -> Table:
 
 def _consents(words: dict, holder: dict) -> Table:
     rows = [
-        (words["consent-names"].get(name, name), words["consent-states"].get(entry["state"], entry["state"]), _time(entry["at"]))
+        (
+            words["consent-names"].get(name, name),
+            words["consent-states"].get(entry["state"], entry["state"]),
+            _time(entry["at"]),
+        )
         for name, entry in sorted((holder.get("consents") or {}).items())
     ]
     return Table(words["consents"], (words["purpose"], words["state"], words["since"]), rows)
@@ -127,7 +137,12 @@ def _consents(words: dict, holder: dict) -> Table:
 
 def _events(words: dict, facts: list[dict]) -> Table:
     rows = [
-        (_time(fact["at"]), words["types"].get(fact["type"], fact["type"]), fact.get("id", ""), _money(fact.get("cents")))
+        (
+            _time(fact["at"]),
+            words["types"].get(fact["type"], fact["type"]),
+            fact.get("id", ""),
+            _money(fact.get("cents")),
+        )
         for fact in facts
     ]
     return Table(words["events"], (words["when"], words["kind"], words["number"], words["sum"]), rows)

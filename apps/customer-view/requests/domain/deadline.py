@@ -12,7 +12,7 @@
 
 import calendar as months
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from .calendar import Calendar
@@ -49,11 +49,11 @@ class Rules:
     def end_of(self, day: date) -> datetime:
         """The instant at which `day` is over in the controller's time zone, in UTC. Not itself in time."""
         midnight = datetime.combine(day + timedelta(1), time(), self.zone)
-        return midnight.astimezone(timezone.utc)
+        return midnight.astimezone(UTC)
 
     def reminders(self, due: date) -> list[tuple[int, datetime]]:
         """Days before the due day and when to remind: in the morning, where the controller is."""
-        at = lambda days: datetime.combine(due - timedelta(days), REMINDER_HOUR, self.zone).astimezone(timezone.utc)
+        at = lambda days: datetime.combine(due - timedelta(days), REMINDER_HOUR, self.zone).astimezone(UTC)
         return [(days, at(days)) for days in REMINDER_DAYS]
 
     def days_left(self, due: date, now: datetime) -> int:

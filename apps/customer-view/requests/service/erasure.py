@@ -196,7 +196,7 @@ def _gone(bucket, what: str, whose: str, key: str) -> dict:
 
 
 def _leave_index(platform, path: str, account: dict) -> None:
-    """Takes the account out of an index object. An empty one stays: taking it away could lose who is just being added."""
+    """Takes the account out of an index object. An empty one stays: its removal could lose who is just being added."""
 
     def leave(value: dict | None) -> dict | None:
         if value is None:

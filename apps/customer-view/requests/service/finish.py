@@ -7,7 +7,6 @@ from ..archive.certificate import public_key, sign
 from ..domain.states import Event, State
 from ..domain.systems import Kind
 from . import erasure, intake, locate, merge, post, register
-from .objects import encode
 from .platform import named
 from .times import instant, text
 
@@ -80,7 +79,9 @@ def _close_erasure(platform, found: dict) -> None:
     evidence = _evidence(platform, found)
     key = f"certificates/{found['id']}.json"
     certificate = sign(platform.settings, found, evidence, text(platform.now()))
-    platform.requests.create("certificate-key.json", {"algorithm": "Ed25519", "publicKey": public_key(platform.settings)})
+    platform.requests.create(
+        "certificate-key.json", {"algorithm": "Ed25519", "publicKey": public_key(platform.settings)}
+    )
     platform.requests.create(key, certificate)
     found = register.change(platform, found["id"], lambda value: {**value, "certificate": key})
     url = intake.link(platform, found["id"], "/certificate", "certificate")
@@ -118,4 +119,3 @@ def _evidence(platform, found: dict) -> list[dict]:
 
 def _persons_now(platform, found: dict) -> list[str]:
     return sorted({locate.followed(platform, person) for person in found["subject"]["persons"]})
-

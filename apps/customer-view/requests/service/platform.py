@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from functools import cache, cached_property
 from zoneinfo import ZoneInfo
 
@@ -72,7 +72,7 @@ class Platform:
         return Bucket(self._s3, os.environ[variable])
 
     def now(self) -> datetime:
-        return datetime.now(timezone.utc)
+        return datetime.now(UTC)
 
     def new_id(self) -> str:
         return f"r-{secrets.token_hex(16)}"
@@ -100,7 +100,7 @@ class Platform:
         """Invokes the reminder at that time, once; the same name again moves it."""
         settings = {
             "Name": name,
-            "ScheduleExpression": at.astimezone(timezone.utc).strftime("at(%Y-%m-%dT%H:%M:%S)"),
+            "ScheduleExpression": at.astimezone(UTC).strftime("at(%Y-%m-%dT%H:%M:%S)"),
             "ScheduleExpressionTimezone": "UTC",
             "FlexibleTimeWindow": {"Mode": "OFF"},
             "ActionAfterCompletion": "DELETE",
@@ -125,7 +125,10 @@ class Platform:
 
     def mail(self, to: str, subject: str, text: str) -> None:
         """Accepted for delivery when this returns."""
-        content = {"Subject": {"Data": subject, "Charset": "UTF-8"}, "Body": {"Text": {"Data": text, "Charset": "UTF-8"}}}
+        content = {
+            "Subject": {"Data": subject, "Charset": "UTF-8"},
+            "Body": {"Text": {"Data": text, "Charset": "UTF-8"}},
+        }
         boto3.client("sesv2").send_email(
             FromEmailAddress=self.settings.sender, Destination={"ToAddresses": [to]}, Content={"Simple": content}
         )

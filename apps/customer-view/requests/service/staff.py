@@ -141,4 +141,3 @@ def _text(body: dict, member: str) -> str:
     if not isinstance(value, str) or not 0 < len(value.strip()) <= REASON_LIMIT:
         raise Problem(400, "missing", f"`{member}` must be text of at most {REASON_LIMIT} characters")
     return value.strip()
-

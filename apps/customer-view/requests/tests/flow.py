@@ -65,7 +65,9 @@ class Stay(urllib.request.HTTPRedirectHandler):
 def call(method: str, url: str, body=None, **headers):
     """Status, JSON or bytes, headers."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, method=method, data=data, headers={"content-type": "application/json", **headers})
+    request = urllib.request.Request(
+        url, method=method, data=data, headers={"content-type": "application/json", **headers}
+    )
     try:
         answer = urllib.request.build_opener(Stay).open(request, timeout=60)
     except urllib.error.HTTPError as error:
@@ -128,7 +130,9 @@ def access(api: str) -> None:
     assert status == 302, status
     archive = zipfile.ZipFile(io.BytesIO(call("GET", headers["location"])[1]))
     data = json.loads(archive.read("data.json"))
-    assert {system: len(answer["records"]) for system, answer in data["systems"].items()} == dict.fromkeys((*SOURCES, "view"), 1)
+    assert {system: len(answer["records"]) for system, answer in data["systems"].items()} == dict.fromkeys(
+        (*SOURCES, "view"), 1
+    )
     assert ADA in archive.read("report.zh.html").decode() and BOB not in archive.read("data.json").decode()
     assert archive.read("report.en.pdf").startswith(b"%PDF-")
     theirs = link(ADA, "/archive").replace(request, "r-" + "0" * 32)
@@ -162,7 +166,9 @@ def erasure(api: str, buckets, ada: str) -> None:
     assert buckets.data.versions(f"persons/{ada}.json") == []
     for system in SOURCES:
         token = buckets.settings.keys.token(system, f"{system}-Ada")
-        assert buckets.keys.versions(f"{system}/{token}") == [] == buckets.data.versions(f"accounts/{system}/{token}.json")
+        assert (
+            buckets.keys.versions(f"{system}/{token}") == [] == buckets.data.versions(f"accounts/{system}/{token}.json")
+        )
         assert buckets.data.get(f"suppressed/account/{token}.json")
     tombstones()
     _, again = confirmed(api, "erasure", ADA)

@@ -5,7 +5,7 @@ It may also stop: `stops_at` raises at the n-th change of anything outside, as a
 
 import hashlib
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from requests.domain.calendar import Calendar
@@ -36,8 +36,11 @@ class MemoryBucket(Bucket):
     def put(self, key, body, content_type="application/json", metadata=None, **condition):
         self._platform.change(f"put {key}")
         there = self.objects.get(key)
-        if "IfNoneMatch" in condition and there or "IfMatch" in condition and (
-            there is None or there.etag != condition["IfMatch"]
+        if (
+            "IfNoneMatch" in condition
+            and there
+            or "IfMatch" in condition
+            and (there is None or there.etag != condition["IfMatch"])
         ):
             return False
         self.old[key] = self.old.get(key, 0) + 1
@@ -68,8 +71,13 @@ class MemoryPlatform:
     def __init__(self, now="2026-03-05T10:00:00Z", country="DE"):
         rules = Rules(ZoneInfo("Europe/Berlin"), Calendar(country))
         self.settings = Settings(
-            controller="Example Retail GmbH", officer="dpo@retail.example", sender="privacy@retail.example",
-            address="https://api.example", keys=Keys("pepper"), staff_token="staff", rules=rules,
+            controller="Example Retail GmbH",
+            officer="dpo@retail.example",
+            sender="privacy@retail.example",
+            address="https://api.example",
+            keys=Keys("pepper"),
+            staff_token="staff",
+            rules=rules,
         )
         self.clock = instant(now)
         self.data, self.keys, self.requests = (MemoryBucket(self, name) for name in ("data", "keys", "requests"))
@@ -83,7 +91,7 @@ class MemoryPlatform:
             raise Stopped(what)
 
     def now(self) -> datetime:
-        return self.clock.astimezone(timezone.utc)
+        return self.clock.astimezone(UTC)
 
     def new_id(self) -> str:
         self.ids += 1
@@ -110,7 +118,7 @@ class MemoryPlatform:
 
     def merge(self, question):
         self.change("merge")
-        (do, facts), = question.items()
+        ((do, facts),) = question.items()
         path = f"persons/{facts['person']}.json"
         found = self.data.get(path)
         if found is None:

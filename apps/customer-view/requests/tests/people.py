@@ -14,7 +14,15 @@ def person(platform, name: str, email: str, systems=SOURCES, **said) -> str:
     for account in accounts:
         _store_account(platform, account, id, values, index, name)
     _store_index(platform, index, accounts)
-    golden = {"format": 1, "id": id, "version": 1, "updated": AT, "accounts": accounts, "consents": {}, "restricted": None}
+    golden = {
+        "format": 1,
+        "id": id,
+        "version": 1,
+        "updated": AT,
+        "accounts": accounts,
+        "consents": {},
+        "restricted": None,
+    }
     golden |= {"fields": {field: {"value": value, "source": "shop", "at": AT} for field, value in values.items()}}
     platform.data.create(f"persons/{id}.json", golden | {"links": [], "never": [], "statements": [], "history": []})
     platform.keys.put(f"person/{id}", b"k" * 32, "application/octet-stream")
@@ -22,7 +30,16 @@ def person(platform, name: str, email: str, systems=SOURCES, **said) -> str:
 
 
 def _store_account(platform, account: dict, person: str, values: dict, index: str, name: str) -> None:
-    stored = {"format": 1, **account, "person": person, "before": [], "links": [], "index": [index], "first": AT, "last": AT}
+    stored = {
+        "format": 1,
+        **account,
+        "person": person,
+        "before": [],
+        "links": [],
+        "index": [index],
+        "first": AT,
+        "last": AT,
+    }
     stored["said"] = {field: {"value": value, "at": AT, "event": "e"} for field, value in values.items()}
     stored["consents"] = {"newsletter": {"state": "granted", "at": AT, "event": "e"}}
     order = {"e1": {"type": "order", "id": f"O-{name}", "at": AT, "cents": 4990}}

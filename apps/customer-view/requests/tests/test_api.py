@@ -43,7 +43,9 @@ class Api(unittest.TestCase):
         status, page = self.call("GET /requests/form", query={"lang": "zh"})
         self.assertEqual(status, 200)
         self.assertIn('<html lang="zh-CN">', page["body"])
-        status, page = self.call("POST /requests", body=urlencode({"kind": "access", "email": ADA, "language": "zh"}), headers=FORM)
+        status, page = self.call(
+            "POST /requests", body=urlencode({"kind": "access", "email": ADA, "language": "zh"}), headers=FORM
+        )
         self.assertEqual(status, 202)
         self.assertIn("请查收邮件", page["body"])
         request, token = self.platform.link()
@@ -61,7 +63,9 @@ class Api(unittest.TestCase):
         self.call("POST /requests/{id}/confirm", request, {"token": token})
         self.platform.run()
         request, token = self.platform.link("/certificate")
-        page = self.call("GET /requests/{id}/certificate", request, query={"token": token}, headers={"accept": "text/html"})[1]
+        page = self.call(
+            "GET /requests/{id}/certificate", request, query={"token": token}, headers={"accept": "text/html"}
+        )[1]
         self.assertIn("Certificate of erasure", page["body"])
         self.assertIn("1 invoices kept under a pseudonym until 2036-12-31", page["body"])
         document = self.call("GET /requests/{id}/certificate", request, query={"token": token})[1]
@@ -77,8 +81,14 @@ class Api(unittest.TestCase):
         self.assertEqual(self.call("POST /requests/{id}/confirm", request, {"token": token})[0], 200)
 
     def test_who_has_no_staff_token_gets_nothing_of_staff(self):
-        for route in ("GET /requests", "GET /requests/report", "GET /requests/audit", "POST /requests/{id}/actions",
-                      "PUT /requests/holds/{id}", "DELETE /requests/holds/{id}"):
+        for route in (
+            "GET /requests",
+            "GET /requests/report",
+            "GET /requests/audit",
+            "POST /requests/{id}/actions",
+            "PUT /requests/holds/{id}",
+            "DELETE /requests/holds/{id}",
+        ):
             self.assertEqual(self.call(route, "p-1", {})[1]["error"], "unauthorised", route)
             wrong = {"authorization": "Bearer guess"}
             self.assertEqual(self.call(route, "p-1", {}, headers=wrong)[0], 403, route)
@@ -108,7 +118,9 @@ class Api(unittest.TestCase):
         self.assertEqual([one["id"] for one in listed], [request])
         self.assertEqual(self.call("GET /requests", query={"state": "closed"}, headers=STAFF)[1]["requests"], [])
         action = {"action": "refuse", "by": "officer", "reason": "unfounded"}
-        self.assertEqual(self.call("POST /requests/{id}/actions", request, action, headers=STAFF)[1]["state"], "refused")
+        self.assertEqual(
+            self.call("POST /requests/{id}/actions", request, action, headers=STAFF)[1]["state"], "refused"
+        )
         shown = self.call("GET /requests/{id}", request, headers=STAFF)[1]
         self.assertEqual(shown["audit"][-1]["action"], "request.refuse")
         self.assertTrue(self.call("GET /requests/audit", headers=STAFF)[1]["whole"])

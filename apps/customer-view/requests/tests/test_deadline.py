@@ -2,15 +2,25 @@
 
 import random
 import unittest
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from requests.domain.calendar import Calendar, easter
 from requests.domain.deadline import ExtensionRefused, Rules, add_months
 
 PLAIN = Calendar()
-ZONES = ["Europe/Berlin", "Europe/Dublin", "Atlantic/Azores", "America/Sao_Paulo", "Asia/Beirut",
-         "Asia/Shanghai", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Australia/Lord_Howe", "America/Havana"]
+ZONES = [
+    "Europe/Berlin",
+    "Europe/Dublin",
+    "Atlantic/Azores",
+    "America/Sao_Paulo",
+    "Asia/Beirut",
+    "Asia/Shanghai",
+    "Pacific/Kiritimati",
+    "Pacific/Pago_Pago",
+    "Australia/Lord_Howe",
+    "America/Havana",
+]
 
 
 def rules(zone="Europe/Berlin", calendar=PLAIN):
@@ -24,9 +34,15 @@ def noon(text, zone="Europe/Berlin"):
 class Months(unittest.TestCase):
     def test_the_same_date_of_the_next_month(self):
         for day, expected in [
-            ("2026-03-05", "2026-04-05"), ("2026-01-31", "2026-02-28"), ("2028-01-31", "2028-02-29"),
-            ("2028-01-29", "2028-02-29"), ("2027-01-29", "2027-02-28"), ("2026-08-31", "2026-09-30"),
-            ("2026-02-28", "2026-03-28"), ("2026-12-15", "2027-01-15"), ("2100-01-31", "2100-02-28"),
+            ("2026-03-05", "2026-04-05"),
+            ("2026-01-31", "2026-02-28"),
+            ("2028-01-31", "2028-02-29"),
+            ("2028-01-29", "2028-02-29"),
+            ("2027-01-29", "2027-02-28"),
+            ("2026-08-31", "2026-09-30"),
+            ("2026-02-28", "2026-03-28"),
+            ("2026-12-15", "2027-01-15"),
+            ("2100-01-31", "2100-02-28"),
         ]:
             self.assertEqual(add_months(date.fromisoformat(day), 1).isoformat(), expected, day)
 
@@ -74,7 +90,7 @@ class Days(unittest.TestCase):
 
 class Zones(unittest.TestCase):
     def test_the_day_of_receipt_is_the_controllers(self):
-        late = datetime(2026, 1, 31, 23, 30, tzinfo=timezone.utc)  # 1 February in Berlin, still January in Dublin
+        late = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)  # 1 February in Berlin, still January in Dublin
         self.assertEqual(rules("Europe/Berlin").due_day(late).isoformat(), "2026-03-02")  # the 1st is a Sunday
         self.assertEqual(rules("Europe/Dublin").due_day(late).isoformat(), "2026-03-02")  # 28 February a Saturday
         self.assertEqual(rules("Europe/Berlin").due_day(late.replace(month=4, day=30)).isoformat(), "2026-06-01")
@@ -102,7 +118,7 @@ class Zones(unittest.TestCase):
         for _ in range(5000):
             zone, country = random.choice(ZONES), random.choice([None, "DE", "FR", "IE"])
             rule = rules(zone, Calendar(country))
-            received = datetime(2020, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=random.randrange(10**9))
+            received = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=random.randrange(10**9))
             due, extended = rule.due_day(received), rule.due_day(received, extended=True)
             day = received.astimezone(rule.zone).date()
             case = (zone, country, received)

@@ -53,8 +53,11 @@ class Erasure(Case):
     def test_late_events_are_kept_out_by_keyed_hashes(self):
         request = self.erase()
         keys = self.platform.settings.keys
-        for name in (f"account/{keys.token('shop', 'shop-Ada')}", f"email/{keys.token('email', ADA)}",
-                     f"phone/{keys.token('phone', '+4930123456')}"):
+        for name in (
+            f"account/{keys.token('shop', 'shop-Ada')}",
+            f"email/{keys.token('email', ADA)}",
+            f"phone/{keys.token('phone', '+4930123456')}",
+        ):
             self.assertEqual(self.platform.data.get(f"suppressed/{name}.json").value["request"], request)
 
     def test_nothing_may_come_back_before_anything_goes(self):
@@ -70,11 +73,11 @@ class Erasure(Case):
 
     def test_invoices_are_kept_under_a_pseudonym_with_the_reason(self):
         request = self.erase()
-        key, = self.platform.requests.keys("retained/")
+        (key,) = self.platform.requests.keys("retained/")
         kept = self.platform.requests.get(key).value
         self.assertEqual((kept["until"], len(kept["invoices"]), kept["invoices"][0]["cents"]), ("2036-12-31", 1, 4990))
         self.assertIn("§ 147 AO", kept["reason"])
-        entry, = self.platform.requests.get(register.evidence_path(request, "orders")).value["kept"]
+        (entry,) = self.platform.requests.get(register.evidence_path(request, "orders")).value["kept"]
         self.assertEqual((entry["count"], entry["pseudonym"]), (1, kept["pseudonym"]))
 
     def test_the_certificate_is_signed_and_lists_every_system(self):
@@ -198,7 +201,7 @@ class Erasure(Case):
         self.assertIn("looked-again", self.read(request)["marks"])
         self.assertEqual(self.platform.requests.keys("active/"), [])
         self.assertIn("[came back]", " ".join(self.platform.subjects("dpo@retail.example")))
-        key, = self.platform.requests.keys("retained/")
+        (key,) = self.platform.requests.keys("retained/")
         self.assertEqual(len(self.platform.requests.get(key).value["invoices"]), 2, "what was kept stays kept")
 
     def test_what_comes_back_for_ever_is_tried_with_pauses_and_told(self):

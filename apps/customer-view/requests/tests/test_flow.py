@@ -168,7 +168,9 @@ class Links(Case):
 
     def test_when_no_mail_can_be_sent_it_is_said_and_the_next_try_sends_one(self):
         with mock.patch.object(self.platform, "mail", side_effect=OSError(ADA)):
-            self.assertEqual(self.refused("mail-unavailable", intake.receive, {"kind": "access", "email": ADA}).status, 503)
+            self.assertEqual(
+                self.refused("mail-unavailable", intake.receive, {"kind": "access", "email": ADA}).status, 503
+            )
         self.receive()
         self.assertEqual(len(self.platform.subjects(ADA)), 1)
 
@@ -183,10 +185,14 @@ class Links(Case):
 
     def test_bad_input_is_named(self):
         for body, code in [
-            ([], "wrong-type"), ({}, "missing"), ({"kind": "sell", "email": ADA}, "unknown-kind"),
-            ({"kind": "access"}, "bad-email"), ({"kind": "access", "email": "no"}, "bad-email"),
+            ([], "wrong-type"),
+            ({}, "missing"),
+            ({"kind": "sell", "email": ADA}, "unknown-kind"),
+            ({"kind": "access"}, "bad-email"),
+            ({"kind": "access", "email": "no"}, "bad-email"),
             ({"kind": "access", "email": "a@b.example\r\nBcc: c@d.example"}, "bad-email"),
-            ({"kind": "access", "email": 7}, "bad-email"), ({"kind": ["access"], "email": ADA}, "unknown-kind"),
+            ({"kind": "access", "email": 7}, "bad-email"),
+            ({"kind": ["access"], "email": ADA}, "unknown-kind"),
             ({"kind": "access", "email": ADA, "more": 1}, "unknown-field"),
             ({"kind": "access", "email": ADA, "language": "fr"}, "unknown-language"),
             ({"kind": "access", "email": ADA, "details": {"fields": {}}}, "unknown-field"),
@@ -314,7 +320,7 @@ class Dates(Case):
             sweep.run(self.platform)
         subjects = self.platform.subjects("dpo@retail.example")
         self.assertEqual(sum("[late]" in subject for subject in subjects), 1)
-        late, = sweep.report(self.platform)["late"]
+        (late,) = sweep.report(self.platform)["late"]
         self.assertEqual((late["id"], late["due"], late["daysLate"]), (request, "2026-04-07", 27))
         self.assertIn("`calls` was asked", late["why"])
 

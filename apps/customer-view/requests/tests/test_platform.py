@@ -3,7 +3,7 @@
 import json
 import os
 import unittest
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from unittest import mock
 
 import boto3
@@ -14,15 +14,29 @@ from requests.service.platform import Platform, Settings, named
 from requests.service.problem import Told
 
 ENVIRONMENT = {
-    "DATA_BUCKET": "data", "KEYS_BUCKET": "keys", "REQUESTS_BUCKET": "requests", "CONTROLLER": "Example",
-    "OFFICER_EMAIL": "dpo@retail.example", "SENDER_EMAIL": "privacy@retail.example", "CUSTOMER_VIEW_PEPPER": "pepper",
-    "STAFF_TOKEN": "staff", "TIME_ZONE": "Europe/Berlin", "COUNTRY": "DE", "HOLIDAYS": "2026-05-22", "HTTP_API_ID": "abc",
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "x",
-    "AWS_SECRET_ACCESS_KEY": "x", "BUS": "bus", "TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:topic",
-    "REMIND_ARN": "arn:aws:lambda:us-east-1:000000000000:function:remind", "MERGE_FUNCTION": "merge",
+    "DATA_BUCKET": "data",
+    "KEYS_BUCKET": "keys",
+    "REQUESTS_BUCKET": "requests",
+    "CONTROLLER": "Example",
+    "OFFICER_EMAIL": "dpo@retail.example",
+    "SENDER_EMAIL": "privacy@retail.example",
+    "CUSTOMER_VIEW_PEPPER": "pepper",
+    "STAFF_TOKEN": "staff",
+    "TIME_ZONE": "Europe/Berlin",
+    "COUNTRY": "DE",
+    "HOLIDAYS": "2026-05-22",
+    "HTTP_API_ID": "abc",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "x",
+    "AWS_SECRET_ACCESS_KEY": "x",
+    "BUS": "bus",
+    "TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:topic",
+    "REMIND_ARN": "arn:aws:lambda:us-east-1:000000000000:function:remind",
+    "MERGE_FUNCTION": "merge",
     "SCHEDULER_ROLE_ARN": "arn:aws:iam::000000000000:role/scheduler",
 }
-AT = datetime(2026, 3, 31, 7, 0, tzinfo=timezone.utc)
+AT = datetime(2026, 3, 31, 7, 0, tzinfo=UTC)
 
 
 class Calls(unittest.TestCase):
@@ -51,10 +65,16 @@ class Calls(unittest.TestCase):
     def test_a_schedule_that_is_there_is_moved(self):
         stubber = self.stub("scheduler")
         stubber.add_client_error("create_schedule", "ConflictException")
-        target = {"Arn": ENVIRONMENT["REMIND_ARN"], "RoleArn": ENVIRONMENT["SCHEDULER_ROLE_ARN"], "Input": '{"days": 7}'}
+        target = {
+            "Arn": ENVIRONMENT["REMIND_ARN"],
+            "RoleArn": ENVIRONMENT["SCHEDULER_ROLE_ARN"],
+            "Input": '{"days": 7}',
+        }
         expected = {"Name": "n", "ScheduleExpression": "at(2026-03-31T07:00:00)", "ScheduleExpressionTimezone": "UTC"}
         expected |= {"FlexibleTimeWindow": {"Mode": "OFF"}, "ActionAfterCompletion": "DELETE", "Target": target}
-        stubber.add_response("update_schedule", {"ScheduleArn": "arn:aws:scheduler:us-east-1:000000000000:schedule/default/n"}, expected)
+        stubber.add_response(
+            "update_schedule", {"ScheduleArn": "arn:aws:scheduler:us-east-1:000000000000:schedule/default/n"}, expected
+        )
         self.platform.schedule("n", AT, {"days": 7})
 
     def test_a_schedule_that_is_gone_needs_no_deletion(self):
@@ -69,7 +89,11 @@ class Calls(unittest.TestCase):
 
     def test_the_topic_selects_by_attribute(self):
         attributes = {"do": {"DataType": "String", "StringValue": "ask"}}
-        expected = {"TopicArn": ENVIRONMENT["TOPIC_ARN"], "Message": json.dumps({"a": 1}), "MessageAttributes": attributes}
+        expected = {
+            "TopicArn": ENVIRONMENT["TOPIC_ARN"],
+            "Message": json.dumps({"a": 1}),
+            "MessageAttributes": attributes,
+        }
         self.stub("sns").add_response("publish", {"MessageId": "1"}, expected)
         self.platform.publish("ask", {"a": 1})
 
@@ -106,8 +130,10 @@ class Objects(unittest.TestCase):
             self.bucket.update("k", lambda _: {"a": 1})
 
     def test_only_the_object_itself_is_erased_with_all_versions(self):
-        listing = {"Versions": [{"Key": "k", "VersionId": "1"}, {"Key": "k2", "VersionId": "2"}],
-                   "DeleteMarkers": [{"Key": "k", "VersionId": "3"}]}
+        listing = {
+            "Versions": [{"Key": "k", "VersionId": "1"}, {"Key": "k2", "VersionId": "2"}],
+            "DeleteMarkers": [{"Key": "k", "VersionId": "3"}],
+        }
         self.stubber.add_response("list_object_versions", listing, {"Bucket": "b", "Prefix": "k"})
         for version in ("1", "3"):
             self.stubber.add_response("delete_object", {}, {"Bucket": "b", "Key": "k", "VersionId": version})

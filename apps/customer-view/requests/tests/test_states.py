@@ -30,7 +30,9 @@ class States(unittest.TestCase):
 
     def test_nothing_is_collected_before_the_person_is_known(self):
         left = {event: to for (state, event), to in TRANSITIONS.items() if state == State.UNVERIFIED}
-        self.assertEqual(left, {Event.CONFIRM: State.COLLECTING, Event.EXPIRE: State.EXPIRED, Event.REFUSE: State.REFUSED})
+        self.assertEqual(
+            left, {Event.CONFIRM: State.COLLECTING, Event.EXPIRE: State.EXPIRED, Event.REFUSE: State.REFUSED}
+        )
 
     def test_the_text_names_state_and_event(self):
         with self.assertRaisesRegex(NotAllowed, "`done` cannot `hold`"):
