@@ -55,9 +55,9 @@ function serveAsset(event) {
   return { statusCode: 200, headers, body: found.body };
 }
 
-function signIn(event) {
-  const name = holderOf(textOf(bodyOf(event), "token"));
-  return { statusCode: 204, cookies: [sessionCookie(name, event)], headers: { "cache-control": "no-store" } };
+async function signIn(event) {
+  const name = await holderOf(textOf(bodyOf(event), "token"));
+  return { statusCode: 204, cookies: [await sessionCookie(name, event)], headers: { "cache-control": "no-store" } };
 }
 
 const objects = () => bucket(process.env.REQUESTS_BUCKET);
@@ -65,14 +65,14 @@ const zone = () => process.env.TIME_ZONE ?? "Europe/Berlin";
 const now = () => new Date().toISOString().replace(/\.\d+Z$/, "Z");
 
 async function listRequests(event) {
-  staffOf(event);
+  await staffOf(event);
   const show = event.queryStringParameters?.show ?? "open";
   if (!isShown(show)) throw new Refusal(400, "ShowUnknown", "`show` is `open`, `late`, `closed` or `all`");
   return overview(await everyRequest(), show, now(), zone());
 }
 
 async function showRequest(event) {
-  const actor = staffOf(event);
+  const actor = await staffOf(event);
   const why = audit.purposeOf(event);
   const { id } = event.pathParameters;
   const found = /^r-[0-9a-z]{1,38}$/i.test(id) && (await objects().get(`requests/${id}.json`));
@@ -83,7 +83,7 @@ async function showRequest(event) {
 
 // `requests` decides what may happen to a request, and writes it; the desk says who wants it.
 async function decide(event) {
-  const by = staffOf(event);
+  const by = await staffOf(event);
   const { action, reason } = bodyOf(event);
   const result = await invoke(process.env.REQUESTS_FUNCTION, {
     version: "2.0",
@@ -106,14 +106,14 @@ async function evidenceOf(id) {
 }
 
 async function showMetrics(event) {
-  staffOf(event);
+  await staffOf(event);
   return metrics(await everyRequest(), now());
 }
 
 const PAGE = 50;
 
 async function showAudit(event) {
-  staffOf(event);
+  await staffOf(event);
   const before = event.queryStringParameters?.before;
   if (before !== undefined && !/^\d{1,12}$/.test(before)) throw new Refusal(400, "BeforeWrong", "`before` is a number");
   const records = (await audit.page(before && Number(before), PAGE)).filter(Boolean);
@@ -122,6 +122,6 @@ async function showAudit(event) {
 }
 
 async function verifyAudit(event) {
-  staffOf(event);
+  await staffOf(event);
   return audit.verify();
 }

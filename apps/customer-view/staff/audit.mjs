@@ -1,4 +1,4 @@
-// The audit trail: who looked at what, and why (MODEL.md, "Audit"). One object a record, numbered without gaps,
+// The audit trail: who looked at what, and why (requests/MODEL.md). One object a record, numbered without gaps,
 // and a number can be written once; each says the hash of the one before it and is authenticated by a key that
 // the bucket does not hold. So none can be changed, left out or put in between. Personal data never goes in.
 import { createHash, createHmac } from "node:crypto";
@@ -28,6 +28,7 @@ export async function record(entry, at = new Date()) {
     if (await objects.createText(keyOf(n), text, { "content-type": "application/json", "x-amz-meta-mac": mac(text) })) {
       newest = { n, digest: digest(text) };
       await moveHead(objects, newest);
+      if (entry.request) await objects.mark(`audited/${entry.request}/${String(n).padStart(12, "0")}`);
       return n;
     }
     newest = await last(objects, newest.n);

@@ -24,6 +24,15 @@ export async function invoke(name, payload) {
   return JSON.parse(text);
 }
 
+/** The text of a secret. */
+export async function secretText(id) {
+  const headers = { "content-type": "application/x-amz-json-1.1", "x-amz-target": "secretsmanager.GetSecretValue" };
+  const url = new URL(`${endpoint("secretsmanager")}/`);
+  const response = await signedFetch("secretsmanager", "POST", url, headers, JSON.stringify({ SecretId: id }));
+  if (response.status !== 200) throw new Error(`secret ${id}: ${response.status} ${await response.text()}`);
+  return (await response.json()).SecretString;
+}
+
 // Signature Version 4.
 function signed(service, method, url, extra, body) {
   const { AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, _X_AMZN_TRACE_ID } = process.env;

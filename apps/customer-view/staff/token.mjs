@@ -1,20 +1,36 @@
 // Who may see personal data: members of staff, each with a token of their own. A program sends it with every
 // request (`Authorization: Bearer …`); the desk's page trades it once for a cookie that its scripts cannot read.
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { secretText } from "./aws.mjs";
 import { Refusal } from "./http.mjs";
 
 const COOKIE = "customer-view-desk";
 const EIGHT_HOURS = 8 * 60 * 60;
 
-/** `STAFF_TOKENS` is `name=token` pairs, separated by commas: who has which token. */
-function tokens() {
-  const pairs = (process.env.STAFF_TOKENS ?? "").split(",").map((pair) => pair.trim()).filter(Boolean);
-  return new Map(pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
+const ONE_MINUTE = 60 * 1000;
+let held = { until: 0 };
+
+/**
+ * Who has which token: the secret `STAFF_SECRET`, `{"name": "token"}`, read once a minute, so that a token that is
+ * taken out of it is worthless a minute later; without one `STAFF_TOKENS`, `name=token` pairs with commas between.
+ */
+async function tokens(now = Date.now()) {
+  const { STAFF_SECRET: secret, STAFF_TOKENS: pairs = "" } = process.env;
+  if (!secret) return named(pairs.split(",").map((pair) => pair.trim()).map(halves));
+  if (held.until <= now) {
+    held = { until: now + ONE_MINUTE, tokens: named(Object.entries(JSON.parse(await secretText(secret)))) };
+  }
+  return held.tokens;
 }
 
+// An empty token is nobody's: whoever knows of it could make a session of it.
+const named = (entries) => new Map(entries.filter(([name, token]) => name && token));
+
+const halves = (pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)];
+
 /** The name of the member of staff who asks; refuses without a token (401) and with a wrong one (403). */
-export function staffOf(event) {
-  const bearer = /^Bearer +(\S+)$/i.exec(event.headers?.authorization ?? "")?.[1];
+export async function staffOf(event) {
+  const bearer = /^Bearer +(\S.*)$/i.exec(event.headers?.authorization ?? "")?.[1];
   if (bearer) return holderOf(bearer);
   const session = (event.cookies ?? []).find((cookie) => cookie.startsWith(`${COOKIE}=`));
   if (!session) throw new Refusal(401, "TokenMissing", "send a staff token: `Authorization: Bearer …`");
@@ -23,17 +39,17 @@ export function staffOf(event) {
 }
 
 /** The name of the token's holder. */
-export function holderOf(token) {
+export async function holderOf(token) {
   // every token is compared, so that the time says nothing of where it differs
-  const found = [...tokens()].filter(([, known]) => same(known, token));
+  const found = [...(await tokens())].filter(([, known]) => same(known, token));
   if (!token || found.length === 0) throw new Refusal(403, "TokenWrong", "no member of staff has this token");
   return found[0][0];
 }
 
 /** A cookie that stands for the token of `name` for eight hours, or until the token changes. */
-export function sessionCookie(name, event, now = Date.now()) {
+export async function sessionCookie(name, event, now = Date.now()) {
   const payload = `${Buffer.from(name).toString("base64url")}.${Math.floor(now / 1000) + EIGHT_HOURS}`;
-  return cookie(`${payload}.${sign(payload, tokens().get(name))}`, EIGHT_HOURS, event);
+  return cookie(`${payload}.${sign(payload, (await tokens()).get(name))}`, EIGHT_HOURS, event);
 }
 
 /** What takes the cookie away. */
@@ -45,10 +61,10 @@ function cookie(value, life, event) {
   return `${COOKIE}=${value}; Max-Age=${life}; HttpOnly; SameSite=Strict${secure}`;
 }
 
-function holderOfSession(value, now = Date.now()) {
+async function holderOfSession(value, now = Date.now()) {
   const [name64 = "", until = "", signature = ""] = value.split(".");
   const name = Buffer.from(name64, "base64url").toString();
-  const token = tokens().get(name);
+  const token = (await tokens()).get(name);
   const genuine = token !== undefined && same(sign(`${name64}.${until}`, token), signature);
   if (!genuine || Number(until) * 1000 <= now) throw new Refusal(401, "SessionEnded", "sign in again");
   return name;

@@ -19,7 +19,7 @@ const PARTS = {
 /** A route that reads of one person. */
 function reading(what, show) {
   return async (event) => {
-    const actor = staffOf(event);
+    const actor = await staffOf(event);
     const why = purposeOf(event);
     const person = await personOf(event.pathParameters.id);
     await record({ actor, action: "data.read", person: person.id, detail: { what, why } });
@@ -44,7 +44,7 @@ const restricted = ({ id, restricted }) => ({ person: id, restricted });
 const shown = ({ format: _, ...person }) => ({ person: person.id, restricted: null, ...person });
 
 async function searching(event) {
-  const actor = staffOf(event);
+  const actor = await staffOf(event);
   const why = purposeOf(event);
   const { persons, more } = await search(bodyOf(event));
   // one record for all that were seen; what was looked for is personal and stays out of it
@@ -67,7 +67,7 @@ function brief(person) {
 }
 
 async function unmerge(event) {
-  const by = staffOf(event);
+  const by = await staffOf(event);
   const body = bodyOf(event);
   const why = textOf(body, "why", 200);
   const [a, b] = [textOf(body, "a", 64), textOf(body, "b", 64)];
@@ -77,7 +77,7 @@ async function unmerge(event) {
 }
 
 async function setConsent(event) {
-  const by = staffOf(event);
+  const by = await staffOf(event);
   const { purpose, state, why } = wanted(bodyOf(event));
   const person = await personOf(event.pathParameters.id);
   // a restriction keeps data from being used, not a person from saying no

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { createServer } from "node:http";
 import { test } from "node:test";
 import { holderOf, sessionCookie, staffOf } from "../token.mjs";
 
@@ -9,47 +11,79 @@ const event = ({ authorization, cookie, method = "GET", ...headers } = {}) => ({
   cookies: cookie ? [cookie.split(";")[0]] : [],
   requestContext: { http: { method } },
 });
-const refuses = (status, code, asked) => assert.throws(() => staffOf(asked), { status, code });
+const refuses = (status, code, asked) => assert.rejects(staffOf(asked), { status, code });
 
-test("a token is its holder; none is 401, a wrong one 403", () => {
-  assert.equal(holderOf("correct horse"), "officer");
-  assert.equal(staffOf(event({ authorization: "Bearer battery=staple" })), "agent");
-  refuses(401, "TokenMissing", event());
-  refuses(401, "TokenMissing", event({ authorization: "Basic Og==" }));
-  refuses(403, "TokenWrong", event({ authorization: "Bearer correct" }));
-  assert.throws(() => holderOf(""), { status: 403 });
+test("a token is its holder; none is 401, a wrong one 403", async () => {
+  assert.equal(await holderOf("correct horse"), "officer");
+  assert.equal(await staffOf(event({ authorization: "Bearer battery=staple" })), "agent");
+  await refuses(401, "TokenMissing", event());
+  await refuses(401, "TokenMissing", event({ authorization: "Basic Og==" }));
+  await refuses(403, "TokenWrong", event({ authorization: "Bearer correct" }));
+  await assert.rejects(holderOf(""), { status: 403 });
 });
 
-test("without any token set nobody gets in", () => {
+test("without any token set nobody gets in", async () => {
   const set = process.env.STAFF_TOKENS;
   process.env.STAFF_TOKENS = "";
-  refuses(403, "TokenWrong", event({ authorization: "Bearer undefined" }));
+  await refuses(403, "TokenWrong", event({ authorization: "Bearer undefined" }));
   process.env.STAFF_TOKENS = "officer=";
-  assert.throws(() => holderOf(""), { status: 403 });
+  await assert.rejects(holderOf(""), { status: 403 });
+  const payload = `${Buffer.from("officer").toString("base64url")}.${Math.floor(Date.now() / 1000) + 60}`;
+  const forged = createHmac("sha256", "desk session of ").update(payload).digest("base64url");
+  await refuses(401, "SessionEnded", event({ cookie: `customer-view-desk=${payload}.${forged}` }));
   process.env.STAFF_TOKENS = set;
 });
 
-test("a session stands for the token: not for another name, not for longer, not after the token changed", () => {
-  const cookie = sessionCookie("officer", event());
-  assert.equal(staffOf(event({ cookie })), "officer");
+test("a session stands for the token: not for another name, not for longer, not after the token changed", async () => {
+  const cookie = await sessionCookie("officer", event());
+  assert.equal(await staffOf(event({ cookie })), "officer");
   assert.match(cookie, /HttpOnly; SameSite=Strict$/);
   const [, until, signature] = cookie.split(/[.;]/);
-  refuses(401, "SessionEnded", event({ cookie: `customer-view-desk=${Buffer.from("agent").toString("base64url")}.${until}.${signature}` }));
-  refuses(401, "SessionEnded", event({ cookie: cookie.replace(until, String(Number(until) + 1)) }));
-  refuses(401, "SessionEnded", event({ cookie: sessionCookie("officer", event(), Date.now() - 9 * 60 * 60 * 1000) }));
-  refuses(401, "SessionEnded", event({ cookie: "customer-view-desk=" }));
+  await refuses(401, "SessionEnded", event({ cookie: `customer-view-desk=${Buffer.from("agent").toString("base64url")}.${until}.${signature}` }));
+  await refuses(401, "SessionEnded", event({ cookie: cookie.replace(until, String(Number(until) + 1)) }));
+  await refuses(401, "SessionEnded", event({ cookie: await sessionCookie("officer", event(), Date.now() - 9 * 60 * 60 * 1000) }));
+  await refuses(401, "SessionEnded", event({ cookie: "customer-view-desk=" }));
   const set = process.env.STAFF_TOKENS;
   process.env.STAFF_TOKENS = "officer=another";
-  refuses(401, "SessionEnded", event({ cookie }));
+  await refuses(401, "SessionEnded", event({ cookie }));
   process.env.STAFF_TOKENS = set;
 });
 
-test("behind TLS the cookie is for TLS alone", () => {
-  assert.match(sessionCookie("officer", event({ "x-forwarded-proto": "https" })), /; Secure$/);
+test("behind TLS the cookie is for TLS alone", async () => {
+  assert.match(await sessionCookie("officer", event({ "x-forwarded-proto": "https" })), /; Secure$/);
 });
 
-test("a session changes nothing without the header that forms cannot send", () => {
-  const cookie = sessionCookie("officer", event());
-  refuses(403, "HeaderMissing", event({ cookie, method: "POST" }));
-  assert.equal(staffOf(event({ cookie, method: "POST", "x-desk": "1" })), "officer");
+test("a session changes nothing without the header that forms cannot send", async () => {
+  const cookie = await sessionCookie("officer", event());
+  await refuses(403, "HeaderMissing", event({ cookie, method: "POST" }));
+  assert.equal(await staffOf(event({ cookie, method: "POST", "x-desk": "1" })), "officer");
+});
+
+test("tokens come from a secret where there is one, and a minute later from what it is then", async (t) => {
+  let tokens = { officer: "first" };
+  let reads = 0;
+  const server = createServer((request, response) => {
+    reads += 1;
+    assert.equal(request.headers["x-amz-target"], "secretsmanager.GetSecretValue");
+    response.end(JSON.stringify({ SecretString: JSON.stringify(tokens) }));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.mock.timers.enable({ apis: ["Date"], now: 1_000_000 });
+  Object.assign(process.env, {
+    STAFF_SECRET: "staff", AWS_ENDPOINT_URL: `http://127.0.0.1:${server.address().port}`,
+    AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret",
+  });
+  try {
+    assert.equal(await holderOf("first"), "officer");
+    tokens = { officer: "second" };
+    assert.equal(await holderOf("first"), "officer");
+    assert.equal(reads, 1);
+    t.mock.timers.setTime(1_000_000 + 60_000);
+    await assert.rejects(holderOf("first"), { status: 403 });
+    assert.equal(await holderOf("second"), "officer");
+    await assert.rejects(holderOf("correct horse"), { status: 403 }, "the variable is not used besides");
+  } finally {
+    delete process.env.STAFF_SECRET;
+    server.close();
+  }
 });

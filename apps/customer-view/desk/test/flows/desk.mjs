@@ -4,6 +4,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { open } from "../browser.mjs";
 import { readTrail } from "../trail.mjs";
 import { ADA, seed } from "../seed.mjs";
+import { bucket } from "../../../staff/objects.mjs";
 
 const TOKEN = "only-good-on-your-own-machine";
 const desk = `${process.env.DESK_URL}/desk`;
@@ -53,6 +54,7 @@ test("who is late stands first; the row is opened by keys and the look is record
   await photo("request");
   const last = (await readTrail()).at(-1);
   assert.deepEqual([last.actor, last.action, last.request, last.detail], ["officer", "data.read", "r-late1", { what: "request", why: "request r-late1" }]);
+  assert.ok(await bucket(process.env.REQUESTS_BUCKET).has(`audited/r-late1/${String(last.n).padStart(12, "0")}`), "the mark by which requests finds it");
   await browser.press("Escape");
   await shows("table.requests");
 });

@@ -1,6 +1,7 @@
 // The view's API on a node that runs it: who may look, what is seen, what is recorded. Started by the end-to-end
 // tests (tests/e2e/customer_view_desk.rs) with the address of the API and the buckets in the environment.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { before, test } from "node:test";
 import { readTrail } from "../trail.mjs";
 import { ADA, ERASED, MALLORY, MERGED, QUIET, seed } from "../seed.mjs";
@@ -40,6 +41,18 @@ test("without a token 401, with a wrong one 403, without a purpose 400, and noth
   assert.deepEqual(await statusAndError(path, { token: "wrong" }), [403, "TokenWrong"]);
   assert.deepEqual(await statusAndError(path, { purpose: "" }), [400, "PurposeMissing"]);
   assert.equal((await readTrail()).some(({ person }) => person === ADA), false);
+});
+
+test("every route but the page, its files and the session asks for a token", async () => {
+  const routes = [...readFileSync(new URL("../../../functions-view.yml", import.meta.url), "utf8").matchAll(/httpApi: (\w+) (\S+)/g)];
+  const open = new Set(["GET /desk", "GET /desk/assets/{file}", "POST /session", "DELETE /session"]);
+  const guarded = routes.map(([, method, path]) => `${method} ${path}`).filter((route) => !open.has(route));
+  assert.equal(guarded.length, 14);
+  for (const route of guarded) {
+    const [method, path] = route.replace("{id}", "r-late1").split(" ");
+    const { status, body } = await call(method, path, { token: "", body: method === "GET" ? undefined : {} });
+    assert.deepEqual([route, status, body.error], [route, 401, "TokenMissing"]);
+  }
 });
 
 async function statusAndError(path, options) {
