@@ -26,8 +26,14 @@ def begin(platform, request: str) -> None:
         return
     if found["kind"] == Kind.ERASURE:
         subject = erasure.suppress(platform, found, subject)
-    found = register.change(platform, request, lambda value: {**value, "subject": subject})
-    ask(platform, found, waves(register.kind(found))[0])
+    found = register.change(platform, request, lambda value: _first(value, subject))
+    if not found["systems"]:  # else another was quicker, and asked
+        ask(platform, found, waves(register.kind(found))[0])
+
+
+def _first(value: dict, subject: dict) -> dict | None:
+    """The first to find out who asked is right: later there may be nobody left to be found."""
+    return None if value["subject"] is not None else {**value, "subject": subject}
 
 
 def held(platform, request: str, hold: dict, actor: str) -> None:
@@ -200,13 +206,16 @@ def _nobody(platform, found: dict) -> None:
     """Nobody is known under this address: said so, or when what was known went."""
     erased = locate.erased_at(platform, found["contactHash"])
 
-    def nothing(value: dict) -> None:
+    def nothing(value: dict) -> bool:
+        if value["subject"] is not None:
+            return False  # another began, and has erased what could be found
         value["subject"] = {"persons": [], "accounts": []}
         value["outcome"] = "already-erased" if erased else "no-data"
         value["erasedBefore"] = erased
+        return True
 
-    register.move(platform, found["id"], Event.ANSWERED, "requests", nothing)
-    platform.publish("finish", {"request": found["id"]})
+    if register.move(platform, found["id"], Event.ANSWERED, "requests", nothing):
+        platform.publish("finish", {"request": found["id"]})
 
 
 def _greet(platform, found: dict) -> None:

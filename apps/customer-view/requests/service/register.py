@@ -54,8 +54,8 @@ def change(platform, request: str, how: Callable[[dict], dict | None]) -> dict:
 def move(platform, request: str, event: Event, actor: str, how=None, **detail) -> bool:
     """Lets an event happen to the request: its state changes, and `how` may change more of it, in one write.
 
-    False if the event had happened already, so that what came twice is done once. Raises `NotAllowed` where it
-    cannot happen.
+    False if the event had happened already, so that what came twice is done once, or if `how` says `False`: what it
+    was decided by is no longer so. Raises `NotAllowed` where it cannot happen.
     """
     moved = False
 
@@ -68,8 +68,9 @@ def move(platform, request: str, event: Event, actor: str, how=None, **detail) -
         value["stateAt"] = text(platform.now())
         if value["state"] in CLOSED:
             value["closedAt"] = value["stateAt"]
-        if how:
-            how(value)
+        if how and how(value) is False:
+            moved = False
+            return None
         facts = {"state": value["state"], **detail}
         value["history"].append({"at": value["stateAt"], "by": actor, "what": f"request.{event}", "detail": facts})
         return value
@@ -102,7 +103,7 @@ def marked(request: dict, mark: str) -> bool:
 
 def once(platform, request: dict, mark: str, do: Callable[[], None]) -> None:
     """Does something that may not be done again after it was noted (mails, reminders)."""
-    if marked(request, mark):
+    if marked(request, mark) or marked(read(platform, request["id"]), mark):
         return
     do()
     at = text(platform.now())

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from requests.archive.certificate import is_genuine, public_key
 from requests.domain.states import State
-from requests.service import access, erasure, intake, locate, register, staff, sweep
+from requests.service import access, collect, erasure, intake, locate, register, staff, sweep
 
 from .memory import SOURCES, MemoryPlatform, Stopped
 from .people import person
@@ -151,6 +151,25 @@ class Erasure(Case):
             self.platform.run()
         self.assertEqual(self.read(first)["outcome"], "fulfilled")
         self.assertEqual(self.read(second)["outcome"], "fulfilled")
+
+    def test_a_second_beginning_that_finds_nobody_left_changes_nothing(self):
+        request = self.ask("erasure")
+        locating = locate.subject
+
+        def slow(platform, contact_hash):
+            locate.subject = locating
+            platform.run()  # the first is through before the second has looked
+            return locating(platform, contact_hash)
+
+        locate.subject = slow
+        self.addCleanup(setattr, locate, "subject", locating)
+        self.platform.broken["view"] = 1
+        collect.begin(self.platform, request)
+        self.assertEqual((self.read(request)["state"], self.read(request)["outcome"]), (State.COLLECTING, None))
+        self.platform.clock += timedelta(minutes=10)
+        sweep.run(self.platform)
+        self.platform.run()
+        self.assertEqual(self.read(request)["outcome"], "fulfilled")
 
     def test_an_account_that_joins_meanwhile_goes_too(self):
         self.platform.broken["calls"] = 1
