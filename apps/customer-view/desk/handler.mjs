@@ -29,6 +29,7 @@ export const handler = serve({
   "GET /desk/requests": listRequests,
   "GET /desk/requests/{id}": showRequest,
   "POST /desk/requests/{id}/actions": decide,
+  "PUT /desk/holds/{id}": hold,
   "GET /desk/metrics": showMetrics,
   "GET /desk/audit": showAudit,
   "POST /desk/audit/verify": verifyAudit,
@@ -78,24 +79,33 @@ async function showRequest(event) {
   const found = /^r-[0-9a-z]{1,38}$/i.test(id) && (await objects().get(`requests/${id}.json`));
   if (!found) throw new Refusal(404, "RequestUnknown", `there is no request \`${id}\``);
   await audit.record({ actor, action: "data.read", request: id, detail: { what: "request", why } });
-  return detail(found, await evidenceOf(id), now(), zone());
+  const certificate = found.certificate ? await objects().get(found.certificate) : undefined;
+  return { ...detail(found, await evidenceOf(id), now(), zone()), certificate };
 }
 
 // `requests` decides what may happen to a request, and writes it; the desk says who wants it.
 async function decide(event) {
   const by = await staffOf(event);
   const { action, reason } = bodyOf(event);
+  return asRequests("POST /requests/{id}/actions", event.pathParameters, { action, reason, by });
+}
+
+// A legal hold on a person: erasures of theirs stop with its reason.
+async function hold(event) {
+  const by = await staffOf(event);
+  return asRequests("PUT /requests/holds/{id}", event.pathParameters, { reason: bodyOf(event).reason, by });
+}
+
+async function asRequests(routeKey, pathParameters, body) {
   const result = await invoke(process.env.REQUESTS_FUNCTION, {
     version: "2.0",
-    routeKey: "POST /requests/{id}/actions",
-    pathParameters: event.pathParameters,
+    routeKey,
+    pathParameters,
     headers: { authorization: `Bearer ${process.env.STAFF_TOKEN}`, "content-type": "application/json" },
-    body: JSON.stringify({ action, reason, by }),
+    body: JSON.stringify(body),
     isBase64Encoded: false,
   });
-  const body = JSON.parse(result.body);
-  if (result.statusCode !== 200) return answer(result.statusCode, body);
-  return { id: body.id, status: body.state };
+  return answer(result.statusCode, result.statusCode === 200 ? {} : JSON.parse(result.body));
 }
 
 async function evidenceOf(id) {

@@ -3,9 +3,9 @@ const BASE = new URL("./", document.baseURI.replace(/desk\/?(?:[?#].*)?$/, ""));
 
 /** What a call was refused with; `code` is the API's name for it. */
 export class Refused extends Error {
-  constructor(status, code, message) {
+  constructor(status, code, message, facts = {}) {
     super(message);
-    Object.assign(this, { status, code });
+    Object.assign(this, { status, code, facts });
   }
 }
 
@@ -16,7 +16,7 @@ export async function call(method, path, { body, purpose } = {}) {
   if (purpose) headers["x-purpose"] = encodeURIComponent(purpose);
   const response = await send(method, path, headers, body);
   const answer = response.status === 204 ? {} : await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(response.status, answer.error ?? "Internal", answer.message ?? response.statusText);
+  if (!response.ok) throw new Refused(response.status, answer.error ?? "Internal", answer.message ?? response.statusText, answer);
   return answer;
 }
 

@@ -121,8 +121,10 @@ function failed(error) {
   if (!(error instanceof Refused)) throw error;
   if (error.status === 401) return signIn(error.code === "SessionEnded" ? message(error) : undefined);
   announce(message(error), true);
+  const by = error.facts.erased?.request;
   fill(find("#content"), element("h1", { tabindex: "-1" }, message(error)),
-    element("p", {}, element("a", { href: "#/requests" }, desk.say("back"))));
+    by && element("p", {}, `${desk.say("request")} `, element("a", { href: `#/requests/${encodeURIComponent(by)}` }, by)),
+    element("p", {}, element("a", { href: "#/requests", "data-back": true }, desk.say("back"))));
   focusOn(find("h1"));
 }
 

@@ -1,7 +1,7 @@
 // Searching people, and one person: golden record, consents, why merged, timeline.
 import { Refused, call, get } from "./api.mjs";
 import { element, fill } from "./dom.mjs";
-import { chip, facts, section, systemOf } from "./requests.mjs";
+import { chip, facts, reasoned, section, systemOf } from "./requests.mjs";
 
 const PURPOSES = ["request", "complaint", "correction", "audit"];
 
@@ -80,7 +80,8 @@ export async function personView(desk, id, query) {
     element("div.head", {}, element("h1", {}, name || person.id), element("code", {}, person.id)),
     element("div.columns.wide", {}, section(say("goldenRecord"), golden(desk, person)),
       section(say("consents"), consents(desk, person, history))),
-    section(say("whyMerged"), why(desk, links)),
+    section(say("whyMerged"), why(desk, links), reasoned(desk, { id: "hold", label: say("holdPerson"), question: "holdReason", done: "acted" },
+      (reason) => call("PUT", `desk/holds/${person.id}`, { body: { reason } }))),
     section(say("timeline"), timelineOf(desk, timeline)),
   ];
 }
@@ -107,9 +108,10 @@ function golden({ say, date }, { fields, version }) {
     }))));
 }
 
-function consents({ say, date }, { consents = {} }, history) {
+function consents(desk, { id, consents = {} }, history) {
+  const { say, date } = desk;
   const names = Object.keys(consents);
-  if (names.length === 0) return element("p.empty", {}, say("noConsents"));
+  if (names.length === 0) return [element("p.empty", {}, say("noConsents")), setConsent(desk, id, consents)];
   return [
     element("ul.plain", {}, names.map((name) => {
       const { state, source, at } = consents[name];
@@ -120,7 +122,21 @@ function consents({ say, date }, { consents = {} }, history) {
       element("li", {}, element("time", { datetime: entry.at }, date(entry.at, true)), element("span", {},
         `${say(`consent.${entry.purpose}`)}: ${say(entry.state === "granted" ? "given" : "withdrawn")} · `,
         entry.by ?? systemOf(say, entry.source), entry.why && ` · ${entry.why}`))))),
+    setConsent(desk, id, consents),
   ];
+}
+
+const CONSENTS = ["newsletter", "profiling", "partners", "phone"];
+
+/** What a person says on the phone: each purpose can be given, or withdrawn. */
+function setConsent(desk, person, consents) {
+  const { say } = desk;
+  return CONSENTS.map((purpose) => {
+    const state = consents[purpose]?.state === "granted" ? "withdrawn" : "granted";
+    const label = `${say(state === "granted" ? "give" : "withdraw")}: ${say(`consent.${purpose}`)}`;
+    const act = (why) => call("PUT", `persons/${person}/consents`, { body: { purpose, state, why } });
+    return reasoned(desk, { id: `consent-${purpose}`, label, question: "consentReason", done: "acted" }, act);
+  });
 }
 
 function why(desk, { person, links, accounts }) {
@@ -142,24 +158,8 @@ const ruleOf = (say, rule) => {
 };
 
 function takeApart(desk, person, { a, b }) {
-  const { say } = desk;
-  const reason = element("input", { id: `why-${a.token}-${b.token}`, required: true, maxlength: "200", autocomplete: "off" });
-  const wrong = element("p.wrong", { role: "alert" });
-  async function submit(event) {
-    event.preventDefault();
-    try {
-      await call("POST", `persons/${person}/unmerge`, { body: { a: a.token, b: b.token, why: reason.value } });
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      wrong.textContent = error.message;
-      return;
-    }
-    await desk.refresh();
-    desk.announce(say("unmerged"));
-  }
-  return element("details.apart", {}, element("summary", {}, say("unmerge")),
-    element("form", { onsubmit: submit }, element("label", { for: reason.id }, say("unmergeReason")), reason,
-      element("button", { type: "submit" }, say("unmerge")), wrong));
+  const act = (why) => call("POST", `persons/${person}/unmerge`, { body: { a: a.token, b: b.token, why } });
+  return reasoned(desk, { id: `${a.token}-${b.token}`, label: desk.say("unmerge"), question: "unmergeReason", done: "unmerged" }, act);
 }
 
 const KNOWN = new Set(["at", "what", "source", "account", "event"]);

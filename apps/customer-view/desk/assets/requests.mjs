@@ -84,12 +84,12 @@ export async function requestView(desk, id) {
       section(say("details"), details(desk, request), decisions(desk, request)),
       section(say("history"), history(desk, request.history))),
     section(say("systems"), systemsTable(desk, request.systems)),
-    section(say("evidence"), evidence(desk, request.evidence)),
+    section(say("evidence"), evidence(desk, request.evidence), certificate(desk, request.certificate)),
   ];
 }
 
 export function section(title, ...content) {
-  return element("section.card", {}, element("h2", {}, title), ...content);
+  return element("section.card", {}, element("h2", {}, title), ...content.filter(Boolean));
 }
 
 /** Names and values; what has no value is left out. */
@@ -123,25 +123,32 @@ function decisions(desk, request) {
 }
 
 function decision(desk, { id }, action) {
+  const label = desk.say(`action.${action}`);
+  const act = (reason) => call("POST", `desk/requests/${encodeURIComponent(id)}/actions`, { body: { action, reason } });
+  return reasoned(desk, { id: action, label, needsReason: NEEDS_REASON.has(action), question: "actionReason", done: "acted" }, act);
+}
+
+/** A button that does `act`, behind a field for the reason where one is needed. */
+export function reasoned(desk, { id, label, needsReason = true, question, done }, act) {
   const { say } = desk;
-  const label = say(`action.${action}`);
   const wrong = element("p.wrong", { role: "alert" });
-  const reason = element("input", { id: `reason-${action}`, required: true, maxlength: "1000", autocomplete: "off" });
-  async function act(event) {
+  const reason = element("input", { id: `reason-${id}`, required: true, maxlength: "200", autocomplete: "off" });
+  async function submit(event) {
     event.preventDefault();
     try {
-      await call("POST", `desk/requests/${encodeURIComponent(id)}/actions`, { body: { action, reason: reason.value } });
+      await act(reason.value);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       wrong.textContent = error.message;
       return;
     }
     await desk.refresh();
-    desk.announce(say("acted"));
+    desk.announce(say(done, { what: label }));
   }
-  if (!NEEDS_REASON.has(action)) return element("form", { onsubmit: act }, element("button", { type: "submit" }, label), wrong);
-  return element("details.apart", {}, element("summary", {}, label), element("form", { onsubmit: act },
-    element("label", { for: reason.id }, say("actionReason")), reason, element("button", { type: "submit" }, label), wrong));
+  const button = element("button", { type: "submit" }, label);
+  if (!needsReason) return element("form", { onsubmit: submit }, button, wrong);
+  return element("details.apart", {}, element("summary", {}, label), element("form", { onsubmit: submit },
+    element("label", { for: reason.id }, say(question)), reason, button, wrong));
 }
 
 function history({ say, date }, entries) {
@@ -170,6 +177,12 @@ function evidence(desk, pieces) {
     element("summary", {}, systemOf(say, piece.system), element("span.quiet", {}, ` ${date(piece.at, true)}`)),
     listed(say("kept"), piece.kept), listed(say("proof"), piece.proof),
     element("pre", { tabindex: "0" }, JSON.stringify(piece.document, null, 2))));
+}
+
+function certificate({ say }, document) {
+  if (!document) return undefined;
+  return element("details", {}, element("summary", {}, say("certificate"), element("span.quiet", {}, ` ${document.signature?.algorithm ?? ""}`)),
+    element("pre", { tabindex: "0" }, JSON.stringify(document, null, 2)));
 }
 
 const listed = (title, lines) => lines.length > 0 &&

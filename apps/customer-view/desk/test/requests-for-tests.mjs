@@ -5,9 +5,12 @@ const STATES = { hold: "held", release: "collecting", refuse: "refused", approve
 const answer = (statusCode, body) => ({ statusCode, body: JSON.stringify(body) });
 
 export async function handler({ routeKey, pathParameters: { id }, headers, body }) {
-  if (routeKey !== "POST /requests/{id}/actions") return answer(404, { error: "unknown-route", message: routeKey });
   if (headers.authorization !== `Bearer ${process.env.STAFF_TOKEN}`) return answer(403, { error: "forbidden", message: "that is not the staff token" });
   const { action, reason, by } = JSON.parse(body);
+  if (routeKey === "PUT /requests/holds/{id}") {
+    return answer(200, await bucket(process.env.REQUESTS_BUCKET).update(`holds/${id}.json`, () => ({ format: 1, person: id, reason, by })));
+  }
+  if (routeKey !== "POST /requests/{id}/actions") return answer(404, { error: "unknown-route", message: routeKey });
   const state = STATES[action];
   if (!state || !by) return answer(400, { error: "unknown-action", message: `\`${action}\` is no action` });
   const at = new Date().toISOString().replace(/\.\d+Z$/, "Z");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { open } from "../browser.mjs";
 import { readTrail } from "../trail.mjs";
-import { ADA, seed } from "../seed.mjs";
+import { ADA, ERASED, seed } from "../seed.mjs";
 import { bucket } from "../../../staff/objects.mjs";
 
 const TOKEN = "only-good-on-your-own-machine";
@@ -98,11 +98,7 @@ test("a person's page says why accounts are one, and takes them apart by keys", 
   await says("Why these accounts are one person");
   await says("Same e-mail");
   await photo("person");
-  await browser.evaluate("document.querySelector('.apart summary').focus()");
-  await browser.press("Enter");
-  await browser.press("Tab");
-  await browser.type("father and son");
-  await browser.press("Enter");
+  await decides("Take apart", "father and son");
   await says("Taken apart", "#note");
   assert.equal((await text()).includes("Same e-mail"), false);
 });
@@ -110,14 +106,35 @@ test("a person's page says why accounts are one, and takes them apart by keys", 
 test("the officer puts a request on hold with a reason", async () => {
   await browser.go(`${desk}#/requests/r-new1`);
   await says("grace@example.org");
-  const summary = "[...document.querySelectorAll('.actions summary')].find((one) => one.innerText === 'Put on legal hold')";
-  await browser.evaluate(`${summary}.focus()`);
-  await browser.press("Enter");
-  await browser.press("Tab");
-  await browser.type("in court");
-  await browser.press("Enter");
+  await decides("Put on legal hold", "in court");
   await says("On legal hold");
   await says("in court");
+});
+
+/** Opens a field for a reason, by keys, and writes one. */
+async function decides(label, reason) {
+  await browser.evaluate(`[...document.querySelectorAll("summary")].find((one) => one.innerText === ${JSON.stringify(label)}).focus()`);
+  await browser.press("Enter");
+  await browser.press("Tab");
+  await browser.type(reason);
+  await browser.press("Enter");
+}
+
+test("a consent is withdrawn, and a person put on hold, with a reason", async () => {
+  await browser.go(`${desk}#/persons/${ADA}`);
+  await says("Withdraw: Newsletter");
+  await decides("Withdraw: Newsletter", "said so on the phone");
+  await says("Give: Newsletter");
+  await decides("Legal hold on this person", "in court");
+  await says("Done: Legal hold on this person", "#note");
+  const { reason, by } = await bucket(process.env.REQUESTS_BUCKET).get(`holds/${ADA}.json`);
+  assert.deepEqual([reason, by], ["in court", "officer"]);
+});
+
+test("who was erased is named so, with the request that did it", async () => {
+  await browser.go(`${desk}#/persons/${ERASED}`);
+  await says("This person was erased");
+  await says("r-erasure0");
 });
 
 test("metrics and the audit trail are shown, and the chain is verified", async () => {
@@ -181,7 +198,7 @@ test("the page allows no script but its own, and was told of no violation", asyn
   assert.match(headers.get("content-security-policy"), /default-src 'none'; script-src 'self';/);
   assert.doesNotMatch(headers.get("content-security-policy"), /unsafe/);
   await browser.evaluate("document.body.append(Object.assign(document.createElement('script'), { textContent: 'x' }))").catch(() => {});
-  const expected = browser.complaints.filter((complaint) => !/401|Content Security Policy|TrustedScript/.test(complaint));
+  const expected = browser.complaints.filter((complaint) => !/401|410|Content Security Policy|TrustedScript/.test(complaint));
   assert.deepEqual(expected, []);
 });
 
