@@ -2,19 +2,31 @@
 //!
 //! A [`UsageSink`] takes records into a bounded list: one short lock, no formatting, no waiting. When
 //! the list is full, records are dropped and counted. [`UsageSink::run`] folds what came into totals
-//! per function version, once a second or when the list is half full; so does [`UsageSink::totals`].
+//! per function version, once a second or when the list is half full; so does [`UsageSink::totals`]. What is not
+//! an invocation is counted by a [`Meter`]. A [`Ledger`] takes both into the database, a minute a bucket.
 //!
 //! # Invariants
 //! - [`UsageSink::record`] never waits for anything but another record.
 //! - A record is in the totals exactly once, or counted as dropped.
+//! - A record is in one bucket of the ledger at most, and is lost only if the node dies within a second or two.
+
+mod ledger;
+mod meter;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tradewind_model::Timestamp;
+
+pub use self::ledger::{Ledger, LedgerConfig, Owner, StackOf, Used};
+pub use self::meter::{Counter, Meter, Metered, units_of_64_kib};
+pub use self::tables::MIGRATIONS;
 
 /// Records that may wait for the fold.
 const MAX_PENDING: usize = 16 * 1024;
@@ -22,6 +34,8 @@ const MAX_PENDING: usize = 16 * 1024;
 const FOLD_EVERY: Duration = Duration::from_secs(1);
 /// Function versions that have totals; records of further ones are dropped.
 const MAX_FUNCTIONS: usize = 64 * 1024;
+/// Buckets that may wait for the database.
+const MAX_BUCKETS: usize = 64 * 1024;
 
 /// What one invocation used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,11 +131,25 @@ struct Shared {
     half_full: Notify,
     dropped: AtomicU64,
     totals: Mutex<Totals>,
+    /// A ledger takes the buckets.
+    kept: AtomicBool,
+}
+
+/// What the invocations of one minute are kept by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct BucketKey {
+    /// Minutes since the epoch in which they began.
+    pub(crate) minute: i64,
+    pub(crate) function: Arc<str>,
+    pub(crate) version: Arc<str>,
+    pub(crate) memory_mib: u32,
 }
 
 #[derive(Debug, Default)]
 struct Totals {
     of: HashMap<(Arc<str>, Arc<str>), UsageTotals>,
+    /// What the ledger has not taken yet.
+    buckets: HashMap<BucketKey, UsageTotals>,
     /// The list that is not in use, to be filled next.
     spare: Vec<UsageRecord>,
 }
@@ -179,12 +207,24 @@ impl UsageSink {
         self.0.dropped.load(Ordering::Relaxed)
     }
 
+    /// From now on records are gathered for a ledger, too.
+    pub(crate) fn keep(&self) {
+        self.0.kept.store(true, Ordering::Relaxed);
+    }
+
+    /// What was gathered for the ledger since it last took it.
+    pub(crate) fn take_buckets(&self) -> HashMap<BucketKey, UsageTotals> {
+        self.fold();
+        std::mem::take(&mut lock(&self.0.totals).buckets)
+    }
+
     fn fold(&self) {
+        let kept = self.0.kept.load(Ordering::Relaxed);
         let mut totals = lock(&self.0.totals);
         let spare = std::mem::take(&mut totals.spare);
         let mut records = std::mem::replace(&mut *lock(&self.0.pending), spare);
         for record in records.drain(..) {
-            if !totals.add(record) {
+            if !totals.add(&record, kept) {
                 self.0.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -193,14 +233,37 @@ impl UsageSink {
 }
 
 impl Totals {
-    fn add(&mut self, record: UsageRecord) -> bool {
-        let full = self.of.len() >= MAX_FUNCTIONS;
+    /// Whether there was room for it.
+    fn add(&mut self, record: &UsageRecord, kept: bool) -> bool {
         let key = (Arc::clone(&record.function), Arc::clone(&record.version));
-        if full && !self.of.contains_key(&key) {
+        if self.of.len() >= MAX_FUNCTIONS && !self.of.contains_key(&key) {
             return false;
         }
-        self.of.entry(key).or_default().add(&record);
+        if kept && !self.keep(record) {
+            return false;
+        }
+        self.of.entry(key).or_default().add(record);
         true
+    }
+
+    fn keep(&mut self, record: &UsageRecord) -> bool {
+        let key = BucketKey::of(record);
+        if self.buckets.len() >= MAX_BUCKETS && !self.buckets.contains_key(&key) {
+            return false;
+        }
+        self.buckets.entry(key).or_default().add(record);
+        true
+    }
+}
+
+impl BucketKey {
+    fn of(record: &UsageRecord) -> Self {
+        Self {
+            minute: record.started.as_millis().div_euclid(60_000),
+            function: Arc::clone(&record.function),
+            version: Arc::clone(&record.version),
+            memory_mib: record.memory_mib,
+        }
     }
 }
 
@@ -230,7 +293,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
+mod sink_tests {
     use super::*;
 
     fn record(function: &str) -> UsageRecord {
