@@ -1,5 +1,5 @@
 //! What functions and the platform say, and what they use: log groups on disk, live tails of them, and
-//! [usage](usage).
+//! [usage](usage), and what that [costs](cost).
 //!
 //! A [`LogStore`] takes events from the hot path through a bounded queue. One writer thread owns
 //! every file: it gathers what waits, appends it to the segment files of each group and hands it to
@@ -23,6 +23,7 @@
 //! `<dir>/<group>/<number>.log`, one JSON object a line, so that `grep` and `jq` work when the node
 //! does not. The group is the directory's name, percent-encoded (`name.rs`).
 
+pub mod cost;
 mod event;
 mod home;
 mod name;

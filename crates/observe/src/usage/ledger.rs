@@ -173,7 +173,8 @@ impl Ledger {
         }
     }
 
-    async fn keep(&self) -> Result<(), DatabaseError> {
+    /// Writes what waits and widens what is old.
+    pub(crate) async fn keep(&self) -> Result<(), DatabaseError> {
         self.flush().await?;
         self.roll_up().await
     }

@@ -8,6 +8,7 @@ mod dispatch;
 mod error;
 mod functions;
 mod manage;
+mod owners;
 mod server;
 
 use std::ffi::OsString;
@@ -36,7 +37,7 @@ use tradewind_logs::{LogGroupOf, LogsConfig, LogsService};
 use tradewind_model::limits::ACCOUNT_CONCURRENCY;
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{AccountId, Clock, Region};
-use tradewind_observe::usage::UsageSink;
+use tradewind_observe::usage::{self, Ledger, LedgerConfig, Meter, UsageSink};
 use tradewind_observe::{Home, LogOptions, LogStore};
 use tradewind_pipes::{PipesConfig, PipesService};
 use tradewind_s3::{S3Config, S3Service};
@@ -103,6 +104,7 @@ pub(crate) struct State {
     pub(crate) logs: LogStore,
     pub(crate) cloudwatch_logs: LogsService,
     pub(crate) usage: UsageSink,
+    pub(crate) ledger: Ledger,
     pub(crate) gateway: Gateway,
     pub(crate) lambda: LambdaService,
     pub(crate) iam: IamService,
@@ -145,6 +147,7 @@ const MIGRATIONS: &[&[Migration]] = &[
     tradewind_pipes::MIGRATIONS,
     tradewind_s3::CONFIGURATION_MIGRATIONS,
     tradewind_secretsmanager::MIGRATIONS,
+    usage::MIGRATIONS,
 ];
 
 impl Node {
@@ -202,6 +205,8 @@ impl Node {
         self.workers.spawn(async move { pipes.run(stop).await });
         let (secrets, stop) = (self.state.secrets_manager.clone(), self.background.clone());
         self.workers.spawn(async move { secrets.run(stop).await });
+        let (ledger, stop) = (self.state.ledger.clone(), self.background.clone());
+        self.workers.spawn(async move { ledger.run(stop).await });
         let accept = server::accept(
             listener,
             Arc::clone(&self.state),
@@ -281,6 +286,9 @@ impl Node {
             .saturating_duration_since(tokio::time::Instant::now())
             .max(Duration::from_millis(200));
         self.state.engine.shutdown(left).await;
+        if let Err(error) = self.state.ledger.flush().await {
+            tracing::warn!(%error, "the usage of the last second is lost");
+        }
         self.state.logs.shutdown().await;
         if let Some(journal) = self.state.router.journal() {
             journal.shutdown().await;
@@ -331,7 +339,7 @@ async fn compose(
     let secrets_manager = secrets_manager.await.map_err(StartNodeError::service)?;
     let topics = Topics::new(config.kafka.clone(), Arc::new(secrets_manager.clone()));
     let logs = LogStore::open(folder.path().join("logs"), clock.clone(), LogOptions::default())?;
-    let usage = UsageSink::default();
+    let (usage, meter) = (UsageSink::default(), Meter::default());
     let interpreters = Interpreters::discover(&config.path);
     let engine = Engine::start(engine_config(
         config,
@@ -458,8 +466,23 @@ async fn compose(
     types.extend(sns.resource_types());
     types.extend(secrets_manager.resource_types());
     let secrets = Arc::new(secrets_manager.clone());
-    let stacks = StackEngine::new(database, types, account.clone(), region.clone(), clock, secrets);
+    let stacks = StackEngine::new(
+        database.clone(),
+        types,
+        account.clone(),
+        region.clone(),
+        clock.clone(),
+        secrets,
+    );
     stacks.recover().await?;
+    let ledger = Ledger::open(LedgerConfig {
+        database,
+        clock,
+        usage: usage.clone(),
+        meter,
+        stack_of: owners::stack_of(lambda.clone(), stacks.clone()),
+    });
+    let ledger = ledger.await?;
     collect_packages(&engine, &lambda, &stacks).await;
     let detached = TaskTracker::new();
     Ok(State {
@@ -469,6 +492,7 @@ async fn compose(
         logs,
         cloudwatch_logs,
         usage,
+        ledger,
         gateway,
         lambda,
         iam,
