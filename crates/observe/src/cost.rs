@@ -12,6 +12,7 @@
 //!   ([`NOT_COUNTED`]).
 
 mod bill;
+mod calendar;
 mod decimal;
 mod measure;
 mod prices;
@@ -19,6 +20,7 @@ mod prices;
 mod tests;
 
 pub use self::bill::{Bill, BillLine, Month, OwnerCharge, Projection};
+pub use self::calendar::{MonthPart, month_of, months_of};
 pub use self::decimal::{Amount, InvalidDecimal};
 pub use self::measure::{Architecture, Measure, NOT_COUNTED, UsedBy};
 pub use self::prices::{BUILT_IN, InvalidPriceList, PriceList};

@@ -38,8 +38,8 @@ const MAX_FLUSH: usize = 2048;
 const MAX_KNOWN: usize = 64 * 1024;
 /// Buckets of one roll-up, in the wider span: what one transaction moves.
 const ROLL_UP_STEP: i64 = 6;
-/// Records that are in no bucket.
-const DROPPED: &str = "usage.dropped";
+/// The item of records that are in no bucket.
+pub const DROPPED: &str = "usage.dropped";
 
 /// Says which stack made a resource.
 pub type StackOf = Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> + Send + Sync>;

@@ -82,6 +82,8 @@ pub struct FunctionSummary {
     pub handler: String,
     /// Its memory in MiB.
     pub memory_mib: u32,
+    /// Whose instructions it is for: `x86_64` or `arm64`.
+    pub architecture: &'static str,
     /// Its timeout in seconds.
     pub timeout_seconds: u32,
     /// When `$LATEST` changed last.
@@ -479,6 +481,7 @@ fn summary(base_url: &str, function: &Function) -> FunctionSummary {
         runtime: configuration.runtime.clone(),
         handler: configuration.handler.clone(),
         memory_mib: configuration.memory.get(),
+        architecture: configuration.architecture.as_str(),
         timeout_seconds: configuration.timeout.get(),
         last_modified: *last_modified,
         code_size_bytes: code.size_bytes,

@@ -11,10 +11,12 @@ use tradewind_compute::SandboxChoice;
 use tradewind_store::PostgresUrl;
 
 use super::content::ContentArguments;
+use super::cost::Cost;
 use super::kafka::KafkaArguments;
 use super::mail::MailArguments;
+pub(super) use values::parse_age;
 pub(crate) use values::{Assignment, Endpoint};
-use values::{DEFAULT_ENDPOINT, listen_address, parse_age};
+use values::{DEFAULT_ENDPOINT, listen_address};
 
 const STYLES: Styles = Styles::styled()
     .header(super::output::STRONG)
@@ -56,6 +58,7 @@ pub(crate) enum Command {
     Invoke(Invoke),
     Logs(Logs),
     Trace(Trace),
+    Cost(Cost),
     List(List),
     Doctor(Doctor),
     Init(Init),

@@ -11,6 +11,7 @@ mod arguments;
 mod client;
 mod completions;
 mod content;
+mod cost;
 mod deploy;
 mod doctor;
 mod failure;
@@ -90,6 +91,7 @@ async fn run(command: &Command, surroundings: &Surroundings) -> Result<(), Failu
         Command::Invoke(arguments) => invoke::run(arguments, surroundings).await,
         Command::Logs(arguments) => logs::run(arguments, surroundings).await,
         Command::Trace(arguments) => trace::run(arguments).await,
+        Command::Cost(arguments) => cost::run(arguments, surroundings).await,
         Command::List(arguments) => list::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments, surroundings).await,
         Command::Init(arguments) => init::run(arguments, surroundings),

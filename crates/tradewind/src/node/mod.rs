@@ -100,6 +100,7 @@ pub(crate) struct Node {
 pub(crate) struct State {
     pub(crate) account: AccountId,
     pub(crate) region: Region,
+    pub(crate) clock: Clock,
     pub(crate) engine: Engine,
     pub(crate) logs: LogStore,
     pub(crate) cloudwatch_logs: LogsService,
@@ -477,7 +478,7 @@ async fn compose(
     stacks.recover().await?;
     let ledger = Ledger::open(LedgerConfig {
         database,
-        clock,
+        clock: clock.clone(),
         usage: usage.clone(),
         meter,
         stack_of: owners::stack_of(lambda.clone(), stacks.clone()),
@@ -488,6 +489,7 @@ async fn compose(
     Ok(State {
         account,
         region,
+        clock,
         engine,
         logs,
         cloudwatch_logs,

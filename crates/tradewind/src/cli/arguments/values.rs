@@ -72,7 +72,7 @@ impl FromStr for Endpoint {
 }
 
 /// `90s`, `15m`, `2h` or `3d` in milliseconds.
-pub(super) fn parse_age(text: &str) -> Result<i64, String> {
+pub(crate) fn parse_age(text: &str) -> Result<i64, String> {
     let unit = |suffix: char| match suffix {
         's' => Some(1_000),
         'm' => Some(60_000),

@@ -94,7 +94,7 @@ async fn parse(state: &State, parts: &Parts) -> Result<Request, String> {
     })
 }
 
-fn number(params: &Params, name: &str) -> Result<Option<i64>, String> {
+pub(super) fn number(params: &Params, name: &str) -> Result<Option<i64>, String> {
     let Some(text) = params.get(name) else {
         return Ok(None);
     };

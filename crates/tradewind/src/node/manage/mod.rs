@@ -33,7 +33,7 @@ pub(crate) async fn handle(state: &Arc<State>, parts: &Parts, body: Incoming) ->
             Ok(functions) => json_response(StatusCode::OK, &functions),
             Err(failure) => error(StatusCode::INTERNAL_SERVER_ERROR, &failure.to_string()),
         },
-        (&Method::GET, ["usage"]) => json_response(StatusCode::OK, &usage::document(state)),
+        (&Method::GET, ["usage"]) => usage::read(state, parts).await,
         (&Method::GET, ["logs"]) => logs::read(state, parts).await,
         (&Method::GET, ["traces", id]) => traces::describe(state, id).await,
         (&Method::PUT, ["packages"]) => packages::upload(state, body).await,
