@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tradewind_model::Arn;
+use tradewind_observe::usage::{Meter, Metered, units_of_64_kib};
 use tradewind_store::Batch;
 
 use crate::journey::{Journal, Step};
@@ -25,6 +26,7 @@ struct Connected {
     /// By the service of their ARNs.
     receivers: BTreeMap<Box<str>, Arc<dyn Receiver>>,
     journal: Option<Journal>,
+    meter: Option<Meter>,
 }
 
 /// The batch that an event's deliveries are added to, and the way that led to it.
@@ -36,6 +38,9 @@ pub struct Routing {
     /// Journeys and their steps, noted when the batch is committed.
     steps: Vec<(Box<str>, Step)>,
     journal: Option<Journal>,
+    /// What is charged for, counted when the batch is committed.
+    counts: Vec<(Metered, Box<str>, u64)>,
+    meter: Option<Meter>,
 }
 
 impl Routing {
@@ -48,6 +53,8 @@ impl Routing {
             deliveries: 0,
             steps: Vec::new(),
             journal: None,
+            counts: Vec::new(),
+            meter: None,
         }
     }
 
@@ -58,8 +65,17 @@ impl Routing {
             batch,
             steps,
             journal,
+            counts,
+            meter,
             ..
         } = self;
+        let batch = match meter {
+            Some(meter) => batch.after_commit(move || {
+                let all = counts.iter();
+                all.for_each(|(item, resource, quantity)| meter.count(*item, resource, *quantity));
+            }),
+            None => batch,
+        };
         match journal {
             Some(journal) if !steps.is_empty() => {
                 batch.after_commit(move || journal.note(steps.iter().cloned()))
@@ -119,6 +135,35 @@ impl Router {
         connected.journal = Some(journal);
     }
 
+    /// From now on what is delivered and charged for is counted by `meter`.
+    pub fn count_in(&self, meter: Meter) {
+        let mut connected = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        connected.meter = Some(meter);
+    }
+
+    /// Counts what is charged for, once the routing's batch is committed. `resource` is an ARN.
+    pub fn count(
+        &self,
+        routing: &mut Routing,
+        item: Metered,
+        resource: &(impl std::fmt::Display + ?Sized),
+        quantity: u64,
+    ) {
+        let connected = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(meter) = &connected.meter {
+            routing.meter.get_or_insert_with(|| meter.clone());
+            routing.counts.push((item, resource.to_string().into(), quantity));
+        }
+    }
+
+    /// Counts what is charged for, whatever comes of it.
+    pub fn count_now(&self, item: Metered, resource: &str, quantity: u64) {
+        let connected = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(meter) = &connected.meter {
+            meter.count(item, resource, quantity);
+        }
+    }
+
     /// Forgets all receivers, which know this router, too: after it nobody is kept alive by it.
     pub fn disconnect(&self) {
         let mut connected = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -165,7 +210,11 @@ impl Router {
         mut message: Message,
     ) -> Result<(), Undeliverable> {
         let step = self.hop(routing, target, &mut message);
+        let units = units_of_64_kib(message.body.len());
         let accepted = self.hand_over(routing, target, message);
+        if accepted.is_ok() && &*target.service == "sqs" {
+            self.count(routing, requests_to(target), target, units);
+        }
         if let (Err(error), Some((_, step))) = (&accepted, step.and_then(|at| routing.steps.get_mut(at))) {
             step.outcome = error.to_string().into();
         }
@@ -196,6 +245,15 @@ impl Router {
         found.ok_or_else(|| Undeliverable::NoReceiver {
             target: target.to_string(),
         })
+    }
+}
+
+/// What a message to a queue is counted as.
+fn requests_to(queue: &Arn) -> Metered {
+    if queue.resource.ends_with(".fifo") {
+        Metered::SqsFifoRequests
+    } else {
+        Metered::SqsRequests
     }
 }
 
@@ -302,6 +360,42 @@ mod tests {
             outcomes[1].starts_with("the event would go round"),
             "{outcomes:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_charged_for_is_counted_once_the_batch_is_committed() {
+        let (router, meter) = (Router::new(), Meter::default());
+        router.count_in(meter.clone());
+        let queue: Arn = "arn:aws:sqs:us-east-1:000000000000:q.fifo".parse().unwrap();
+        let topics = Topics {
+            router: router.clone(),
+            subscriptions: BTreeMap::new(),
+        };
+        router.connect("sqs", Arc::new(topics));
+        let mut routing = Routing::new(Batch::new());
+        let message = Message {
+            body: vec![b'x'; 65 * 1024].into(),
+            ..Message::default()
+        };
+        router.deliver(&mut routing, &queue, message.clone()).unwrap();
+        router.deliver(&mut routing, &arn("nobody"), message).unwrap_err();
+        router.count(&mut routing, Metered::SnsPublishes, &arn("t"), 1);
+        let batch = routing.into_batch();
+        assert_eq!(meter.take(), []);
+        let kept = tradewind_store::Migration {
+            service: "test",
+            version: 1,
+            sql: "CREATE TABLE kept (name TEXT);",
+        };
+        let database = tradewind_store::Database::in_memory_for_tests(&[&[kept]]);
+        database.write(batch).await.unwrap();
+        let counted = meter.take().into_iter();
+        let counted: Vec<_> = counted.map(|c| (c.item, c.resource, c.quantity)).collect();
+        let expected = [
+            (Metered::SqsFifoRequests, queue.to_string().into(), 2),
+            (Metered::SnsPublishes, arn("t").to_string().into(), 1),
+        ];
+        assert_eq!(counted, expected);
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use tradewind_model::Region;
+use tradewind_observe::usage::{Counter, Meter, Metered};
+
 use crate::api::{Api, ApiKind, Integration, Route, RouteKey, Stage};
 use crate::cors::CompiledCors;
 use crate::routing::{Matched, RouteTable};
@@ -13,6 +16,8 @@ const DEFAULT_STAGE: &str = "$default";
 pub(crate) struct CompiledApi {
     pub(crate) id: Box<str>,
     pub(crate) kind: ApiKind,
+    /// Requests that are charged for; none for function URLs, whose invocations are.
+    requests: Option<Counter>,
     stages: HashMap<Box<str>, CompiledStage>,
 }
 
@@ -48,7 +53,30 @@ impl CompiledApi {
         Self {
             id: api.id.as_str().into(),
             kind,
+            requests: None,
             stages: api.stages.into_iter().map(compile).collect(),
+        }
+    }
+
+    /// Requests are counted by `meter`, under the API's ARN.
+    pub(crate) fn counted_in(mut self, meter: &Meter, region: &Region) -> Self {
+        let arn = |path: &str| format!("arn:aws:apigateway:{region}::/{path}/{}", self.id);
+        self.requests = match self.kind {
+            ApiKind::Rest => Some(meter.counter(Metered::RestApiRequests, &arn("restapis"))),
+            ApiKind::Http => Some(meter.counter(Metered::HttpApiRequests, &arn("apis"))),
+            ApiKind::FunctionUrl(_) => None,
+        };
+        self
+    }
+
+    /// Counts a request that had, or was answered with, so many bytes.
+    pub(crate) fn count(&self, bytes: u64) {
+        let units = match self.kind {
+            ApiKind::Http => bytes.div_ceil(512 * 1024).max(1),
+            ApiKind::Rest | ApiKind::FunctionUrl(_) => 1,
+        };
+        if let Some(requests) = &self.requests {
+            requests.add(units);
         }
     }
 

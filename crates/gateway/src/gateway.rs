@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::ACCEPT;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body::Body as _;
 use tradewind_compute::{Engine, InvokeError, InvokeRequest};
 use tradewind_model::{AccountId, Clock, Region, limits};
+use tradewind_observe::usage::Meter;
 use tradewind_wire::{Body, Caller, CallerDefaults, ReadBodyError, read_body};
 
 use crate::api::{
@@ -51,6 +53,7 @@ struct Shared {
     engine: Engine,
     config: GatewayConfig,
     apis: ArcSwap<Apis>,
+    meter: OnceLock<Meter>,
 }
 
 type Apis = HashMap<Box<str>, Arc<CompiledApi>>;
@@ -72,7 +75,13 @@ impl Gateway {
             engine,
             config,
             apis: ArcSwap::default(),
+            meter: OnceLock::new(),
         }))
+    }
+
+    /// Requests to APIs that are put from now on are counted by `meter`; only the first call decides by which.
+    pub fn count_in(&self, meter: Meter) {
+        self.0.meter.get_or_init(|| meter);
     }
 
     /// The account, region and domain it serves.
@@ -89,7 +98,8 @@ impl Gateway {
 
     /// Serves `api` from now on, in place of what had its id. Requests under way end as they began.
     pub fn put_api(&self, api: Api) {
-        let api = Arc::new(CompiledApi::new(api));
+        let meter = self.0.meter.get().cloned().unwrap_or_default();
+        let api = Arc::new(CompiledApi::new(api).counted_in(&meter, &self.0.config.region));
         self.0.apis.rcu(|apis| {
             let mut apis = Apis::clone(apis);
             apis.insert(api.id.clone(), Arc::clone(&api));
@@ -135,7 +145,10 @@ impl Gateway {
             identity: &identity,
             peer,
         };
-        call.answer(body).await
+        let asked = body.size_hint().lower();
+        let response = call.answer(body).await;
+        api.count(asked.max(response.body().size_hint().lower()));
+        response
     }
 }
 

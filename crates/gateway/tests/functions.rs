@@ -19,7 +19,7 @@ use tradewind_gateway::{
     Api, ApiKind, Cors, Gateway, GatewayConfig, Integration, LambdaIntegration, PayloadFormat, Route, Stage,
 };
 use tradewind_model::{AccountId, Clock, FunctionArn, Region, TimeoutSeconds};
-use tradewind_observe::usage::UsageSink;
+use tradewind_observe::usage::{Meter, UsageSink};
 use tradewind_observe::{LogOptions, LogStore};
 
 /// Answers as `?wish=` or the last part of the path asks.
@@ -48,6 +48,7 @@ const HASTY: Duration = Duration::from_millis(50);
 
 struct Node {
     address: SocketAddr,
+    meter: Meter,
     engine: Engine,
     server: JoinSet<()>,
     _folder: tempfile::TempDir,
@@ -65,6 +66,8 @@ impl Node {
             clock: Clock::system(),
         };
         let gateway = Gateway::new(engine.clone(), config);
+        let meter = Meter::default();
+        gateway.count_in(meter.clone());
         for (rest, http, timeout) in [("rest1", "http1", PATIENT), ("rest2", "http2", HASTY)] {
             gateway.put_api(api(rest, ApiKind::Rest, timeout));
             gateway.put_api(api(http, ApiKind::Http, timeout));
@@ -77,6 +80,7 @@ impl Node {
             address,
             engine,
             server,
+            meter,
             _folder: folder,
         }
     }
@@ -274,6 +278,28 @@ async fn a_request_travels_to_a_function_and_back() {
     );
     assert_eq!(event["cookies"], serde_json::json!(["s=1"]));
     node.stop().await;
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_api() {
+    let world = Node::start().await;
+    world.send("GET /_api/rest1/dev/items/1 HTTP/1.1", b"").await;
+    world.send("GET /_api/http1/items/1 HTTP/1.1", b"").await;
+    world.send("GET /_api/http1/nothing/here HTTP/1.1", b"").await;
+    world
+        .send("POST /_api/http1/items/1 HTTP/1.1", &vec![b'x'; 600 * 1024])
+        .await;
+    world.send("GET /_api/unknown/items/1 HTTP/1.1", b"").await;
+    let mut counted: Vec<_> = world
+        .meter
+        .take()
+        .into_iter()
+        .map(|c| (c.resource, c.quantity))
+        .collect();
+    counted.sort();
+    let arn = |path: &str| format!("arn:aws:apigateway:us-east-1::/{path}").into();
+    assert_eq!(counted, [(arn("apis/http1"), 4), (arn("restapis/rest1"), 1)]);
+    world.stop().await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,8 +14,9 @@ use crate::read::read;
 use crate::scan::{self, LogChunk, LogScan, Scanned, StreamSummary};
 use crate::segment::Limits;
 use crate::tail::Tails;
-use crate::writer::{Counters, Writer};
-use crate::{LogEvent, LogPosition, LogQuery, LogTail, ReadLogsError};
+use crate::usage::Meter;
+use crate::writer::{Counters, LogMeter, Writer};
+use crate::{Home, LogEvent, LogPosition, LogQuery, LogTail, ReadLogsError};
 
 /// How many reads may hold segments in memory at once.
 const CONCURRENT_READS: usize = 4;
@@ -110,6 +111,7 @@ struct Inner {
     reads: Arc<Semaphore>,
     thread: std::thread::Thread,
     writer: Mutex<Option<JoinHandle<()>>>,
+    meter: Arc<OnceLock<LogMeter>>,
 }
 
 impl LogStore {
@@ -131,7 +133,9 @@ impl LogStore {
         };
         let (written, changes) = watch::channel(0);
         let shown = (Arc::clone(&tails), Arc::clone(&counters), written);
+        let meter = Arc::<OnceLock<LogMeter>>::default();
         let mut writer = Writer::new(inbox, dir.to_owned(), (limits, options.linger), clock, shown);
+        writer.count_in(Arc::clone(&meter));
         writer.load()?;
         let thread = std::thread::Builder::new().name("tradewind-logs".into());
         let handle = thread.spawn(move || writer.run())?;
@@ -143,7 +147,13 @@ impl LogStore {
             reads: Arc::new(Semaphore::new(CONCURRENT_READS)),
             thread: handle.thread().clone(),
             writer: Mutex::new(Some(handle)),
+            meter,
         })))
+    }
+
+    /// Bytes of events are counted by `meter`, under the ARNs of their groups; only the first call decides by which.
+    pub fn count_in(&self, meter: Meter, home: Home) {
+        self.0.meter.get_or_init(|| LogMeter { meter, home });
     }
 
     /// Appends events, waiting while the queue is full. After [`LogStore::shutdown`] they are

@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use tradewind_model::Timestamp;
 
 pub use self::ledger::{DROPPED, Ledger, LedgerConfig, Owner, StackOf, Used};
-pub use self::meter::{Counter, Meter, Metered, units_of_64_kib};
+pub use self::meter::{Counted, Counter, Meter, Metered, units_of_64_kib};
 pub use self::tables::MIGRATIONS;
 
 /// Records that may wait for the fold.

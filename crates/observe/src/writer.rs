@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -15,7 +15,8 @@ use tradewind_model::{Clock, Timestamp};
 use crate::queue::{Command, GroupFiles, Inbox, Written};
 use crate::segment::{Group, Limits, Lost};
 use crate::tail::Tails;
-use crate::{LogEvent, name};
+use crate::usage::{Counter, Meter, Metered};
+use crate::{Home, LogEvent, name};
 
 /// How many commands one batch takes.
 const BATCH: usize = 4_096;
@@ -51,6 +52,30 @@ pub(crate) struct Writer {
     changes: watch::Sender<u64>,
     opened_files: usize,
     next_expiry: Timestamp,
+    meter: Arc<OnceLock<LogMeter>>,
+    /// Groups whose bytes are counted.
+    counted: HashMap<Arc<str>, Counter>,
+}
+
+/// Counts the bytes of events.
+#[derive(Debug)]
+pub(crate) struct LogMeter {
+    pub(crate) meter: Meter,
+    pub(crate) home: Home,
+}
+
+/// What CloudWatch Logs counts each event as besides its message, in bytes.
+const EVENT_BYTES: u64 = 26;
+
+impl LogMeter {
+    /// The counter of a group.
+    fn counter(&self, key: &str) -> Counter {
+        let arn = self
+            .home
+            .read(key)
+            .map(|(account, region, group)| format!("arn:aws:logs:{region}:{account}:log-group:{group}"));
+        self.meter.counter(Metered::LogBytes, &arn.unwrap_or_default())
+    }
 }
 
 /// What a batch owes once its events are written.
@@ -87,7 +112,14 @@ impl Writer {
             failed: HashMap::new(),
             changes,
             opened_files: 0,
+            meter: Arc::default(),
+            counted: HashMap::new(),
         }
+    }
+
+    /// Counts in `meter` once it is set.
+    pub(crate) fn count_in(&mut self, meter: Arc<OnceLock<LogMeter>>) {
+        self.meter = meter;
     }
 
     /// Finds the groups that are on disk already.
@@ -158,6 +190,7 @@ impl Writer {
             }
             Command::Sweep => self.next_expiry = self.now,
             Command::Delete { group, done } => {
+                self.counted.remove(&*group);
                 let deleted = self.groups.remove(&*group).map_or(Ok(()), Group::delete);
                 done.send(deleted).unwrap_or_default();
             }
@@ -175,9 +208,22 @@ impl Writer {
                 .for_each(|piece| self.accept(piece, ingested, watched, owed));
         }
         self.stage(&event, ingested);
+        self.count(&event);
         if watched {
             owed.published.push(Arc::new(event));
         }
+    }
+
+    fn count(&mut self, event: &LogEvent) {
+        let Some(meter) = self.meter.get() else { return };
+        let counter = match self.counted.get(&event.group) {
+            Some(counter) => counter,
+            None => self
+                .counted
+                .entry(Arc::clone(&event.group))
+                .or_insert_with_key(|group| meter.counter(group)),
+        };
+        counter.add(event.message.len() as u64 + EVENT_BYTES);
     }
 
     fn stage(&mut self, event: &LogEvent, ingested: Option<Timestamp>) {

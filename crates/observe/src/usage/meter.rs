@@ -95,10 +95,13 @@ impl fmt::Debug for Meter {
 
 /// What was counted of one item for one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Counted {
-    pub(crate) item: Metered,
-    pub(crate) resource: Box<str>,
-    pub(crate) quantity: u64,
+pub struct Counted {
+    /// What.
+    pub item: Metered,
+    /// The ARN it was counted for, or nothing.
+    pub resource: Box<str>,
+    /// How much.
+    pub quantity: u64,
 }
 
 impl Meter {
@@ -122,7 +125,8 @@ impl Meter {
     }
 
     /// What was counted since the last call. Counters that were not used since, and that nobody holds, go.
-    pub(crate) fn take(&self) -> Vec<Counted> {
+    #[must_use]
+    pub fn take(&self) -> Vec<Counted> {
         Metered::ALL
             .iter()
             .flat_map(|item| take(*item, self.of(*item)))

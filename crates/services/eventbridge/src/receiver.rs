@@ -6,6 +6,7 @@ use serde_json::Value;
 use tradewind_events::transform::RuleContext;
 use tradewind_events::{AttributeValue, Message, MessageAttribute, Receiver, Routing, Trace, Undeliverable};
 use tradewind_model::Arn;
+use tradewind_observe::usage::{Metered, units_of_64_kib};
 
 use crate::event;
 use crate::model::{EventBus, Rule};
@@ -39,6 +40,11 @@ impl Receiver for EventBridgeService {
             target: target.to_string(),
             reason: "an event is a JSON object".to_owned(),
         })?;
+        if is_charged(&json) {
+            let units = units_of_64_kib(message.body.len());
+            self.router()
+                .count(routing, Metered::EventBridgeEvents, &bus.arn, units);
+        }
         let event = Event {
             json,
             text: message.body,
@@ -58,6 +64,12 @@ impl Receiver for EventBridgeService {
         }
         Ok(())
     }
+}
+
+/// Events of AWS's own services cost nothing.
+fn is_charged(event: &Value) -> bool {
+    let source = event["source"].as_str().unwrap_or_default();
+    !source.starts_with("aws.")
 }
 
 /// An event that is being handed on.

@@ -22,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 use tradewind_events::schedule::timer::{Firing, Timer, TimerOwner};
 use tradewind_events::{AttributeValue, Message, MessageAttribute, Routing, Trace, Undeliverable};
 use tradewind_model::{Arn, Timestamp};
+use tradewind_observe::usage::Metered;
 use tradewind_store::Batch;
 
 use crate::TIMERS;
@@ -272,7 +273,11 @@ impl SchedulerService {
             .map(|(target, message)| self.router().deliver(routing, &target, message));
         match delivered {
             Err(death) => Outcome::Dead(death),
-            Ok(Ok(())) => Outcome::Delivered,
+            Ok(Ok(())) => {
+                self.router()
+                    .count(routing, Metered::SchedulerInvocations, &schedule.id, 1);
+                Outcome::Delivered
+            }
             Ok(Err(full @ Undeliverable::Full { .. })) => Outcome::Later(full),
             Ok(Err(error)) => Outcome::Dead(Death::new(code_of(&error), error.to_string())),
         }

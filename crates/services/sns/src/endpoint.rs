@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use tradewind_events::delivery::{Backoff, Death, Deliverer, Delivery, LaneSettings, Outcome, RetryPolicy};
 use tradewind_events::{Message, Routing, Trace, Undeliverable};
 use tradewind_model::Arn;
+use tradewind_observe::usage::{Metered, units_of_64_kib};
 
 use crate::error::SnsError;
 use crate::fan_out::reason;
@@ -128,6 +129,21 @@ impl Endpoints {
         }
     }
 
+    /// Counts what was delivered, and gives what became of it.
+    fn count(
+        &self,
+        routing: &mut Routing,
+        subscription: &Subscription,
+        (item, quantity): (Metered, u64),
+        outcome: Outcome,
+    ) -> Outcome {
+        if matches!(outcome, Outcome::Done) {
+            let topic = &subscription.arn.topic;
+            self.service.router().count(routing, item, topic, quantity);
+        }
+        outcome
+    }
+
     async fn mail(&self, subscription: &Subscription, post: &Post) -> Outcome {
         let Some(relay) = self.service.mail() else {
             return retry("NoRelay", "the node has no mail relay".into());
@@ -236,11 +252,21 @@ impl Deliverer for Endpoints {
         };
         match (subscription, Post::of(delivery)) {
             (Some(subscription), Some(post)) if subscription.endpoint.protocol.is_mail() => {
-                self.mail(&subscription, &post).await
+                let outcome = self.mail(&subscription, &post).await;
+                self.count(routing, &subscription, (Metered::SnsEmailDeliveries, 1), outcome)
             }
             (Some(subscription), Some(post)) => match &subscription.endpoint.arn {
                 Some(function) => self.hand_to(routing, function, &subscription, &post),
-                None => self.post(&subscription, &post).await,
+                None => {
+                    let outcome = self.post(&subscription, &post).await;
+                    let units = units_of_64_kib(post.body.len());
+                    self.count(
+                        routing,
+                        &subscription,
+                        (Metered::SnsHttpDeliveries, units),
+                        outcome,
+                    )
+                }
             },
             // nobody waits for it any more
             (None, _) => Outcome::Done,

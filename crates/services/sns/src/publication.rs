@@ -43,6 +43,8 @@ pub(crate) struct Publication {
     /// FIFO: its place in the order of the topic.
     pub(crate) sequence: Option<u64>,
     pub(crate) trace: Trace,
+    /// What it is charged for: the message and its attributes.
+    pub(crate) bytes: usize,
 }
 
 impl Draft {
@@ -70,6 +72,7 @@ impl Draft {
         }
         check_attributes(&self.attributes)?;
         let deduplication_id = self.deduplication_id_for(topic)?;
+        let bytes = self.bytes();
         let (default, by_protocol) = texts(self.message, self.structure.as_deref())?;
         Ok(Publication {
             id: Uuid::new_v4(),
@@ -82,6 +85,7 @@ impl Draft {
             deduplication_id,
             sequence: None,
             trace,
+            bytes,
         })
     }
 

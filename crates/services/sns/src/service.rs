@@ -8,6 +8,7 @@ use tradewind_events::delivery::{Deliveries, LaneSettings};
 use tradewind_events::{Router, Routing};
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Clock, Timestamp};
+use tradewind_observe::usage::{Metered, units_of_64_kib};
 use tradewind_store::{Batch, Database};
 use uuid::Uuid;
 
@@ -410,6 +411,12 @@ impl SnsService {
     ) -> Result<Vec<Published>, SnsError> {
         let mut fresh: Vec<Taken> = Vec::new();
         let mut published = Vec::with_capacity(publications.len());
+        let units = publications
+            .iter()
+            .map(|publication| units_of_64_kib(publication.bytes))
+            .sum();
+        self.router()
+            .count(routing, Metered::SnsPublishes, &topic.arn, units);
         for mut publication in publications {
             let standard = Published {
                 message_id: publication.id,

@@ -12,6 +12,8 @@ mod send;
 mod tags;
 mod visibility;
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
@@ -52,6 +54,8 @@ pub(crate) struct Call {
     pub(crate) base_url: String,
     /// Cancelled when the client has hung up, or the node stops.
     pub(crate) gone: CancellationToken,
+    /// The queue that the request named first.
+    pub(crate) named: OnceLock<QueueArn>,
 }
 
 /// The parameters of a request: those of JSON are read straight into the operation's type.
@@ -88,10 +92,13 @@ impl SqsService {
         let protocol = protocol_of(&parts);
         let call = call_of(&parts, caller, self.base_url(), gone);
         let answer = match self.read(&parts, body, protocol).await {
-            Ok((action, input)) => self
-                .perform(&call, &action, input)
-                .await
-                .map(|answer| (action, answer)),
+            Ok((action, input)) => {
+                let asked = input.bytes();
+                let answer = self.perform(&call, &action, input).await;
+                let answered = answer.as_ref().map_or(0, Answer::bytes);
+                self.count(call.named.get(), asked.max(answered));
+                answer.map(|answer| (action, answer))
+            }
             Err(error) => Err(error),
         };
         match answer {
@@ -179,7 +186,25 @@ impl SqsService {
     }
 }
 
+impl Answer {
+    /// How large it is; of the old protocol, which few use, only that it is there.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Json(body) => body.len(),
+            Self::Nothing | Self::Form(_) => 0,
+        }
+    }
+}
+
 impl Input {
+    /// How large it is.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Json(body) => body.len(),
+            Self::Form(value) => value.to_string().len(),
+        }
+    }
+
     fn read<R: DeserializeOwned>(self) -> Result<R, SqsError> {
         let read = match self {
             Self::Json(body) if body.is_empty() => serde_json::from_str("{}"),
@@ -247,6 +272,7 @@ fn call_of(parts: &Parts, caller: Caller, base_url: &str, gone: CancellationToke
         trace: header(parts, "x-amzn-trace-id").map(str::to_owned),
         base_url: host.map_or_else(|| base_url.to_owned(), |host| format!("http://{host}")),
         gone,
+        named: OnceLock::new(),
     }
 }
 
@@ -258,7 +284,9 @@ impl Call {
     /// The queue that a `QueueUrl` names.
     pub(crate) fn queue(&self, url: Option<&str>) -> Result<QueueArn, SqsError> {
         let url = required(url, "QueueUrl")?;
-        QueueArn::of_url(url, &self.account, &self.region)
+        let queue = QueueArn::of_url(url, &self.account, &self.region)?;
+        self.named.get_or_init(|| queue.clone());
+        Ok(queue)
     }
 }
 

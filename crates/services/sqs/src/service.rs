@@ -1,12 +1,13 @@
 //! The service itself: its queues in memory, and the one way to change them.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore};
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Clock, Timestamp};
+use tradewind_observe::usage::{Meter, Metered, units_of_64_kib};
 use tradewind_store::queue::{
     DeadLetter, DeduplicationScope as Scope, QueueError, QueueId, QueueSettings, Queues,
 };
@@ -49,6 +50,7 @@ struct Shared {
     changing: Mutex<()>,
     reads: Arc<Semaphore>,
     attempts: crate::api::Attempts,
+    meter: OnceLock<Meter>,
 }
 
 impl SqsService {
@@ -78,7 +80,28 @@ impl SqsService {
             changing: Mutex::new(()),
             reads: Arc::new(Semaphore::new(CONCURRENT_READS)),
             attempts: crate::api::Attempts::default(),
+            meter: OnceLock::new(),
         })))
+    }
+
+    /// Requests are counted by `meter`; only the first call decides by which.
+    pub fn count_in(&self, meter: Meter) {
+        self.0.meter.get_or_init(|| meter);
+    }
+
+    /// Counts a request that had so many bytes, or was answered with them.
+    pub(crate) fn count(&self, queue: Option<&QueueArn>, bytes: usize) {
+        let Some(meter) = self.0.meter.get() else {
+            return;
+        };
+        let units = units_of_64_kib(bytes);
+        match queue {
+            Some(queue) if queue.name.is_fifo() => {
+                meter.count(Metered::SqsFifoRequests, &queue.to_string(), units)
+            }
+            Some(queue) => meter.count(Metered::SqsRequests, &queue.to_string(), units),
+            None => meter.count(Metered::SqsRequests, "", units),
+        }
     }
 
     /// The CloudFormation types of this service.

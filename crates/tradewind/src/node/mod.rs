@@ -3,6 +3,7 @@
 //! Start: listener → data folder → database → logs → function engine → services → accept loop.
 //! Stop: the other way round, each step with what is left of the deadline.
 
+mod code;
 mod content;
 mod dispatch;
 mod error;
@@ -257,7 +258,7 @@ impl Node {
         events: mpsc::Sender<StackEvent>,
     ) -> Result<StackOutcome, ApplyError> {
         let outcome = self.state.apply(request, events).await;
-        collect_packages(&self.state.engine, &self.state.lambda, &self.state.stacks).await;
+        code::collect_packages(&self.state.engine, &self.state.lambda, &self.state.stacks).await;
         outcome
     }
 
@@ -341,6 +342,7 @@ async fn compose(
     let topics = Topics::new(config.kafka.clone(), Arc::new(secrets_manager.clone()));
     let logs = LogStore::open(folder.path().join("logs"), clock.clone(), LogOptions::default())?;
     let (usage, meter) = (UsageSink::default(), Meter::default());
+    logs.count_in(meter.clone(), home(config));
     let interpreters = Interpreters::discover(&config.path);
     let engine = Engine::start(engine_config(
         config,
@@ -360,7 +362,9 @@ async fn compose(
             clock: clock.clone(),
         },
     );
+    gateway.count_in(meter.clone());
     let router = Router::new();
+    router.count_in(meter.clone());
     let queues = Queues::new(database.clone(), clock.clone());
     let sqs = SqsService::open(SqsConfig {
         database: database.clone(),
@@ -369,6 +373,7 @@ async fn compose(
         base_url: base_url.clone(),
     });
     let sqs = sqs.await.map_err(StartNodeError::service)?;
+    sqs.count_in(meter.clone());
     let traces = LogStore::open(folder.path().join("traces"), clock.clone(), Journal::options())?;
     router.record(Journal::new(traces, clock.clone()));
     let lambda = LambdaService::open(LambdaConfig {
@@ -384,7 +389,7 @@ async fn compose(
     });
     let lambda = lambda.await.map_err(StartNodeError::service)?;
     if config.database.is_some() {
-        refuse_other_folder(folder, &engine, &lambda)?;
+        code::refuse_other_folder(folder, &engine, &lambda)?;
     }
     let api_gateway = ApiGatewayService::open(database.clone(), gateway.clone());
     let api_gateway = api_gateway.await.map_err(StartNodeError::service)?;
@@ -451,10 +456,7 @@ async fn compose(
         database: database.clone(),
         logs: logs.clone(),
         clock: clock.clone(),
-        home: Home {
-            account: account.clone(),
-            region: region.clone(),
-        },
+        home: home(config),
         router: router.clone(),
         log_group_of: LogGroupOf::new(move |function| functions.log_group_of(function)),
     });
@@ -484,7 +486,7 @@ async fn compose(
         stack_of: owners::stack_of(lambda.clone(), stacks.clone()),
     });
     let ledger = ledger.await?;
-    collect_packages(&engine, &lambda, &stacks).await;
+    code::collect_packages(&engine, &lambda, &stacks).await;
     let detached = TaskTracker::new();
     Ok(State {
         account,
@@ -528,6 +530,13 @@ pub(crate) fn spawner() -> SpawnerProgram {
         // the file may be replaced while the node runs, the running program not
         program: "/proc/self/exe".into(),
         args: vec![SPAWNER_ARGUMENT.into()],
+    }
+}
+
+fn home(config: &NodeConfig) -> Home {
+    Home {
+        account: config.account.clone(),
+        region: config.region.clone(),
     }
 }
 
@@ -576,35 +585,6 @@ fn resource_types(
     types.extend(sqs.resource_types());
     types.extend(s3.resource_types());
     types
-}
-
-/// Code of functions is in the data folder, also where the rows are on a server.
-fn refuse_other_folder(
-    folder: &DataFolder,
-    engine: &Engine,
-    lambda: &LambdaService,
-) -> Result<(), StartNodeError> {
-    let named = lambda.packages_in_use();
-    if named.is_empty() || named.iter().any(|id| engine.packages().contains(id)) {
-        return Ok(());
-    }
-    Err(StartNodeError::OtherFolder {
-        functions: named.len(),
-        folder: folder.path().to_owned(),
-    })
-}
-
-/// Deletes packages that neither a function nor a stack names.
-async fn collect_packages(engine: &Engine, lambda: &LambdaService, stacks: &StackEngine) {
-    let named_by_stacks = match stacks.packages_in_use().await {
-        Ok(packages) => packages,
-        Err(error) => return tracing::warn!(%error, "cannot tell which packages are used; none is deleted"),
-    };
-    let mut keep = lambda.packages_in_use();
-    keep.extend(named_by_stacks.iter().filter_map(|package| package.parse().ok()));
-    if let Err(error) = engine.packages().retain(&keep).await {
-        tracing::warn!(%error, "cannot delete packages that are not used any more");
-    }
 }
 
 impl State {

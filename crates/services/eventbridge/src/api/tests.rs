@@ -585,3 +585,36 @@ async fn a_topic_is_a_target_with_a_key() {
     let shown = world.ok("ListTargetsByRule", json!({"Rule": "r"})).await;
     assert_eq!(shown["Targets"], json!([target]));
 }
+
+#[tokio::test]
+async fn events_of_ones_own_are_counted_by_bus() {
+    let world = World::new().await;
+    let meter = tradewind_observe::usage::Meter::default();
+    world.service.router().count_in(meter.clone());
+    world.put("default", json!({"text": "x".repeat(65 * 1024)})).await;
+    let bus: tradewind_model::Arn = "arn:aws:events:us-east-1:000000000000:event-bus/default"
+        .parse()
+        .unwrap();
+    let own = br#"{"source": "aws.s3", "detail-type": "Object Created", "detail": {}}"#;
+    let message = tradewind_events::Message {
+        body: own.to_vec().into(),
+        ..tradewind_events::Message::default()
+    };
+    let mut routing = tradewind_events::Routing::new(tradewind_store::Batch::new());
+    world
+        .service
+        .router()
+        .deliver(&mut routing, &bus, message)
+        .unwrap();
+    world
+        .service
+        .database()
+        .write(routing.into_batch())
+        .await
+        .unwrap();
+    let counted = meter.take().into_iter();
+    let counted: Vec<_> = counted
+        .map(|c| (c.item.as_str(), c.resource, c.quantity))
+        .collect();
+    assert_eq!(counted, [("events.custom", bus.to_string().into(), 2)]);
+}

@@ -24,7 +24,7 @@ pub(super) fn to_path_style(parts: &mut Parts) -> Result<(), InvalidUri> {
 }
 
 /// The bucket of `{bucket}.s3.*`, `{bucket}.s3-{region}.*` or `{bucket}.localhost`.
-fn bucket_in_host(parts: &Parts) -> Option<String> {
+pub(super) fn bucket_in_host(parts: &Parts) -> Option<String> {
     let authority = match parts.uri.authority() {
         Some(authority) => authority.as_str(),
         None => parts.headers.get(http::header::HOST)?.to_str().ok()?,

@@ -14,6 +14,7 @@
 mod address;
 mod answer;
 mod browser;
+mod charge;
 mod payload;
 mod signature;
 
@@ -56,6 +57,9 @@ pub(crate) async fn handle(
     caller: Caller,
 ) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
+    if let Some((item, bucket)) = charge::charge_of(&parts) {
+        state.notifier.router().count_now(item, &bucket, 1);
+    }
     let asked = answer::Asked::of(&parts);
     let cors = browser::cors_headers(state, &parts).await;
     let answered = respond(state, wire, &mut parts, body, caller).await;

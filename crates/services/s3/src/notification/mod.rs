@@ -92,7 +92,6 @@ impl Notifier {
     }
 
     /// Where events go.
-    #[cfg(test)]
     pub(crate) fn router(&self) -> &Router {
         &self.router
     }

@@ -495,3 +495,20 @@ proptest::proptest! {
         runtime.block_on(hours_of(steps));
     }
 }
+
+#[tokio::test]
+async fn invocations_are_counted() {
+    let world = World::new().await;
+    let meter = tradewind_observe::usage::Meter::default();
+    world.service.router().count_in(meter.clone());
+    world.create("rate(1 minute)", json!({})).await;
+    let fired = world.run_until("2026-11-20T10:05:00Z", 60_000).await.len();
+    assert!(fired > 0);
+    let counted: Vec<_> = meter
+        .take()
+        .into_iter()
+        .map(|c| (c.item.as_str(), c.quantity))
+        .collect();
+    let fired = u64::try_from(fired).unwrap();
+    assert!(counted.contains(&("scheduler.invocations", fired)), "{counted:?}");
+}

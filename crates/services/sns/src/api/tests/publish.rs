@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tradewind_events::{AttributeValue, Message, Router, Routing};
+use tradewind_observe::usage::Meter;
 use tradewind_store::Batch;
 
 use crate::testing::{World, queue_arn};
@@ -278,4 +279,25 @@ async fn other_services_publish_within_their_batch() {
         router.deliver(&mut routing, &arn, message("")).is_err(),
         "an empty message"
     );
+}
+
+#[tokio::test]
+async fn publishes_are_counted_by_topic_and_by_64_kib() {
+    let world = World::new().await;
+    let meter = Meter::default();
+    world.service.router().count_in(meter.clone());
+    let topic = world.topic("orders").await;
+    world.subscribe(&topic, "q", &[]).await;
+    publish(&world, &topic, &"x".repeat(65 * 1024), &[]).await;
+    publish(&world, &topic, "small", &[]).await;
+    let counted = meter.take().into_iter();
+    let counted: Vec<_> = counted
+        .map(|c| (c.item.as_str(), c.resource, c.quantity))
+        .collect();
+    // the envelope of the large one makes its message no longer by a unit
+    let expected = [
+        ("sqs.requests", queue_arn("q").into(), 3),
+        ("sns.publishes", topic.into(), 3),
+    ];
+    assert_eq!(counted, expected);
 }

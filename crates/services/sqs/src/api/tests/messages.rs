@@ -3,6 +3,7 @@
 use http::Request;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use tradewind_observe::usage::Meter;
 use tradewind_wire::Body;
 
 use crate::testing::World;
@@ -402,4 +403,37 @@ async fn who_hung_up_takes_no_message() {
     let (answer, ()) = tokio::join!(world.send(request, gone.clone()), leave);
     assert_eq!(answer.json(), json!({}));
     assert_eq!(world.receive(URL).await.len(), 1);
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_queue_and_by_64_kib() {
+    let world = World::new().await;
+    let meter = Meter::default();
+    world.service.count_in(meter.clone());
+    let url = world.queue("orders", json!({})).await;
+    let large = "x".repeat(65 * 1024);
+    world
+        .ok("SendMessage", json!({"QueueUrl": url, "MessageBody": large}))
+        .await;
+    world.ok("ReceiveMessage", json!({"QueueUrl": url})).await;
+    world.ok("ReceiveMessage", json!({"QueueUrl": url})).await;
+    world.ok("ListQueues", json!({})).await;
+    let fifo = world.queue("orders.fifo", json!({"FifoQueue": "true"})).await;
+    world.ok("GetQueueAttributes", json!({"QueueUrl": fifo})).await;
+    let mut counted: Vec<_> = meter
+        .take()
+        .into_iter()
+        .map(|c| (c.item.as_str(), c.resource, c.quantity))
+        .collect();
+    counted.sort();
+    // a send and a receive of 65 KiB are two each, the empty receive one
+    let arn = "arn:aws:sqs:us-east-1:000000000000:orders";
+    let fifo_arn = "arn:aws:sqs:us-east-1:000000000000:orders.fifo";
+    let expected = [
+        ("sqs.fifo.requests", fifo_arn.into(), 1),
+        // creations and a list name no queue
+        ("sqs.requests", "".into(), 3),
+        ("sqs.requests", arn.into(), 5),
+    ];
+    assert_eq!(counted, expected);
 }
