@@ -5,6 +5,7 @@
 
 mod asynchronous;
 mod aws_clients;
+mod cost;
 mod customer_view_desk;
 mod event_bus;
 mod events;
