@@ -38,8 +38,8 @@ use tradewind_logs::{LogGroupOf, LogsConfig, LogsService};
 use tradewind_model::limits::ACCOUNT_CONCURRENCY;
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{AccountId, Clock, Region};
-use tradewind_observe::usage::{self, Ledger, LedgerConfig, Meter, UsageSink};
-use tradewind_observe::{Home, LogOptions, LogStore};
+use tradewind_observe::usage::{self, Ledger, Meter, UsageSink};
+use tradewind_observe::{LogOptions, LogStore};
 use tradewind_pipes::{PipesConfig, PipesService};
 use tradewind_s3::{S3Config, S3Service};
 use tradewind_scheduler::{SchedulerConfig, SchedulerService};
@@ -342,7 +342,7 @@ async fn compose(
     let topics = Topics::new(config.kafka.clone(), Arc::new(secrets_manager.clone()));
     let logs = LogStore::open(folder.path().join("logs"), clock.clone(), LogOptions::default())?;
     let (usage, meter) = (UsageSink::default(), Meter::default());
-    logs.count_in(meter.clone(), home(config));
+    logs.count_in(meter.clone(), owners::home(config));
     let interpreters = Interpreters::discover(&config.path);
     let engine = Engine::start(engine_config(
         config,
@@ -456,7 +456,7 @@ async fn compose(
         database: database.clone(),
         logs: logs.clone(),
         clock: clock.clone(),
-        home: home(config),
+        home: owners::home(config),
         router: router.clone(),
         log_group_of: LogGroupOf::new(move |function| functions.log_group_of(function)),
     });
@@ -478,13 +478,7 @@ async fn compose(
         secrets,
     );
     stacks.recover().await?;
-    let ledger = Ledger::open(LedgerConfig {
-        database,
-        clock: clock.clone(),
-        usage: usage.clone(),
-        meter,
-        stack_of: owners::stack_of(lambda.clone(), stacks.clone()),
-    });
+    let ledger = owners::ledger(database, clock.clone(), (&usage, meter), &lambda, &stacks);
     let ledger = ledger.await?;
     code::collect_packages(&engine, &lambda, &stacks).await;
     let detached = TaskTracker::new();
@@ -530,13 +524,6 @@ pub(crate) fn spawner() -> SpawnerProgram {
         // the file may be replaced while the node runs, the running program not
         program: "/proc/self/exe".into(),
         args: vec![SPAWNER_ARGUMENT.into()],
-    }
-}
-
-fn home(config: &NodeConfig) -> Home {
-    Home {
-        account: config.account.clone(),
-        region: config.region.clone(),
     }
 }
 

@@ -2,10 +2,41 @@
 
 use tradewind_deploy::stack::{ResourceDescription, StackEngine};
 use tradewind_lambda::LambdaService;
-use tradewind_observe::usage::StackOf;
+use tradewind_model::Clock;
+use tradewind_observe::Home;
+use tradewind_observe::usage::{Ledger, LedgerConfig, Meter, StackOf, UsageSink};
+use tradewind_store::{Database, DatabaseError};
+
+use super::NodeConfig;
+
+/// The account and region of groups with plain names.
+pub(super) fn home(config: &NodeConfig) -> Home {
+    Home {
+        account: config.account.clone(),
+        region: config.region.clone(),
+    }
+}
+
+/// Keeps what is used.
+pub(super) async fn ledger(
+    database: Database,
+    clock: Clock,
+    (usage, meter): (&UsageSink, Meter),
+    lambda: &LambdaService,
+    stacks: &StackEngine,
+) -> Result<Ledger, DatabaseError> {
+    let config = LedgerConfig {
+        database,
+        clock,
+        usage: usage.clone(),
+        meter,
+        stack_of: stack_of(lambda.clone(), stacks.clone()),
+    };
+    Ledger::open(config).await
+}
 
 /// Functions know their stack; all else is looked for in the stacks.
-pub(super) fn stack_of(lambda: LambdaService, stacks: StackEngine) -> StackOf {
+fn stack_of(lambda: LambdaService, stacks: StackEngine) -> StackOf {
     std::sync::Arc::new(move |arn| Box::pin(find(lambda.clone(), stacks.clone(), arn)))
 }
 
