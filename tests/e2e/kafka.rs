@@ -20,6 +20,7 @@ fn client(arguments: &[&str]) -> Result<String, String> {
     }
 }
 
+#[track_caller]
 pub(crate) fn read(bootstrap: &str, topic: &str, count: usize) -> Vec<Value> {
     let lines = client(&["read", bootstrap, topic, &count.to_string()]).unwrap();
     lines

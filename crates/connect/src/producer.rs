@@ -184,6 +184,27 @@ impl Producer {
     /// # Cancel safety
     /// As [`Producer::send`], but for those that were not taken up yet.
     pub async fn send_all(&self, topic: &str, records: &[Record]) -> Vec<Result<(), ProduceError>> {
+        let mut results = self.send_together(topic, records).await;
+        if records.len() > 1 {
+            // a broker refuses what the client sent together for one record of it
+            for (result, record) in results.iter_mut().zip(records) {
+                let refused = matches!(result, Err(error) if error.code == ProduceCode::Refused);
+                if refused {
+                    let one = self.send_together(topic, std::slice::from_ref(record)).await;
+                    *result = one
+                        .into_iter()
+                        .next()
+                        .unwrap_or_else(|| Err(ProduceError::unreachable()));
+                }
+            }
+        }
+        if results.last().is_some_and(Result::is_ok) {
+            self.health.clear();
+        }
+        results
+    }
+
+    async fn send_together(&self, topic: &str, records: &[Record]) -> Vec<Result<(), ProduceError>> {
         let mut taken = Vec::with_capacity(records.len());
         for record in records {
             taken.push(self.take_up(topic, record).await);
@@ -191,9 +212,6 @@ impl Producer {
         let mut results = Vec::with_capacity(records.len());
         for report in taken {
             results.push(self.wait_for(report).await);
-        }
-        if results.last().is_some_and(Result::is_ok) {
-            self.health.clear();
         }
         results
     }

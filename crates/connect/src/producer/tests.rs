@@ -104,3 +104,15 @@ async fn without_a_broker_it_may_be_tried_again() {
     let error = producer.send("t", &records(1, 1)[0]).await.unwrap_err();
     assert_eq!((error.code, error.is_retriable), (ProduceCode::Unreachable, true));
 }
+
+#[tokio::test]
+async fn what_was_refused_together_is_sent_one_by_one() {
+    let (mock, cluster) = mock(1);
+    let producer = Producer::open(&cluster).await.unwrap();
+    producer.send("t", &records(1, 1)[0]).await.unwrap();
+    let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    mock.request_errors(RDKafkaApiKey::Produce, &[refusal, refusal]);
+    let results = producer.send_all("t", &records(1, 3)).await;
+    let refused = results.iter().filter(|result| result.is_err()).count();
+    assert_eq!((results.len(), refused), (3, 1), "{results:?}");
+}
