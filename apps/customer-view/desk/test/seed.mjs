@@ -22,6 +22,7 @@ function person(account) {
 export function people() {
   const at = "2026-03-01T09:30:00Z";
   const [shop, calls, orders] = [token("shop", "S-000017"), token("calls", "C-77"), token("orders", "O-5")];
+  const [email, phone] = [`email/${token("email", "ada.weiss@example.com")}`, `phone/${token("phone", "+4930123456")}`];
   const byPhone = { a: shop, b: calls, score: 0.91, reasons: [{ rule: "phone", weight: 7.2 }, { rule: "name", weight: 2.1 }] };
   const byEmail = { a: shop, b: orders, score: 0.98, reasons: [{ rule: "email", weight: 8.5 }, { rule: "address", weight: 4.4 }] };
   const said = (source, value) => ({ value, source, token: shop, at, rule: "most trusted source" });
@@ -50,12 +51,12 @@ export function people() {
     [`persons/${QUIET}.json`, simple(QUIET, "S-000404", "Quiet", { restricted: { since: at, request: "r-restricted1" } })],
     [`merged/${MERGED}.json`, { format: 1, id: MERGED, into: ADA, at }],
     [`suppressed/account/${ERASED.slice(2)}.json`, { format: 1, at, request: "r-erasure0" }],
-    account("shop", "S-000017", ADA, { links: [byPhone, byEmail], said: { given: { value: "Ada", at, event: "e-1" }, family: { value: "Weiß", at, event: "e-1" } }, consents: { newsletter: { state: "granted", at, event: "e-1" } } }),
-    account("orders", "O-5", ADA, { links: [byEmail], facts: { "e-2": { type: "order", id: "O-9917", at: "2026-02-20T10:00:00Z", cents: 4990 } } }),
-    account("calls", "C-77", MERGED, { links: [byPhone], facts: { "e-3": { type: "call", id: "K-3", at: "2026-02-25T16:00:00Z" } } }),
+    account("shop", "S-000017", ADA, { index: [email], links: [byPhone, byEmail], said: { given: { value: "Ada", at, event: "e-1" }, family: { value: "Weiß", at, event: "e-1" } }, consents: { newsletter: { state: "granted", at, event: "e-1" } } }),
+    account("orders", "O-5", ADA, { index: [email], links: [byEmail], facts: { "e-2": { type: "order", id: "O-9917", at: "2026-02-20T10:00:00Z", cents: 4990 } } }),
+    account("calls", "C-77", MERGED, { index: [phone], links: [byPhone], facts: { "e-3": { type: "call", id: "K-3", at: "2026-02-25T16:00:00Z" } } }),
     account("shop", "S-000666", MALLORY), account("shop", "S-000404", QUIET),
-    [`index/email/${token("email", "ada.weiss@example.com")}.json`, { format: 1, accounts: [{ source: "shop", token: shop }, { source: "orders", token: orders }] }],
-    [`index/phone/${token("phone", "+4930123456")}.json`, { format: 1, accounts: [{ source: "calls", token: calls }] }],
+    [`index/${email}.json`, { format: 1, accounts: [{ source: "shop", token: shop }, { source: "orders", token: orders }] }],
+    [`index/${phone}.json`, { format: 1, accounts: [{ source: "calls", token: calls }] }],
   ];
 }
 
