@@ -13,6 +13,7 @@ mod guides;
 mod handlers;
 mod http;
 mod kafka;
+mod kafka_mappings;
 mod kafka_targets;
 mod logs;
 mod mappings;

@@ -104,6 +104,8 @@ pub struct Bounds {
 /// What waits for a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
+    /// Records of all partitions, also of those that a batch has others of.
+    pub queued: usize,
     /// Records of partitions that no batch has.
     pub records: usize,
     /// What they take.
@@ -381,7 +383,10 @@ impl<T> Inbox<T> {
 
     pub(super) fn waiting(&self) -> Waiting {
         let state = self.state();
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting {
+            queued: state.partitions.values().map(|found| found.queue.len()).sum(),
+            ..Waiting::default()
+        };
         for found in state.partitions.values().filter(|found| !found.claimed) {
             let Some(first) = found.queue.front() else {
                 continue;

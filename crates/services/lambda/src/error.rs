@@ -1,6 +1,7 @@
 //! What can go wrong, as one enum; its messages are the texts of the Lambda API. [`LambdaError::wire`]
 //! is the one place that decides code and status (`wire.rs`).
 
+mod kafka;
 mod layer;
 mod mapping;
 mod violations;
@@ -8,6 +9,7 @@ mod wire;
 
 use std::fmt;
 
+pub use kafka::KafkaMappingError;
 pub use layer::LayerError;
 pub use mapping::MappingError;
 pub use violations::{Violation, Violations};

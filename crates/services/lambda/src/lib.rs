@@ -43,9 +43,9 @@ mod worker;
 #[cfg(test)]
 mod testing;
 
-pub use error::{LambdaError, LayerError, MappingError, Violation, Violations};
+pub use error::{KafkaMappingError, LambdaError, LayerError, MappingError, Violation, Violations};
 pub use mapping::MIGRATIONS as MAPPING_MIGRATIONS;
 pub use operation::{Entry, OPERATIONS, Operation, operations};
-pub use service::{FunctionSummary, LambdaConfig, LambdaService};
+pub use service::{FunctionSummary, KafkaConfig, LambdaConfig, LambdaService, Objects};
 pub use settings::Refusal;
 pub use tables::{LoadFunctionsError, MIGRATIONS};

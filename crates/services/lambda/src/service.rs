@@ -4,15 +4,18 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 use tradewind_compute::{Engine, Interpreters, PackageId};
+use tradewind_connect::Clusters;
 use tradewind_events::{QueueSource, Router};
 use tradewind_gateway::{
     Api, ApiId, ApiKind, Gateway, Integration, LambdaIntegration, PayloadFormat, Route, RouteKey, Stage,
 };
 use tradewind_model::resource::ResourceType;
-use tradewind_model::{Clock, FunctionArn, Qualifier, RequestId, Runtime, Timestamp};
+use tradewind_model::{AccountId, Clock, FunctionArn, Qualifier, RequestId, Runtime, Secrets, Timestamp};
 use tradewind_store::Database;
 use tradewind_store::queue::Queues;
 
@@ -50,6 +53,29 @@ pub struct LambdaConfig {
     pub queues: Queues,
     /// What makes records of the messages in them.
     pub queue_source: Arc<dyn QueueSource>,
+    /// What mappings of Kafka topics need.
+    pub kafka: KafkaConfig,
+}
+
+/// What event source mappings of Kafka topics need beside a broker.
+#[derive(Clone, Debug)]
+pub struct KafkaConfig {
+    /// Clusters that have an ARN.
+    pub clusters: Clusters,
+    /// What logs in to clusters.
+    pub secrets: Arc<dyn Secrets>,
+    /// Where records go that are given up, if the mapping's failure destination is a bucket.
+    pub objects: Arc<dyn Objects>,
+}
+
+/// Buckets, as those have them who only put something in.
+#[async_trait]
+pub trait Objects: Send + Sync + std::fmt::Debug {
+    /// Puts an object; on `Ok` it is durable.
+    ///
+    /// # Errors
+    /// Why it is not there, in the words of S3.
+    async fn put(&self, account: &AccountId, bucket: &str, key: &str, body: Bytes) -> Result<(), String>;
 }
 
 /// The Lambda service of a node. Clones are handles to the same one.
@@ -252,6 +278,10 @@ impl LambdaService {
 
     pub(crate) fn queue_source(&self) -> &dyn QueueSource {
         &*self.0.config.queue_source
+    }
+
+    pub(crate) fn kafka(&self) -> &KafkaConfig {
+        &self.0.config.kafka
     }
 
     pub(crate) fn tasks(&self) -> &TaskTracker {

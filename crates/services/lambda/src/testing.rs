@@ -11,19 +11,20 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
 use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice};
+use tradewind_connect::Clusters;
 use tradewind_events::{
     Message, QueueFacts, QueueRecord, QueueSource, Receiver, Router, Routing, Undeliverable,
 };
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_model::resource::{Properties, ResourceContext, ResourceType};
-use tradewind_model::{AccountId, Arn, Clock, Region, Timestamp};
+use tradewind_model::{AccountId, Arn, Clock, Region, SecretError, SecretText, Secrets, Timestamp};
 use tradewind_observe::usage::UsageSink;
 use tradewind_observe::{LogOptions, LogStore};
 use tradewind_store::Database;
 use tradewind_store::queue::{QueueId, Queues, Received};
 use tradewind_wire::{Caller, read_body};
 
-use crate::service::{LambdaConfig, LambdaService};
+use crate::service::{KafkaConfig, LambdaConfig, LambdaService, Objects};
 
 pub(crate) const ROLE: &str = "arn:aws:iam::000000000000:role/r";
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -33,6 +34,7 @@ pub(crate) struct World {
     pub(crate) service: LambdaService,
     pub(crate) config: LambdaConfig,
     pub(crate) clock: Clock,
+    pub(crate) bucket: Arc<Bucket>,
     _folder: tempfile::TempDir,
 }
 
@@ -82,6 +84,7 @@ impl World {
             crate::MAPPING_MIGRATIONS,
             tradewind_store::queue::MIGRATIONS,
         ]);
+        let bucket = Arc::new(Bucket::default());
         let config = LambdaConfig {
             queues: Queues::new(database.clone(), clock.clone()),
             queue_source: Arc::new(PlainQueues),
@@ -92,6 +95,11 @@ impl World {
             interpreters,
             clock: clock.clone(),
             base_url: "http://127.0.0.1:4566".to_owned(),
+            kafka: KafkaConfig {
+                clusters: Clusters::default(),
+                secrets: Arc::new(NoSecrets),
+                objects: bucket.clone(),
+            },
         };
         let service = LambdaService::open(config.clone()).await.unwrap();
         config.router.connect("lambda", Arc::new(service.clone()));
@@ -99,6 +107,7 @@ impl World {
             service,
             config,
             clock,
+            bucket,
             _folder: folder,
         }
     }
@@ -206,6 +215,29 @@ impl World {
     pub(crate) fn resource_type(&self, name: &str) -> Arc<dyn ResourceType> {
         let types = self.service.resource_types();
         types.into_iter().find(|kind| kind.type_name() == name).unwrap()
+    }
+}
+
+/// A node without secrets.
+#[derive(Debug)]
+struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn text(&self, _: &AccountId, _: &Region, _: &str) -> Result<SecretText, SecretError> {
+        Err(SecretError::NotFound)
+    }
+}
+
+/// Buckets that are all there, as one. What is put into them, with its key.
+#[derive(Debug, Default)]
+pub(crate) struct Bucket(pub(crate) Mutex<Vec<(String, Bytes)>>);
+
+#[async_trait::async_trait]
+impl Objects for Bucket {
+    async fn put(&self, _: &AccountId, bucket: &str, key: &str, body: Bytes) -> Result<(), String> {
+        let mut objects = self.0.lock().unwrap();
+        objects.push((format!("{bucket}/{key}"), body));
+        Ok(())
     }
 }
 

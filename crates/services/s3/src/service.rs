@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
 use hyper::body::Incoming;
@@ -19,7 +20,7 @@ use crate::notification::Notifier;
 use crate::objects::KeyLocks;
 use crate::operation::Operations;
 use crate::state::State;
-use crate::{bucket, front, policy, tables};
+use crate::{api, bucket, front, policy, tables};
 
 /// What the service is made of.
 #[derive(Debug)]
@@ -83,6 +84,23 @@ impl S3Service {
     /// Answers a request of `caller`.
     pub async fn handle(&self, request: Request<Incoming>, caller: Caller) -> http::Response<Body> {
         front::handle(&self.state, &self.wire, request, caller).await
+    }
+
+    /// Puts a JSON document into a bucket for another service of the node, in the name of `account`; on `Ok` it is
+    /// durable, and what the bucket notifies of it is owed.
+    ///
+    /// # Errors
+    /// The code and the text of S3's error.
+    pub async fn put(&self, account: &AccountId, bucket: &str, key: &str, body: Bytes) -> Result<(), String> {
+        api::put_object::put_for_service(&self.state, account, bucket, key, body)
+            .await
+            .map_err(|error| {
+                format!(
+                    "{}: {}",
+                    error.code().as_str(),
+                    error.message().unwrap_or_default()
+                )
+            })
     }
 
     /// Whether a web page of another origin may make this request: CORS rules of its bucket say so.

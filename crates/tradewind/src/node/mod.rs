@@ -9,6 +9,7 @@ mod dispatch;
 mod error;
 mod functions;
 mod manage;
+mod objects;
 mod owners;
 mod server;
 
@@ -33,7 +34,7 @@ use tradewind_events::journey::Journal;
 use tradewind_events::schedule::timer::{self, Timers};
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_iam::IamService;
-use tradewind_lambda::{LambdaConfig, LambdaService};
+use tradewind_lambda::{KafkaConfig, LambdaConfig, LambdaService};
 use tradewind_logs::{LogGroupOf, LogsConfig, LogsService};
 use tradewind_model::limits::ACCOUNT_CONCURRENCY;
 use tradewind_model::resource::ResourceType;
@@ -376,6 +377,19 @@ async fn compose(
     sqs.count_in(meter.clone());
     let traces = LogStore::open(folder.path().join("traces"), clock.clone(), Journal::options())?;
     router.record(Journal::new(traces, clock.clone()));
+    let s3 = S3Service::open(S3Config {
+        database: database.clone(),
+        blobs: blobs.clone(),
+        router: router.clone(),
+        clock: clock.clone(),
+        account: config.account.clone(),
+        region: config.region.clone(),
+    });
+    let kafka = KafkaConfig {
+        clusters: config.kafka.clone(),
+        secrets: Arc::new(secrets_manager.clone()),
+        objects: Arc::new(objects::Written(s3.clone())),
+    };
     let lambda = LambdaService::open(LambdaConfig {
         queues: queues.clone(),
         queue_source: Arc::new(sqs.clone()),
@@ -386,6 +400,7 @@ async fn compose(
         interpreters,
         clock: clock.clone(),
         base_url: base_url.clone(),
+        kafka,
     });
     let lambda = lambda.await.map_err(StartNodeError::service)?;
     if config.database.is_some() {
@@ -443,14 +458,6 @@ async fn compose(
     let event_bridge = event_bridge.await.map_err(StartNodeError::service)?;
     event_bridge.connect();
     let (account, region) = (config.account.clone(), config.region.clone());
-    let s3 = S3Service::open(S3Config {
-        database: database.clone(),
-        blobs: blobs.clone(),
-        router: router.clone(),
-        clock: clock.clone(),
-        account: account.clone(),
-        region: region.clone(),
-    });
     let functions = lambda.clone();
     let cloudwatch_logs = LogsService::open(LogsConfig {
         database: database.clone(),

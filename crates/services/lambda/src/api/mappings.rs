@@ -77,7 +77,7 @@ pub(super) fn list(service: &LambdaService, call: &Call) -> Answer {
     let wanted = |mapping: &Mapping| {
         mapping.account == call.scope.account
             && mapping.region == call.scope.region
-            && source.is_none_or(|source| mapping.source.arn().to_string() == source)
+            && source.is_none_or(|source| mapping.source.arn().is_some_and(|arn| arn.to_string() == *source))
             && function.as_ref().is_none_or(|target| is_of(mapping, target))
     };
     let mut shown = service.mappings().list(after, page, wanted);

@@ -1,5 +1,7 @@
 //! What can go wrong with event source mappings.
 
+use super::kafka::KafkaMappingError;
+
 /// Why an operation on an event source mapping failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
@@ -26,9 +28,11 @@ pub enum MappingError {
     #[error("Unrecognized event source.")]
     UnrecognizedSource,
     /// A source of a service that this node does not have.
-    #[error("event sources of `{service}` are not supported yet; this node reads queues (`arn:aws:sqs:…`)")]
+    #[error(
+        "event sources of `{service}` are not supported yet; this node reads queues (`arn:aws:sqs:…`) and topics of Kafka"
+    )]
     SourceNotServed {
-        /// `kinesis`, `dynamodb`, `kafka`, …
+        /// `kinesis`, `dynamodb`, …
         service: String,
     },
     /// A queue of another region or account.
@@ -79,10 +83,13 @@ pub enum MappingError {
     StartingPosition,
     /// A member for sources of another kind.
     #[error("Unsupported {member} parameter for given event source mapping type.")]
-    NotForQueues {
+    NotForSource {
         /// Of the request.
         member: &'static str,
     },
+    /// Of a Kafka topic.
+    #[error(transparent)]
+    Kafka(#[from] KafkaMappingError),
 }
 
 impl MappingError {
@@ -103,7 +110,8 @@ impl MappingError {
             | Self::InvalidFilter
             | Self::TooManyFilters { .. }
             | Self::StartingPosition
-            | Self::NotForQueues { .. } => (400, "InvalidParameterValueException"),
+            | Self::NotForSource { .. } => (400, "InvalidParameterValueException"),
+            Self::Kafka(error) => error.status_and_code(),
         }
     }
 }

@@ -59,8 +59,12 @@ impl Filters {
         if self.is_empty() {
             return true;
         }
-        let seen = as_filters_see(record);
-        self.0.iter().any(|filter| filter.pattern.matches(&seen))
+        self.match_seen(&as_filters_see(record))
+    }
+
+    /// Whether one of the patterns matches what is seen of a record.
+    pub(crate) fn match_seen(&self, seen: &Value) -> bool {
+        self.0.iter().any(|filter| filter.pattern.matches(seen))
     }
 }
 

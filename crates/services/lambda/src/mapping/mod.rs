@@ -19,11 +19,12 @@
 //!   received.
 //! - One mapping never holds up another; all of them together hold a bounded amount of memory, and one that holds
 //!   half of what is free waits with more.
-//! - The source is an enum ([`Source`]): streams and Kafka will be further variants with pollers of their own,
-//!   over the same records, batches and scale.
+//! - The source is an enum ([`Source`](model::Source)): a topic of Kafka (`kafka/`) has a poller and batches of its own
+//!   over the same scale, filters and memory.
 
 mod batch;
 mod filter;
+mod kafka;
 mod limits;
 mod model;
 mod poller;
@@ -43,4 +44,4 @@ pub(crate) use model::{Mapping, MappingId};
 pub(crate) use registry::{Found, Mappings};
 pub use tables::MIGRATIONS;
 pub(crate) use view::{Transition, view};
-pub(crate) use written::{NOT_FOR_QUEUES, REFUSED, WrittenMapping};
+pub(crate) use written::{NOT_FOR_SOURCES, REFUSED, REFUSED_WITHIN, WrittenMapping};

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::batch::Bounds;
 use super::filter::Filters;
-use super::limits::USUAL_BATCH_SIZE;
+use super::kafka::{KafkaSettings, KafkaSource};
+use super::limits::{USUAL_BATCH_SIZE, USUAL_KAFKA_BATCH_SIZE};
 use crate::model::Owner;
 
 /// What clients know a mapping by.
@@ -41,13 +42,27 @@ impl FromStr for MappingId {
 pub(crate) enum Source {
     /// A queue of SQS, by its ARN.
     Queue(Arn),
+    /// A topic of a Kafka cluster.
+    Kafka(KafkaSource),
 }
 
 impl Source {
-    /// Its ARN.
-    pub(crate) fn arn(&self) -> &Arn {
+    /// `EventSourceArn`; a cluster that is known by its servers alone has none.
+    pub(crate) fn arn(&self) -> Option<&Arn> {
         match self {
-            Self::Queue(arn) => arn,
+            Self::Queue(arn) => Some(arn),
+            Self::Kafka(kafka) => kafka.cluster.arn(),
+        }
+    }
+
+    /// What a mapping of it has that says nothing else.
+    pub(crate) fn usual_settings(&self) -> Settings {
+        match self {
+            Self::Queue(_) => Settings::default(),
+            Self::Kafka(_) => Settings {
+                batch_size: USUAL_KAFKA_BATCH_SIZE,
+                ..Settings::default()
+            },
         }
     }
 }
@@ -84,33 +99,40 @@ impl Mapping {
 pub(crate) struct Settings {
     /// `BatchSize`.
     pub(crate) batch_size: u32,
-    /// `MaximumBatchingWindowInSeconds`.
-    pub(crate) window_seconds: u32,
+    /// `MaximumBatchingWindowInSeconds`; none if it was never set.
+    pub(crate) window_seconds: Option<u32>,
     /// `ScalingConfig.MaximumConcurrency`.
     pub(crate) maximum_concurrency: Option<u32>,
     /// `FunctionResponseTypes` has `ReportBatchItemFailures`.
     pub(crate) reports_failures: bool,
     /// `FilterCriteria`.
     pub(crate) filters: Filters,
+    /// What only topics have.
+    pub(crate) kafka: KafkaSettings,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             batch_size: USUAL_BATCH_SIZE,
-            window_seconds: 0,
+            window_seconds: None,
             maximum_concurrency: None,
             reports_failures: false,
             filters: Filters::default(),
+            kafka: KafkaSettings::default(),
         }
     }
 }
 
 impl Settings {
-    pub(crate) fn bounds(&self) -> Bounds {
+    /// When a batch is full; `usual` is the window that nobody set.
+    pub(crate) fn bounds(&self, usual: Duration) -> Bounds {
+        let window = self
+            .window_seconds
+            .map(|seconds| Duration::from_secs(seconds.into()));
         Bounds {
             size: self.batch_size as usize,
-            window: Duration::from_secs(self.window_seconds.into()),
+            window: window.unwrap_or(usual),
         }
     }
 }

@@ -35,7 +35,7 @@ const LARGEST_STEP: usize = 1_000;
 /// What one receive may bring, about.
 const STEP_BYTES: usize = 4 * 1024 * 1024;
 /// What one mapping takes of the memory for batches at a time, at most.
-const LARGEST_SHARE_KIB: u32 = 32 * 1024;
+pub(super) const LARGEST_SHARE_KIB: u32 = 32 * 1024;
 
 /// See the module.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub(super) struct Shared {
     /// What its batches hold of the memory for batches, in KiB.
     held: AtomicUsize,
     /// A batch ended.
-    ended: Notify,
+    pub(super) ended: Notify,
 }
 
 /// How a mapping is worked on, as its queue and function are now.
@@ -86,6 +86,28 @@ pub(super) struct Plan {
 }
 
 impl Shared {
+    pub(super) fn new(
+        service: LambdaService,
+        status: Arc<Status>,
+        stop: &CancellationToken,
+        scale: Scale,
+    ) -> Self {
+        Self {
+            service,
+            status,
+            patience: Mutex::new(stop.child_token()),
+            scale: Mutex::new(scale),
+            held: AtomicUsize::new(0),
+            ended: Notify::new(),
+        }
+    }
+
+    /// Batches of now wait no longer for room in the function's concurrency; those to come do, until `stop`.
+    pub(super) fn give_up_waiting(&self, stop: &CancellationToken) {
+        let patience = std::mem::replace(&mut *self.token(), stop.child_token());
+        patience.cancel();
+    }
+
     pub(super) fn scale<T>(&self, change: impl FnOnce(&mut Scale) -> T) -> T {
         change(&mut self.scale.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -100,7 +122,7 @@ impl Shared {
 
     /// Whether its batches hold so much memory that others might wait for theirs: half of what is free, so that
     /// some is free however many mappings have a backlog.
-    fn holds_its_share(&self) -> bool {
+    pub(super) fn holds_its_share(&self) -> bool {
         let held = self.held.load(Ordering::Relaxed);
         held > 0 && held >= self.service.mappings().memory.available_permits() / 2
     }
@@ -122,7 +144,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn take(shared: &Arc<Shared>, memory: Option<OwnedSemaphorePermit>) -> Self {
+    pub(super) fn take(shared: &Arc<Shared>, memory: Option<OwnedSemaphorePermit>) -> Self {
         shared.scale(Scale::started);
         shared.status.started();
         let place = Self {
@@ -158,14 +180,7 @@ enum Next {
 impl Poller {
     pub(super) fn new(service: LambdaService, assignment: Assignment, stop: CancellationToken) -> Self {
         let now = service.clock().now();
-        let shared = Shared {
-            service,
-            status: assignment.status,
-            patience: Mutex::new(stop.child_token()),
-            scale: Mutex::new(Scale::new(now)),
-            held: AtomicUsize::new(0),
-            ended: Notify::new(),
-        };
+        let shared = Shared::new(service, assignment.status, &stop, Scale::new(now));
         Self {
             desired: assignment.desired,
             stop,
@@ -215,7 +230,9 @@ impl Poller {
             return Next::Rest(None);
         }
         let service = &self.shared.service;
-        let Source::Queue(source) = mapping.source.clone();
+        let Source::Queue(source) = mapping.source.clone() else {
+            return Next::Rest(None);
+        };
         let queue = match service.queue_source().queue(&source) {
             Ok(queue) => queue,
             Err(error) => {
@@ -233,7 +250,7 @@ impl Poller {
         let most = mapping.settings.maximum_concurrency.unwrap_or(MOST);
         Next::Work(Box::new(Plan {
             lease: queue.visibility_timeout.max(function.timeout),
-            bounds: mapping.settings.bounds(),
+            bounds: mapping.settings.bounds(Duration::ZERO),
             cap: function
                 .function
                 .reserved_concurrency
@@ -469,8 +486,7 @@ impl Poller {
 
     /// Lets go of all messages that no function has yet.
     async fn let_go(&mut self) {
-        let patience = std::mem::replace(&mut *self.shared.token(), self.stop.child_token());
-        patience.cancel();
+        self.shared.give_up_waiting(&self.stop);
         if let Some(queue) = &self.queue {
             put_back(&self.shared.service, queue, &receipts(&self.hand.drain())).await;
         }

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tradewind_model::{FunctionArn, Timestamp};
 use tradewind_store::{Batch, Database};
 
-use super::model::{Mapping, MappingId};
+use super::model::{Mapping, MappingId, Source};
 use super::tables;
 use crate::error::{LambdaError, MappingError};
 use crate::tables::LoadFunctionsError;
@@ -112,6 +112,16 @@ pub(super) struct Assignment {
     pub(super) id: MappingId,
     pub(super) desired: watch::Receiver<Option<Arc<Mapping>>>,
     pub(super) status: Arc<Status>,
+}
+
+impl Assignment {
+    /// What it reads; it never changes. None if the mapping is deleted.
+    pub(super) fn source(&self) -> Option<Source> {
+        self.desired
+            .borrow()
+            .as_ref()
+            .map(|mapping| mapping.source.clone())
+    }
 }
 
 impl Entry {

@@ -24,6 +24,10 @@ const CALM_MS: i64 = 5_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scale {
     limit: u32,
+    /// At first, and again after the source was idle.
+    initial: u32,
+    /// What throttles leave.
+    least: u32,
     running: u32,
     /// Up to when growth has been counted.
     counted: Timestamp,
@@ -33,6 +37,19 @@ impl Scale {
     pub(crate) fn new(now: Timestamp) -> Self {
         Self {
             limit: INITIAL,
+            initial: INITIAL,
+            least: LEAST,
+            running: 0,
+            counted: now,
+        }
+    }
+
+    /// Of a topic: so many pollers at first and at least.
+    pub(crate) fn of_pollers(now: Timestamp, pollers: u32) -> Self {
+        Self {
+            limit: pollers,
+            initial: pollers,
+            least: pollers,
             running: 0,
             counted: now,
         }
@@ -80,12 +97,12 @@ impl Scale {
 
     /// The source was empty for a while.
     pub(crate) fn idle(&mut self) {
-        self.limit = self.limit.min(INITIAL);
+        self.limit = self.limit.min(self.initial);
     }
 
     /// A batch found no room in the function's concurrency.
     pub(crate) fn throttled(&mut self, now: Timestamp) {
-        self.limit = self.limit.min(self.running).saturating_sub(1).max(LEAST);
+        self.limit = self.limit.min(self.running).saturating_sub(1).max(self.least);
         self.counted = now.plus_millis(CALM_MS);
     }
 }

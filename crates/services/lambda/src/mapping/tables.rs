@@ -7,6 +7,7 @@ use tradewind_model::Timestamp;
 use tradewind_store::{Batch, Database, Migration, Row};
 
 use super::filter::Filters;
+use super::kafka::{KafkaSettings, StoredKafka};
 use super::model::{Mapping, MappingId, Settings, Source};
 use crate::error::LambdaError;
 use crate::model::Owner;
@@ -24,16 +25,22 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
 }];
 
 const FORMAT: u32 = 1;
+/// As the first, with [`Stored::kafka`]: nodes of before do not take it for a queue.
+const KAFKA_FORMAT: u32 = 2;
 
-/// The stored form of a mapping. Format 1 is the first; a later one gets a struct of its own.
+/// The stored form of a mapping. Formats 1 (queues) and 2 (topics) are the first; a later one gets a struct of its own.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     format: u32,
+    /// Of a queue; else empty.
+    #[serde(default)]
     source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kafka: Option<StoredKafka>,
     function: String,
     enabled: bool,
     batch_size: u32,
-    window_seconds: u32,
+    window_seconds: Option<u32>,
     maximum_concurrency: Option<u32>,
     reports_failures: bool,
     /// The patterns, as they were written.
@@ -47,9 +54,17 @@ struct Stored {
 /// Stores a mapping, new or changed.
 pub(super) fn put(batch: Batch, mapping: &Mapping) -> Result<Batch, LambdaError> {
     let settings = &mapping.settings;
+    let (format, source, kafka) = match &mapping.source {
+        Source::Queue(arn) => (FORMAT, arn.to_string(), None),
+        Source::Kafka(topic) => {
+            let kafka = StoredKafka::new(topic, &settings.kafka);
+            (KAFKA_FORMAT, String::new(), Some(kafka))
+        }
+    };
     let stored = Stored {
-        format: FORMAT,
-        source: mapping.source.arn().to_string(),
+        format,
+        source,
+        kafka,
         function: mapping.function.to_string(),
         enabled: mapping.enabled,
         batch_size: settings.batch_size,
@@ -104,17 +119,27 @@ fn mapping(row: &Row) -> Result<Mapping, LoadFunctionsError> {
 
 fn parse(id: &str, account: &str, region: &str, document: &str) -> Result<Mapping, String> {
     let stored: Stored = serde_json::from_str(document).map_err(display)?;
-    if stored.format != FORMAT {
+    if ![FORMAT, KAFKA_FORMAT].contains(&stored.format) {
         return Err(format!(
             "its format is {}, written by a newer node",
             stored.format
         ));
     }
+    let (source, kafka) = match stored.kafka {
+        Some(kafka) => {
+            let (topic, settings) = kafka.parse()?;
+            (Source::Kafka(topic), settings)
+        }
+        None => {
+            let arn = stored.source.parse().map_err(display)?;
+            (Source::Queue(arn), KafkaSettings::default())
+        }
+    };
     Ok(Mapping {
         id: id.parse().map_err(display)?,
         account: account.parse().map_err(display)?,
         region: region.parse().map_err(display)?,
-        source: Source::Queue(stored.source.parse().map_err(display)?),
+        source,
         function: stored.function.parse().map_err(display)?,
         enabled: stored.enabled,
         settings: Settings {
@@ -123,6 +148,7 @@ fn parse(id: &str, account: &str, region: &str, document: &str) -> Result<Mappin
             maximum_concurrency: stored.maximum_concurrency,
             reports_failures: stored.reports_failures,
             filters: Filters::parse(stored.filters.iter().map(String::as_str)).map_err(display)?,
+            kafka,
         },
         tags: stored.tags,
         modified: Timestamp::from_millis(stored.modified_ms),

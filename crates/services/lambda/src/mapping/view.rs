@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::kafka;
+use super::model::Source;
 use super::registry::Found;
 
 /// What an answer says of a change that it acknowledges; by the next request it has happened.
@@ -32,8 +34,7 @@ pub(crate) fn view(found: &Found, transition: Transition) -> Value {
     let mut shown = json!({
         "UUID": mapping.id.to_string(),
         "BatchSize": settings.batch_size,
-        "MaximumBatchingWindowInSeconds": settings.window_seconds,
-        "EventSourceArn": mapping.source.arn().to_string(),
+        "MaximumBatchingWindowInSeconds": settings.window_seconds.unwrap_or(0),
         "FunctionArn": mapping.function.to_string(),
         "LastModified": seconds(mapping.modified.as_millis()),
         "State": state,
@@ -41,6 +42,12 @@ pub(crate) fn view(found: &Found, transition: Transition) -> Value {
         "FunctionResponseTypes": if settings.reports_failures { vec!["ReportBatchItemFailures"] } else { vec![] },
         "EventSourceMappingArn": mapping.arn(),
     });
+    if let Some(arn) = mapping.source.arn() {
+        shown["EventSourceArn"] = json!(arn.to_string());
+    }
+    if let (Source::Kafka(topic), Value::Object(shown)) = (&mapping.source, &mut shown) {
+        kafka::view::show(topic, settings, shown);
+    }
     if let Some(result) = last_result {
         shown["LastProcessingResult"] = json!(result);
     }
@@ -59,7 +66,7 @@ pub(crate) fn view(found: &Found, transition: Transition) -> Value {
 }
 
 /// A date of the protocol: seconds since 1970, with milliseconds after the point.
-fn seconds(ms: i64) -> f64 {
+pub(super) fn seconds(ms: i64) -> f64 {
     #[expect(
         clippy::cast_precision_loss,
         reason = "milliseconds of this millennium fit 53 bits"

@@ -8,7 +8,8 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tradewind_model::FunctionArn;
 
-use super::model::{Mapping, MappingId};
+use super::kafka::KafkaPoller;
+use super::model::{Mapping, MappingId, Source};
 use super::poller::Poller;
 use super::registry::Found;
 use crate::error::LambdaError;
@@ -29,8 +30,13 @@ impl LambdaService {
         loop {
             for assignment in self.mappings().unattended() {
                 let id = assignment.id;
-                let poller = Poller::new(self.clone(), assignment, stop.clone());
-                ids.insert(pollers.spawn(poller.run()).id(), id);
+                let (service, stop) = (self.clone(), stop.clone());
+                let is_topic = matches!(assignment.source(), Some(Source::Kafka(_)));
+                let task = match is_topic {
+                    true => pollers.spawn(KafkaPoller::new(service, assignment, stop).run()),
+                    false => pollers.spawn(Poller::new(service, assignment, stop).run()),
+                };
+                ids.insert(task.id(), id);
             }
             tokio::select! {
                 () = stop.cancelled() => break,

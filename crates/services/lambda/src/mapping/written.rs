@@ -6,6 +6,7 @@ use tradewind_events::QueueFacts;
 use tradewind_model::{Arn, FunctionArn, Timestamp};
 
 use super::filter::Filters;
+use super::kafka::{WrittenKafka, check_kafka};
 use super::limits::{BATCH_SIZE, MAXIMUM_CONCURRENCY, SMALL_BATCH, USUAL_BATCH_SIZE, WINDOW_SECONDS, within};
 use super::model::{Mapping, MappingId, Settings, Source};
 use crate::error::{LambdaError, MappingError, Violations};
@@ -15,41 +16,61 @@ use crate::service::LambdaService;
 use crate::settings::{Members, Refusal, read_members};
 
 const ARN_PATTERN: &str = "arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)";
-/// The services that are event sources with AWS.
-const SOURCES: &[&str] = &["docdb-elastic", "dynamodb", "kafka", "kinesis", "mq", "rds"];
-const NOT_OF_QUEUES: &str = "queues do not have it";
-/// What only sources of other kinds have.
-pub(crate) const NOT_FOR_QUEUES: &[(&str, &str)] = &[
-    ("AmazonManagedKafkaEventSourceConfig", NOT_OF_QUEUES),
-    ("BisectBatchOnFunctionError", NOT_OF_QUEUES),
-    (
-        "DestinationConfig",
-        "messages that fail go to the dead-letter queue of their queue",
-    ),
-    ("DocumentDBEventSourceConfig", NOT_OF_QUEUES),
-    ("MaximumRecordAgeInSeconds", NOT_OF_QUEUES),
-    (
-        "MaximumRetryAttempts",
-        "the redrive policy of the queue says how often a message is tried",
-    ),
-    ("ParallelizationFactor", NOT_OF_QUEUES),
-    ("Queues", NOT_OF_QUEUES),
-    ("SelfManagedEventSource", NOT_OF_QUEUES),
-    ("SelfManagedKafkaEventSourceConfig", NOT_OF_QUEUES),
-    ("SourceAccessConfigurations", NOT_OF_QUEUES),
-    ("Topics", NOT_OF_QUEUES),
-    ("TumblingWindowInSeconds", NOT_OF_QUEUES),
+/// The services that are event sources with AWS, and not here.
+const SOURCES: &[&str] = &["docdb-elastic", "dynamodb", "kinesis", "mq", "rds"];
+/// What only topics have.
+const OF_TOPICS: &[&str] = &[
+    "AmazonManagedKafkaEventSourceConfig",
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "SelfManagedEventSource",
+    "SelfManagedKafkaEventSourceConfig",
+    "SourceAccessConfigurations",
+    "Topics",
+];
+/// What only queues have.
+const OF_QUEUES: &[&str] = &["ScalingConfig"];
+const OF_OTHERS: &str = "neither queues nor topics of Kafka have it";
+/// What only sources have that are not served.
+pub(crate) const NOT_FOR_SOURCES: &[(&str, &str)] = &[
+    ("DocumentDBEventSourceConfig", OF_OTHERS),
+    ("ParallelizationFactor", OF_OTHERS),
+    ("Queues", OF_OTHERS),
+    ("TumblingWindowInSeconds", OF_OTHERS),
 ];
 /// What is known and not honoured yet, and what to do without it.
 pub(crate) const REFUSED: &[(&str, &str)] = &[
     ("KMSKeyArn", "filters are kept as they are; remove it"),
     ("LoggingConfig", "the node's log tells of mappings; remove it"),
     ("MetricsConfig", "there are no metrics of mappings; remove it"),
+];
+/// As [`REFUSED`], within a member.
+pub(crate) const REFUSED_WITHIN: &[(&str, &str, &str)] = &[
+    (
+        "AmazonManagedKafkaEventSourceConfig",
+        "SchemaRegistryConfig",
+        NO_REGISTRY,
+    ),
+    (
+        "DestinationConfig",
+        "OnSuccess",
+        "mappings tell of failures alone; remove it",
+    ),
     (
         "ProvisionedPollerConfig",
-        "pollers scale with the queue; use `ScalingConfig` to bound them",
+        "PollerGroupName",
+        "pollers are not shared; remove it",
+    ),
+    (
+        "SelfManagedKafkaEventSourceConfig",
+        "SchemaRegistryConfig",
+        NO_REGISTRY,
     ),
 ];
+const NO_REGISTRY: &str = "records reach the function as they are; decode them there";
+const POLLERS_OF_QUEUES: &str = "pollers scale with the queue; use `ScalingConfig` to bound them";
 
 /// See the module. What is none was not written.
 #[derive(Clone, Debug)]
@@ -62,6 +83,9 @@ pub(crate) struct WrittenMapping {
     maximum_concurrency: Option<Option<u32>>,
     reports_failures: Option<bool>,
     filters: Option<Filters>,
+    kafka: WrittenKafka,
+    /// All that was written, for what not every source has.
+    members: Members,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -105,12 +129,15 @@ impl WrittenMapping {
             .as_ref()
             .map(GivenCriteria::parse)
             .transpose();
+        let kafka: WrittenKafka = read_members(members)?;
         let written = given.check(&mut violations);
+        kafka.check(&mut violations);
         check_position(members, &mut violations);
         violations.into_result()?;
-        check_members(members, written.source.as_ref())?;
         Ok(Self {
             filters: filters?,
+            kafka,
+            members: members.clone(),
             ..written
         })
     }
@@ -128,28 +155,31 @@ impl WrittenMapping {
         owner: Option<Owner>,
         others: &[std::sync::Arc<Mapping>],
     ) -> Result<Mapping, LambdaError> {
-        let source = self.source.clone().ok_or(MappingError::UnrecognizedSource)?;
-        let source = source_of(source, scope)?;
+        let (id, now) = (MappingId::random(), service.clock().now());
+        let source = self.source_of(scope, id, now)?;
+        self.check_members(&source)?;
         let function = function_of(service, self.function.as_deref().unwrap_or_default(), scope)?;
         let mapping = Mapping {
-            id: MappingId::random(),
+            id,
             account: scope.account.clone(),
             region: scope.region.clone(),
-            source,
             function,
             enabled: self.enabled.unwrap_or(true),
-            settings: self.settings(&Settings::default()),
+            settings: self.settings(&source.usual_settings())?,
+            source,
             tags: std::collections::BTreeMap::new(),
-            modified: service.clock().now(),
+            modified: now,
             owner,
         };
         check_with_source(service, &mapping)?;
-        let same = |other: &&std::sync::Arc<Mapping>| {
-            other.source == mapping.source && other.function == mapping.function
-        };
-        match others.iter().find(same) {
+        // what a stack replaces goes after this
+        let others = others.iter().map(|other| &**other);
+        let others = others.filter(|other| other.owner.is_none() || other.owner != mapping.owner);
+        check_kafka(service, &mapping, others.clone())?;
+        let mut others = others;
+        match others.find(|other| other.source == mapping.source && other.function == mapping.function) {
             Some(there) => Err(MappingError::Exists {
-                source_arn: there.source.arn().to_string(),
+                source_arn: there.source.arn().map(Arn::to_string).unwrap_or_default(),
                 function: there.function.name.to_string(),
                 id: there.id.to_string(),
             }
@@ -158,11 +188,31 @@ impl WrittenMapping {
         }
     }
 
+    /// Whether it is the source of `mapping` that is written here.
+    pub(crate) fn is_source_of(&self, mapping: &Mapping) -> bool {
+        let scope = Scope {
+            account: mapping.account.clone(),
+            region: mapping.region.clone(),
+        };
+        // a position in the future was refused when the mapping was made
+        let written = self.source_of(&scope, mapping.id, Timestamp::from_millis(i64::MAX));
+        written.is_ok_and(|source| source == mapping.source)
+    }
+
+    fn source_of(&self, scope: &Scope, id: MappingId, now: Timestamp) -> Result<Source, MappingError> {
+        let arn = self.source.clone();
+        let service = arn.as_ref().map(|arn| &*arn.service);
+        if self.kafka.is_self_managed() || service == Some("kafka") {
+            return Ok(Source::Kafka(self.kafka.source(arn, id, now)?));
+        }
+        source_of(arn.ok_or(MappingError::UnrecognizedSource)?, scope)
+    }
+
     /// What a template makes of `current`: what is not written is as usual.
     pub(crate) fn replace(&self, service: &LambdaService, current: &Mapping) -> Result<Mapping, LambdaError> {
         let usual = Mapping {
             enabled: true,
-            settings: Settings::default(),
+            settings: current.source.usual_settings(),
             ..current.clone()
         };
         let now = service.clock().now();
@@ -189,29 +239,74 @@ impl WrittenMapping {
             Some(name) => function_of(service, name, &scope)?,
             None => current.function.clone(),
         };
+        self.check_members(&current.source)?;
+        if let Source::Kafka(source) = &current.source {
+            self.kafka.check_change(source).map_err(MappingError::Kafka)?;
+        }
         let mapping = Mapping {
             function,
             enabled: self.enabled.unwrap_or(current.enabled),
-            settings: self.settings(&current.settings),
+            settings: self.settings(&current.settings)?,
             modified: now,
             ..current.clone()
         };
         // one may always be switched off, whatever became of its queue
         if mapping.enabled || mapping.settings != current.settings {
             check_with_source(service, &mapping)?;
+            check_kafka(service, &mapping, std::iter::empty())?;
         }
         Ok(mapping)
     }
 
-    fn settings(&self, current: &Settings) -> Settings {
-        Settings {
+    fn settings(&self, current: &Settings) -> Result<Settings, MappingError> {
+        Ok(Settings {
             batch_size: self.batch_size.unwrap_or(current.batch_size),
-            window_seconds: self.window_seconds.unwrap_or(current.window_seconds),
+            window_seconds: self.window_seconds.or(current.window_seconds),
             maximum_concurrency: self.maximum_concurrency.unwrap_or(current.maximum_concurrency),
             reports_failures: self.reports_failures.unwrap_or(current.reports_failures),
             filters: self.filters.clone().unwrap_or_else(|| current.filters.clone()),
+            kafka: self.kafka.settings(&current.kafka)?,
+        })
+    }
+
+    /// Refuses what the source does not have, and what is not honoured.
+    fn check_members(&self, source: &Source) -> Result<(), LambdaError> {
+        let given = |name: &str| self.members.get(name).is_some_and(|value| !is_empty(value));
+        let others = NOT_FOR_SOURCES.iter().map(|(name, _)| *name);
+        let of_others: Vec<&'static str> = match source {
+            Source::Queue(_) => OF_TOPICS.iter().copied().chain(others).collect(),
+            Source::Kafka(_) => OF_QUEUES.iter().copied().chain(others).collect(),
+        };
+        if let Source::Queue(_) = source {
+            if given("StartingPosition") || given("StartingPositionTimestamp") {
+                return Err(MappingError::StartingPosition.into());
+            }
+            if given("ProvisionedPollerConfig") {
+                return Err(refusal(&["ProvisionedPollerConfig"], POLLERS_OF_QUEUES));
+            }
+        }
+        if let Some(member) = of_others.into_iter().find(|name| given(name)) {
+            return Err(MappingError::NotForSource { member }.into());
+        }
+        if let Some((name, hint)) = REFUSED.iter().find(|(name, _)| given(name)) {
+            return Err(refusal(&[name], hint));
+        }
+        let within = |outer: &str, name: &str| {
+            let member = self.members.get(outer).and_then(|outer| outer.get(name));
+            member.is_some_and(|value| !is_empty(value))
+        };
+        match REFUSED_WITHIN.iter().find(|(outer, name, _)| within(outer, name)) {
+            Some((outer, name, hint)) => Err(refusal(&[outer, name], hint)),
+            None => Ok(()),
         }
     }
+}
+
+fn refusal(path: &[&str], hint: &'static str) -> LambdaError {
+    LambdaError::Refused(Refusal {
+        path: path.iter().map(|part| (*part).to_owned()).collect(),
+        hint,
+    })
 }
 
 impl Given {
@@ -247,6 +342,8 @@ impl Given {
                 .function_response_types
                 .map(|types| check_response_types(&types, violations)),
             filters: None,
+            kafka: WrittenKafka::default(),
+            members: Members::new(),
         }
     }
 }
@@ -279,31 +376,6 @@ fn check_position(members: &Members, violations: &mut Violations) {
     {
         let constraint = "Member must satisfy enum value set: [LATEST, AT_TIMESTAMP, TRIM_HORIZON]";
         violations.add(&["StartingPosition"], position.clone(), constraint);
-    }
-}
-
-/// Refuses what the source does not have, and what is not honoured.
-fn check_members(members: &Members, source: Option<&Arn>) -> Result<(), LambdaError> {
-    let given = |name: &str| members.get(name).is_some_and(|value| !is_empty(value));
-    if given("SelfManagedEventSource") {
-        let service = "self-managed Kafka".to_owned();
-        return Err(MappingError::SourceNotServed { service }.into());
-    }
-    if source.is_some_and(|source| SOURCES.contains(&&*source.service)) {
-        return Ok(());
-    }
-    if given("StartingPosition") || given("StartingPositionTimestamp") {
-        return Err(MappingError::StartingPosition.into());
-    }
-    if let Some((member, _)) = NOT_FOR_QUEUES.iter().copied().find(|(name, _)| given(name)) {
-        return Err(MappingError::NotForQueues { member }.into());
-    }
-    match REFUSED.iter().find(|(name, _)| given(name)) {
-        Some((name, hint)) => Err(LambdaError::Refused(Refusal {
-            path: vec![(*name).to_owned()],
-            hint,
-        })),
-        None => Ok(()),
     }
 }
 
@@ -343,17 +415,21 @@ fn function_of(service: &LambdaService, name: &str, scope: &Scope) -> Result<Fun
     }
 }
 
-/// Refuses what the queue as it is now does not allow.
+/// Refuses what the source as it is now does not allow.
 fn check_with_source(service: &LambdaService, mapping: &Mapping) -> Result<(), LambdaError> {
-    let Source::Queue(arn) = &mapping.source;
+    let function = || {
+        let function = service.find(&mapping.function.unqualified());
+        function.ok_or(MappingError::NoFunction)
+    };
+    let Source::Queue(arn) = &mapping.source else {
+        return function().map(|_there| ()).map_err(LambdaError::from);
+    };
     let queue = service
         .queue_source()
         .queue(arn)
         .map_err(|_not_found| MappingError::NoQueue)?;
     check_batches(&mapping.settings, &queue)?;
-    let function = service
-        .find(&mapping.function.unqualified())
-        .ok_or(MappingError::NoFunction)?;
+    let function = function()?;
     let qualifier = mapping.function.qualifier.clone().unwrap_or_default();
     let version = function.version(&qualifier).ok_or(MappingError::NoFunction)?;
     let timeout = std::time::Duration::from_secs(version.configuration.timeout.get().into());
@@ -369,7 +445,7 @@ fn check_with_source(service: &LambdaService, mapping: &Mapping) -> Result<(), L
 
 fn check_batches(settings: &Settings, queue: &QueueFacts) -> Result<(), MappingError> {
     let is_large = settings.batch_size > SMALL_BATCH;
-    match (queue.fifo, settings.window_seconds) {
+    match (queue.fifo, settings.window_seconds.unwrap_or(0)) {
         (true, 1..) => Err(MappingError::FifoWindow),
         (true, 0) if is_large => Err(MappingError::FifoBatch),
         (false, 0) if is_large => Err(MappingError::WindowMissing),

@@ -8,28 +8,48 @@ use tradewind_model::resource::{
 
 use super::{of_lambda, owner, scope, typed};
 use crate::error::MappingError;
-use crate::mapping::{Mapping, MappingId, NOT_FOR_QUEUES, REFUSED, WrittenMapping};
+use crate::mapping::{Mapping, MappingId, NOT_FOR_SOURCES, REFUSED, REFUSED_WITHIN, WrittenMapping};
 use crate::service::LambdaService;
 
 const ACCEPTED: &[&str] = &[
+    "AmazonManagedKafkaEventSourceConfig",
     "BatchSize",
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
     "Enabled",
     "EventSourceArn",
     "FilterCriteria",
     "FunctionName",
     "FunctionResponseTypes",
     "MaximumBatchingWindowInSeconds",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "ProvisionedPollerConfig",
     "ScalingConfig",
+    "SelfManagedEventSource",
+    "SelfManagedKafkaEventSourceConfig",
+    "SourceAccessConfigurations",
+    "StartingPosition",
+    "StartingPositionTimestamp",
     "Tags",
+    "Topics",
 ];
-const NUMBERS: &[&str] = &["BatchSize", "MaximumBatchingWindowInSeconds"];
+const NUMBERS: &[&str] = &[
+    "BatchSize",
+    "MaximumBatchingWindowInSeconds",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "StartingPositionTimestamp",
+];
+const FLAGS: &[&str] = &["BisectBatchOnFunctionError", "Enabled"];
+/// Of members with members.
+const INNER_NUMBERS: &[(&str, &[&str])] = &[
+    ("ProvisionedPollerConfig", &["MaximumPollers", "MinimumPollers"]),
+    ("ScalingConfig", &["MaximumConcurrency"]),
+];
 
-/// What queues do not have, and `KMSKeyArn` as templates spell it.
-const MORE_REFUSED: &[(&str, &str)] = &[
-    ("KmsKeyArn", "filters are kept as they are; remove it"),
-    ("StartingPosition", "queues have no positions"),
-    ("StartingPositionTimestamp", "queues have no positions"),
-];
+/// As templates spell it.
+const MORE_REFUSED: &[(&str, &str)] = &[("KmsKeyArn", "filters are kept as they are; remove it")];
 
 /// The type.
 #[derive(Debug)]
@@ -41,15 +61,27 @@ impl ResourceHandler for EventSourceMappingType {
     }
 
     fn known_properties(&self) -> KnownProperties {
-        KnownProperties::new(ACCEPTED)
-            .requiring(&["EventSourceArn", "FunctionName"])
+        let known = KnownProperties::new(ACCEPTED)
+            .requiring(&["FunctionName"])
             .refusing("", REFUSED)
-            .refusing("", NOT_FOR_QUEUES)
-            .refusing("", MORE_REFUSED)
+            .refusing("", NOT_FOR_SOURCES)
+            .refusing("", MORE_REFUSED);
+        let within = REFUSED_WITHIN.iter();
+        within.fold(known, |known, (outer, name, hint)| {
+            known.refusing(outer, &[(*name, *hint)])
+        })
     }
 
     fn replaced_by(&self) -> &'static [&'static str] {
-        &["EventSourceArn"]
+        &[
+            "AmazonManagedKafkaEventSourceConfig",
+            "EventSourceArn",
+            "SelfManagedEventSource",
+            "SelfManagedKafkaEventSourceConfig",
+            "StartingPosition",
+            "StartingPositionTimestamp",
+            "Topics",
+        ]
     }
 
     async fn create(
@@ -63,7 +95,7 @@ impl ResourceHandler for EventSourceMappingType {
         let decide = move |there: &[std::sync::Arc<Mapping>]| {
             let own = there
                 .iter()
-                .find(|mapping| mapping.owner.as_ref() == Some(&owner));
+                .find(|mapping| mapping.owner.as_ref() == Some(&owner) && written.is_source_of(mapping));
             let mapping = match own {
                 // made by an earlier try of this create that was interrupted
                 Some(own) => written.replace(&service, own)?,
@@ -108,10 +140,20 @@ impl ResourceHandler for EventSourceMappingType {
 
 /// The properties as the members of a request; what a template writes as text becomes a number or a flag.
 fn members(properties: &Properties) -> Properties {
-    let mut members = typed(properties, NUMBERS, &["Enabled"]);
+    let mut members = typed(properties, NUMBERS, FLAGS);
     members.retain(|name, value| name != "Tags" && !value.is_null());
-    if let Some(Value::Object(scaling)) = members.get_mut("ScalingConfig") {
-        *scaling = typed(scaling, &["MaximumConcurrency"], &[]);
+    for (name, numbers) in INNER_NUMBERS {
+        if let Some(Value::Object(inner)) = members.get_mut(*name) {
+            *inner = typed(inner, numbers, &[]);
+        }
+    }
+    let endpoints = members
+        .get_mut("SelfManagedEventSource")
+        .and_then(|source| source.get_mut("Endpoints")?.as_object_mut());
+    if let Some(endpoints) = endpoints
+        && let Some(servers) = endpoints.remove("KafkaBootstrapServers")
+    {
+        endpoints.insert("KAFKA_BOOTSTRAP_SERVERS".into(), servers);
     }
     members
 }
@@ -189,6 +231,60 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_topic_is_mapped_as_its_template_says() {
+        let world = World::new().await;
+        world.create("f", "exports.handler = async () => {};").await;
+        let kind = world.resource_type("AWS::Lambda::EventSourceMapping");
+        let mut given = json!({
+            "FunctionName": "f", "Topics": ["orders"], "StartingPosition": "TRIM_HORIZON", "Enabled": "false",
+            "SelfManagedEventSource": {"Endpoints": {"KafkaBootstrapServers": ["127.0.0.1:1"]}},
+            "SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": "readers"},
+            "BisectBatchOnFunctionError": "true", "MaximumRetryAttempts": "3",
+            "ProvisionedPollerConfig": {"MinimumPollers": "1", "MaximumPollers": "2"},
+            "SourceAccessConfigurations": [{"Type": "VPC_SUBNET", "URI": "subnet:subnet-1"}],
+        });
+        let properties = |given: &Value| given.as_object().unwrap().clone();
+        assert_eq!(kind.check(&properties(&given)), []);
+        let made = kind
+            .create(&context("Orders"), &properties(&given))
+            .await
+            .unwrap();
+        let mapping = shown(&world, &made).await;
+        for (name, value) in [
+            ("Topics", json!(["orders"])),
+            ("StartingPosition", json!("TRIM_HORIZON")),
+            (
+                "SelfManagedKafkaEventSourceConfig",
+                json!({"ConsumerGroupId": "readers"}),
+            ),
+            ("BisectBatchOnFunctionError", json!(true)),
+            ("MaximumRetryAttempts", json!(3)),
+            ("MaximumRecordAgeInSeconds", json!(-1)),
+            ("BatchSize", json!(100)),
+            (
+                "ProvisionedPollerConfig",
+                json!({"MinimumPollers": 1, "MaximumPollers": 2}),
+            ),
+        ] {
+            assert_eq!(mapping[name], value, "{name}");
+        }
+        assert_eq!(mapping.get("EventSourceArn"), None);
+        // what a stack replaces is there until the new one is
+        given["StartingPosition"] = json!("LATEST");
+        let next = kind
+            .create(&context("Orders"), &properties(&given))
+            .await
+            .unwrap();
+        assert_ne!(next.physical_id, made.physical_id);
+        kind.delete(&context("Orders"), &made).await.unwrap();
+        let again = kind
+            .create(&context("Orders"), &properties(&given))
+            .await
+            .unwrap();
+        assert_eq!(again, next);
+    }
+
+    #[tokio::test]
     async fn another_resources_mapping_is_not_taken() {
         let world = World::new().await;
         world.create("f", "exports.handler = async () => {};").await;
@@ -199,7 +295,7 @@ mod tests {
             .await
             .unwrap_err();
         assert!(error.to_string().contains("already exists"), "{error}");
-        let refused = kind.check(&given(&json!({"StartingPosition": "LATEST", "KmsKeyArn": "k"})));
+        let refused = kind.check(&given(&json!({"ParallelizationFactor": 2, "KmsKeyArn": "k"})));
         assert_eq!(refused.len(), 2, "{refused:?}");
     }
 }

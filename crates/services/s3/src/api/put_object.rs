@@ -1,7 +1,11 @@
 //! `PutObject`.
 
-use s3s::dto::{PutObjectInput, PutObjectOutput, ServerSideEncryption};
+use bytes::Bytes;
+use s3s::dto::{PutObjectInput, PutObjectOutput, ServerSideEncryption, StreamingBlob};
 use s3s::{S3Request, S3Response, S3Result};
+
+use tradewind_model::AccountId;
+use tradewind_wire::Caller;
 
 use super::conditions::check_write;
 use super::describe::{self, set_checksum};
@@ -14,6 +18,43 @@ use crate::notification::EventName;
 use crate::objects::{self, Checksum, NewVersion};
 use crate::post::Posted;
 use crate::state::State;
+
+/// A JSON document of another service of the node.
+pub(crate) async fn put_for_service(
+    state: &State,
+    account: &AccountId,
+    bucket: &str,
+    key: &str,
+    body: Bytes,
+) -> S3Result<()> {
+    let input = PutObjectInput {
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        content_length: i64::try_from(body.len()).ok(),
+        content_type: Some("application/json".to_owned()),
+        body: Some(StreamingBlob::from(s3s::Body::from(body))),
+        ..PutObjectInput::default()
+    };
+    let mut extensions = http::Extensions::new();
+    extensions.insert(Caller {
+        account: account.clone(),
+        region: state.region.clone(),
+        access_key: None,
+        service: None,
+    });
+    let request = S3Request {
+        input,
+        method: http::Method::PUT,
+        uri: http::Uri::default(),
+        headers: http::HeaderMap::new(),
+        extensions,
+        credentials: None,
+        region: None,
+        service: None,
+        trailing_headers: None,
+    };
+    put_object(state, request).await.map(drop)
+}
 
 pub(crate) async fn put_object(
     state: &State,

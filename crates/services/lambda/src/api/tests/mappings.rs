@@ -167,11 +167,8 @@ async fn what_a_queue_does_not_allow_is_refused_as_aws_words_it() {
         ),
         (
             pair("f", "arn:aws:kinesis:us-east-1:000000000000:stream/s"),
-            "event sources of `kinesis` are not supported yet; this node reads queues (`arn:aws:sqs:…`)",
-        ),
-        (
-            json!({"FunctionName": "f", "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["a:1"]}}}),
-            "event sources of `self-managed Kafka` are not supported yet; this node reads queues (`arn:aws:sqs:…`)",
+            "event sources of `kinesis` are not supported yet; this node reads queues (`arn:aws:sqs:…`) and \
+             topics of Kafka",
         ),
         (
             with(QUEUE, &json!({"ProvisionedPollerConfig": {"MinimumPollers": 2}})),
@@ -190,6 +187,136 @@ async fn what_a_queue_does_not_allow_is_refused_as_aws_words_it() {
     }
     let listed = world.call("GET", MAPPINGS, &Value::Null).await.json();
     assert_eq!(listed, json!({"EventSourceMappings": []}));
+}
+
+#[tokio::test]
+async fn what_a_topic_does_not_allow_is_refused() {
+    let world = world().await;
+    let topic = |more: &Value| {
+        let mut body = json!({
+            "FunctionName": "f", "Topics": ["orders"], "StartingPosition": "LATEST", "Enabled": false,
+            "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["a.example.com:9092"]}},
+        });
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        body
+    };
+    let cluster = "arn:aws:kafka:us-east-1:000000000000:cluster/shop/1-2";
+    let on_failure = |text: &str| json!({"DestinationConfig": {"OnFailure": {"Destination": text}}});
+    let access = |kind: &str| json!({"SourceAccessConfigurations": [{"Type": kind, "URI": "s"}]});
+    for (more, expected) in [
+        (json!({"Topics": []}), "Topics must have exactly one"),
+        (json!({"Topics": ["a", "b"]}), "Topics must have exactly one"),
+        (json!({"Topics": [".a"]}), "Topics must have exactly one"),
+        (json!({"StartingPosition": null}), "StartingPosition is required"),
+        (
+            json!({"StartingPosition": "AT_TIMESTAMP"}),
+            "StartingPositionTimestamp is required",
+        ),
+        (
+            json!({"StartingPositionTimestamp": 1}),
+            "StartingPositionTimestamp is required",
+        ),
+        (
+            json!({"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": 4e9}),
+            "cannot be in the future",
+        ),
+        (json!({"EventSourceArn": cluster}), "cannot be used together"),
+        (
+            json!({"EventSourceArn": cluster, "SelfManagedEventSource": null}),
+            "there is no Kafka cluster `shop`; start the node with --kafka shop=HOST:PORT",
+        ),
+        (
+            json!({"SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["a"]}}}),
+            "`a` is not HOST:PORT",
+        ),
+        (
+            json!({"SelfManagedEventSource": {"Endpoints": {}}}),
+            "is not HOST:PORT",
+        ),
+        (
+            json!({"AmazonManagedKafkaEventSourceConfig": {"ConsumerGroupId": "g"}}),
+            "AmazonManagedKafkaEventSourceConfig is not valid",
+        ),
+        (
+            json!({"SelfManagedKafkaEventSourceConfig": {"SchemaRegistryConfig": {"SchemaRegistryURI": "u"}}}),
+            "`SelfManagedKafkaEventSourceConfig.SchemaRegistryConfig` is not supported yet",
+        ),
+        (
+            json!({"ProvisionedPollerConfig": {"PollerGroupName": "g"}}),
+            "`ProvisionedPollerConfig.PollerGroupName`",
+        ),
+        (
+            json!({"ProvisionedPollerConfig": {"MinimumPollers": 3, "MaximumPollers": 2}}),
+            "must not be greater",
+        ),
+        (
+            json!({"ScalingConfig": {"MaximumConcurrency": 2}}),
+            "Unsupported ScalingConfig parameter",
+        ),
+        (
+            json!({"ParallelizationFactor": 2}),
+            "Unsupported ParallelizationFactor parameter",
+        ),
+        (
+            json!({"MaximumRecordAgeInSeconds": 59}),
+            "must be -1 or at least 60",
+        ),
+        (
+            on_failure("arn:aws:lambda:us-east-1:000000000000:function:f"),
+            "is not a destination",
+        ),
+        (
+            on_failure("arn:aws:sqs:us-east-1:000000000000:q"),
+            "is not a destination",
+        ),
+        (
+            on_failure("kafka://orders"),
+            "is the topic that the mapping reads",
+        ),
+        (access("VIRTUAL_HOST"), "`VIRTUAL_HOST` is not valid"),
+        (
+            json!({"SourceAccessConfigurations": [{"Type": "BASIC_AUTH", "URI": "s"}, {"Type": "SASL_SCRAM_256_AUTH", "URI": "s"}]}),
+            "more than one",
+        ),
+    ] {
+        let (status, code, text) = world.call("POST", MAPPINGS, &topic(&more)).await.error();
+        assert_eq!(
+            (status, &*code),
+            (400, "InvalidParameterValueException"),
+            "{more}"
+        );
+        assert!(text.contains(expected), "{more}: {text}");
+    }
+    let made = world.call("POST", MAPPINGS, &topic(&json!({}))).await.json();
+    assert_eq!(
+        made["SelfManagedKafkaEventSourceConfig"]["ConsumerGroupId"],
+        made["UUID"]
+    );
+    assert_eq!(
+        (&made["BatchSize"], &made["MaximumRetryAttempts"]),
+        (&json!(100), &json!(-1))
+    );
+    let (status, code, _) = world.call("POST", MAPPINGS, &topic(&json!({}))).await.error();
+    assert_eq!((status, &*code), (409, "ResourceConflictException"));
+    let changed = json!({"MaximumRetryAttempts": 5, "DestinationConfig": {"OnFailure": {"Destination": "kafka://dead"}}});
+    assert_eq!(world.call("PUT", &of(&made), &changed).await.status, 202);
+    let kept = world.reopened().await.mappings().list(None, 10, |_| true);
+    let shown = world.call("GET", &of(&made), &Value::Null).await.json();
+    assert_eq!(
+        shown["DestinationConfig"]["OnFailure"]["Destination"],
+        "kafka://dead"
+    );
+    assert_eq!(
+        kept[0].mapping.source,
+        world.service.mappings().list(None, 10, |_| true)[0]
+            .mapping
+            .source
+    );
+    let group = json!({"SelfManagedKafkaEventSourceConfig": {"ConsumerGroupId": "other"}});
+    let (.., text) = world.call("PUT", &of(&made), &group).await.error();
+    assert!(text.contains("cannot be changed"), "{text}");
 }
 
 #[tokio::test]
