@@ -106,11 +106,14 @@ function actionsOf({ state, kind, marks = {}, deadline, subject }) {
   return (ACTIONS[state] ?? []).filter((action) => !(action === "extend" && deadline.extended) && !(action === "hold" && erasing));
 }
 
+// A mark may end in what it was sent for, such as a date: `reminded-7-2026-04-07`.
+const sent = (mark) => /^(reminded|late)/.exec(mark)?.[0] ?? mark;
+
 // What happened to it, what was sent, who did not answer.
 function historyOf({ history = [], marks = {}, escalations = [] }) {
   const entries = [
     ...history.map(({ at, by, what }) => ({ at, by, what: what.replace(/^request\./, "") })),
-    ...Object.entries(marks).filter(([mark]) => !mark.startsWith("escalated")).map(([mark, at]) => ({ at, what: mark.split("-")[0] })),
+    ...Object.entries(marks).filter(([mark]) => !mark.startsWith("escalated")).map(([mark, at]) => ({ at, what: `sent-${sent(mark)}` })),
     ...escalations.map(({ at, systems }) => ({ at, what: "escalated", systems })),
   ];
   return entries.sort((one, other) => (one.at < other.at ? -1 : 1));

@@ -32,10 +32,8 @@ const desk = {
   announce,
 };
 
-function announce(text, isError = false) {
-  const note = find("#note");
-  note.classList.toggle("error", isError);
-  note.textContent = text;
+function announce(text) {
+  find("#note").textContent = text;
 }
 
 function frame() {
@@ -120,7 +118,8 @@ function routeOf(path) {
 function failed(error) {
   if (!(error instanceof Refused)) throw error;
   if (error.status === 401) return signIn(error.code === "SessionEnded" ? message(error) : undefined);
-  announce(message(error), true);
+  find("header.bar").classList.remove("signed-out");
+  announce("");
   const by = error.facts.erased?.request;
   fill(find("#content"), element("h1", { tabindex: "-1" }, message(error)),
     by && element("p", {}, `${desk.say("request")} `, element("a", { href: `#/requests/${encodeURIComponent(by)}` }, by)),

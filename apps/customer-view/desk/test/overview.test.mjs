@@ -48,6 +48,14 @@ test("what may be decided depends on the state", () => {
   assert.deepEqual(actions("r-done1", { kind: "restriction" }), ["lift"]);
 });
 
+test("the history tells what happened from what was sent", () => {
+  const marks = { greeted: "2026-03-01T00:00:02Z", "reminded-7-2026-04-07": "2026-03-31T00:00:00Z", "told-stuck": "2026-03-30T00:00:00Z", "escalated-calls": "2026-03-02T00:00:00Z" };
+  const escalations = [{ at: "2026-03-02T00:00:00Z", systems: ["calls"], why: "no answer" }];
+  const history = [{ at: "2026-03-01T00:00:00Z", by: "person", what: "request.received", detail: {} }];
+  const found = detail({ ...find("r-new1"), marks, escalations, history }, [], NOW, "UTC").history;
+  assert.deepEqual(found.map(({ what }) => what), ["received", "sent-greeted", "escalated", "sent-told-stuck", "sent-reminded"]);
+});
+
 test("metrics count what was handled: the median, by kind and month, and how much in time", () => {
   const found = metrics(seeded, NOW);
   assert.deepEqual([found.handled, found.medianDays, found.open, found.late], [5, 12, 5, 1]);

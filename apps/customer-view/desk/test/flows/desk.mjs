@@ -132,9 +132,10 @@ test("a consent is withdrawn, and a person put on hold, with a reason", async ()
 });
 
 test("who was erased is named so, with the request that did it", async () => {
-  await browser.go(`${desk}#/persons/${ERASED}`);
+  await browser.go(`${desk}?erased#/persons/${ERASED}`);
   await says("This person was erased");
   await says("r-erasure0");
+  assert.ok(await browser.evaluate("getComputedStyle(document.querySelector('.bar nav')).display !== 'none'"), "one can go on from here");
 });
 
 test("metrics and the audit trail are shown, and the chain is verified", async () => {
