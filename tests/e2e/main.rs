@@ -16,6 +16,7 @@ mod kafka;
 mod kafka_mappings;
 mod kafka_targets;
 mod logs;
+mod mail;
 mod mappings;
 mod objects;
 mod pipes;

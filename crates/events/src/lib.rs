@@ -16,6 +16,7 @@ mod batch_response;
 pub mod delivery;
 pub mod filter_policy;
 pub mod journey;
+pub mod mail;
 mod message;
 pub mod pattern;
 mod queue_source;

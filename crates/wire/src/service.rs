@@ -33,6 +33,7 @@ pub enum Service {
     Scheduler,
     SecretsManager,
     Ses,
+    SesV2,
     Sns,
     Sqs,
     Ssm,
@@ -112,6 +113,7 @@ static TABLE: &[Entry] = &[
     entry(Service::Scheduler, "scheduler", &["scheduler"], &[], None, Protocol::RestJson),
     entry(Service::SecretsManager, "secretsmanager", &["secretsmanager"], &["secretsmanager"], None, Protocol::Json11),
     entry(Service::Ses, "ses", &["ses", "email"], &[], Some("2010-12-01"), Protocol::Query),
+    entry(Service::SesV2, "sesv2", &[], &[], None, Protocol::RestJson),
     entry(Service::Sns, "sns", &["sns"], &[], Some("2010-03-31"), Protocol::Query),
     entry(Service::Sqs, "sqs", &["sqs"], &["AmazonSQS"], Some("2012-11-05"), Protocol::Json10),
     entry(Service::Ssm, "ssm", &["ssm"], &["AmazonSSM"], None, Protocol::Json11),
@@ -199,6 +201,7 @@ fn by_signing_name(name: &str, parts: &Parts) -> Service {
     match listed.map(|entry| &entry.service) {
         None => Service::Unknown(name.into()),
         Some(Service::ApiGateway) if is_below(parts.uri.path(), "/v2") => Service::ApiGatewayV2,
+        Some(Service::Ses) if is_below(parts.uri.path(), "/v2/email") => Service::SesV2,
         Some(Service::DynamoDb) => match header(parts, "x-amz-target").map(by_target) {
             Some(Service::DynamoDbStreams) => Service::DynamoDbStreams,
             _ => Service::DynamoDb,
@@ -436,6 +439,10 @@ mod tests {
         assert_eq!(found("/restapis"), Service::ApiGateway);
         assert_eq!(found("/v2/apis"), Service::ApiGatewayV2);
         assert_eq!(found("/v20/apis"), Service::ApiGateway);
+        let ses = signed_for("ses");
+        let found_ses = |path| service_of(&parts(path, &[("authorization", ses.as_str())]));
+        assert_eq!(found_ses("/"), Service::Ses);
+        assert_eq!(found_ses("/v2/email/outbound-emails"), Service::SesV2);
         let dynamodb = signed_for("dynamodb");
         let streams = [
             ("authorization", dynamodb.as_str()),

@@ -19,7 +19,6 @@ mod error;
 mod fan_out;
 mod fifo;
 mod filter;
-mod mail;
 mod model;
 mod names;
 mod notification;
@@ -38,7 +37,6 @@ mod worker;
 mod testing;
 
 pub use error::SnsError;
-pub use mail::{InvalidMailRelay, MailRelay};
 pub use names::{InvalidTopicName, SubscriptionArn, TopicArn, TopicName};
 pub use operation::operations;
 pub use service::{SnsConfig, SnsService};

@@ -157,7 +157,7 @@ impl Endpoint {
             Protocol::Sqs => Some(arn_of(text, "sqs", "SQS endpoint ARN")?),
             Protocol::Lambda => Some(arn_of(text, "lambda", "Lambda endpoint ARN")?),
             Protocol::Email | Protocol::EmailJson => {
-                if !crate::mail::is_address(text) {
+                if !tradewind_events::mail::is_address(text) {
                     return Err(SnsError::InvalidParameter("Email address".into()));
                 }
                 None

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 
 use tokio::sync::{Mutex, OnceCell};
 use tradewind_events::delivery::{Deliveries, LaneSettings};
+use tradewind_events::mail::{self, MailRelay};
 use tradewind_events::{Router, Routing};
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Clock, Timestamp};
@@ -16,7 +17,6 @@ use crate::delivery_policy::DeliveryPolicy;
 use crate::endpoint::{Endpoints, Post, function_lane_settings};
 use crate::error::SnsError;
 use crate::fifo::{Fifo, takes};
-use crate::mail::{self, MailRelay};
 use crate::model::{Confirmation, LANE_KIND, Protocol, Subscription, Topic};
 use crate::names::{SubscriptionArn, TopicArn};
 use crate::notification::Stationery;

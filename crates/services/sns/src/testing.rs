@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use http::Request;
 use tradewind_events::delivery::{Deliveries, DeliveriesConfig, Jitter};
+use tradewind_events::mail::MailRelay;
 use tradewind_events::{Message, Receiver, Router, Routing, Undeliverable};
 use tradewind_model::{AccountId, Arn, Clock, Region, Timestamp};
 use tradewind_store::queue::Queues;
@@ -257,8 +258,8 @@ async fn store_identity(database: &Database) {
 }
 
 /// A relay that nobody reaches: what it is owed waits.
-fn mail_relay() -> Option<crate::MailRelay> {
-    Some(crate::MailRelay::new("smtp://127.0.0.1:9", "shop@example.com").unwrap())
+fn mail_relay() -> Option<MailRelay> {
+    Some(MailRelay::new("smtp://127.0.0.1:9", "shop@example.com").unwrap())
 }
 
 async fn open(

@@ -4,14 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use clap::{Args, ValueHint};
-use tradewind_sns::MailRelay;
+use tradewind_events::mail::MailRelay;
 
 use super::failure::Failure;
 
 /// The relay that takes mail, and who it is from.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct MailArguments {
-    /// A mail relay, for topics with subscribers by e-mail
+    /// A mail relay, for SES and for topics with subscribers by e-mail
     ///
     /// `smtp://[user:password@]host[:port]`, with `?tls=required` for STARTTLS, or `smtps://…`. In the
     /// environment other users of this machine do not see its password.

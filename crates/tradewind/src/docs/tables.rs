@@ -115,6 +115,27 @@ answered with status 501, code `NotImplemented` and its name. [Secrets](../secre
 }
 
 #[test]
+fn ses() {
+    let page = "\
+# SES's API
+
+Every operation of the SES API v2, then of the older query API, and whether a node serves it. An operation that is
+not served is answered with status 501, code `NotImplemented` and its name. [Mail](../mail.md) says how mail is sent.
+
+## API v2
+
+";
+    let (rest, query) = (
+        operations(tradewind_ses::operations()),
+        operations(tradewind_ses::query_operations()),
+    );
+    check(
+        "compatibility/ses.md",
+        &format!("{page}{rest}\n## Query API\n\n{query}"),
+    );
+}
+
+#[test]
 fn sns() {
     let page = "\
 # SNS's API
@@ -186,6 +207,7 @@ fn answer(service: &Service) -> String {
         Some(Present::Sqs) => "yes: [operations](sqs.md)".to_owned(),
         Some(Present::Pipes) => "yes: [operations](pipes.md)".to_owned(),
         Some(Present::Scheduler) => "yes: [operations](scheduler.md)".to_owned(),
+        Some(Present::Ses | Present::SesV2) => "yes: [operations](ses.md)".to_owned(),
         Some(Present::SecretsManager) => "yes: [operations](secretsmanager.md)".to_owned(),
         Some(Present::EventBridge) => "yes: [operations](eventbridge.md)".to_owned(),
         Some(Present::S3) => "yes: [operations](s3.md)".to_owned(),

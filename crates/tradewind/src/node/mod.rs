@@ -31,6 +31,7 @@ use tradewind_eventbridge::{EventBridgeConfig, EventBridgeService};
 use tradewind_events::Router;
 use tradewind_events::delivery::{Deliveries, DeliveriesConfig, Jitter};
 use tradewind_events::journey::Journal;
+use tradewind_events::mail::MailRelay;
 use tradewind_events::schedule::timer::{self, Timers};
 use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_iam::IamService;
@@ -45,7 +46,8 @@ use tradewind_pipes::{PipesConfig, PipesService};
 use tradewind_s3::{S3Config, S3Service};
 use tradewind_scheduler::{SchedulerConfig, SchedulerService};
 use tradewind_secretsmanager::{SecretsManagerConfig, SecretsManagerService};
-use tradewind_sns::{MailRelay, SnsConfig, SnsService};
+use tradewind_ses::{SesConfig, SesService};
+use tradewind_sns::{SnsConfig, SnsService};
 use tradewind_sqs::{SqsConfig, SqsService};
 use tradewind_store::blobs::Blobs;
 use tradewind_store::queue::Queues;
@@ -115,6 +117,7 @@ pub(crate) struct State {
     pub(crate) router: Router,
     pub(crate) timers: Timers,
     pub(crate) deliveries: Deliveries,
+    pub(crate) ses: SesService,
     pub(crate) sns: SnsService,
     pub(crate) sqs: SqsService,
     pub(crate) event_bridge: EventBridgeService,
@@ -151,6 +154,7 @@ const MIGRATIONS: &[&[Migration]] = &[
     tradewind_s3::CONFIGURATION_MIGRATIONS,
     tradewind_secretsmanager::MIGRATIONS,
     usage::MIGRATIONS,
+    tradewind_ses::MIGRATIONS,
 ];
 
 impl Node {
@@ -429,6 +433,13 @@ async fn compose(
     });
     let sns = sns.await.map_err(StartNodeError::service)?;
     router.connect("sns", Arc::new(sns.clone()));
+    let ses = SesService::open(SesConfig {
+        database: database.clone(),
+        deliveries: deliveries.clone(),
+        mail: config.mail.clone(),
+        clock: clock.clone(),
+    });
+    let ses = ses.await.map_err(StartNodeError::service)?;
     let scheduler = SchedulerService::open(SchedulerConfig {
         database: database.clone(),
         timers: timers.clone(),
@@ -475,6 +486,7 @@ async fn compose(
     types.extend(event_bridge.resource_types());
     types.extend(sns.resource_types());
     types.extend(secrets_manager.resource_types());
+    types.extend(ses.resource_types());
     let secrets = Arc::new(secrets_manager.clone());
     let stacks = StackEngine::new(
         database.clone(),
@@ -505,6 +517,7 @@ async fn compose(
         router,
         timers,
         deliveries,
+        ses,
         sns,
         sqs,
         event_bridge,

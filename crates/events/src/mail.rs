@@ -1,14 +1,16 @@
-//! Mail, through a relay.
+//! Mail, through a relay: what topics with subscribers by mail and SES share.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lettre::address::Envelope;
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
-use tradewind_events::delivery::{Backoff, LaneSettings, Outcome, RetryPolicy};
 use tradewind_model::Arn;
+
+use crate::delivery::{Backoff, LaneSettings, Outcome, RetryPolicy};
 
 /// Mails to one address that are sent at the same time.
 const CONCURRENCY: usize = 2;
@@ -46,17 +48,41 @@ impl MailRelay {
         })
     }
 
-    /// Hands in a mail. Its id is the same at every attempt, so that a mailbox can tell duplicates.
-    pub(crate) async fn send(&self, (id, to): (&str, &str), subject: &str, body: &str) -> Outcome {
-        let mail = self.mail((id, to), subject, body);
-        let sent = match mail {
-            Ok(mail) => self.transport.send(mail).await,
-            Err(reason) => {
-                let code = "Mail".to_owned();
-                return Outcome::GiveUp { code, reason };
-            }
+    /// Who mail of the node itself is from.
+    #[must_use]
+    pub fn sender(&self) -> &str {
+        self.sender.email.as_ref()
+    }
+
+    /// Hands in a mail of the node itself. Its id is the same at every attempt, so that a mailbox can tell
+    /// duplicates.
+    pub async fn send(&self, (id, to): (&str, &str), subject: &str, body: &str) -> Outcome {
+        match self.mail((id, to), subject, body) {
+            Ok(mail) => self.hand_in(mail.envelope(), &mail.formatted()).await,
+            Err(reason) => give_up(reason),
+        }
+    }
+
+    /// Hands in a mail that is written already, headers and all, to one address.
+    pub async fn send_written(&self, (from, to): (&str, &str), content: &[u8]) -> Outcome {
+        let address = |text: &str| {
+            let parsed = text.parse::<Address>();
+            parsed.map_err(|_rule| format!("`{text}` is not a mail address"))
         };
-        let Err(error) = sent else {
+        let envelope = address(from).and_then(|from| {
+            let to = vec![address(to)?];
+            Envelope::new(Some(from), to).map_err(|error| error.to_string())
+        });
+        match envelope {
+            Ok(envelope) => self.hand_in(&envelope, content).await,
+            Err(reason) => give_up(reason),
+        }
+    }
+
+    async fn hand_in(&self, envelope: &Envelope, content: &[u8]) -> Outcome {
+        // the transport ends the last line
+        let content = content.strip_suffix(b"\r\n").unwrap_or(content);
+        let Err(error) = self.transport.send_raw(envelope, content).await else {
             return Outcome::Done;
         };
         let code = error.status().map_or("Relay".to_owned(), |code| code.to_string());
@@ -87,6 +113,11 @@ impl MailRelay {
     }
 }
 
+fn give_up(reason: String) -> Outcome {
+    let code = "Mail".to_owned();
+    Outcome::GiveUp { code, reason }
+}
+
 impl fmt::Debug for MailRelay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sender = self.sender.to_string();
@@ -96,12 +127,15 @@ impl fmt::Debug for MailRelay {
     }
 }
 
-pub(crate) fn is_address(text: &str) -> bool {
+/// Whether the text is a mail address, without a name.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
     text.parse::<Address>().is_ok()
 }
 
-/// Fifty attempts within about six hours. SNS developer guide, "Message delivery retries".
-pub(crate) fn lane_settings(dead_letter: Option<&Arn>) -> LaneSettings {
+/// How mail is tried: fifty attempts within about six hours. SNS developer guide, "Message delivery retries".
+#[must_use]
+pub fn lane_settings(dead_letter: Option<&Arn>) -> LaneSettings {
     let doubled = (0..10).map(|retry| (10_u64 << retry).min(600));
     let seconds = [10, 10].into_iter().chain(doubled).chain([600; 37]);
     let waits: Vec<_> = seconds.map(Duration::from_secs).collect();
