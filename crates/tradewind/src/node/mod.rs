@@ -6,6 +6,7 @@
 mod code;
 mod content;
 mod dispatch;
+mod engine;
 mod error;
 mod functions;
 mod manage;
@@ -24,7 +25,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tradewind_apigateway::ApiGatewayService;
-use tradewind_compute::{Engine, EngineConfig, Interpreters, SandboxChoice, SpawnerProgram};
+use tradewind_compute::{Engine, Interpreters, SandboxChoice, SpawnerProgram};
 use tradewind_connect::{Clusters, Topics};
 use tradewind_deploy::stack::{ApplyError, ApplyRequest, StackEngine, StackEvent, StackOutcome};
 use tradewind_eventbridge::{EventBridgeConfig, EventBridgeService};
@@ -37,7 +38,6 @@ use tradewind_gateway::{Gateway, GatewayConfig};
 use tradewind_iam::IamService;
 use tradewind_lambda::{KafkaConfig, LambdaConfig, LambdaService};
 use tradewind_logs::{LogGroupOf, LogsConfig, LogsService};
-use tradewind_model::limits::ACCOUNT_CONCURRENCY;
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{AccountId, Clock, Region};
 use tradewind_observe::usage::{self, Ledger, Meter, UsageSink};
@@ -349,7 +349,7 @@ async fn compose(
     let (usage, meter) = (UsageSink::default(), Meter::default());
     logs.count_in(meter.clone(), owners::home(config));
     let interpreters = Interpreters::discover(&config.path);
-    let engine = Engine::start(engine_config(
+    let engine = Engine::start(engine::config(
         config,
         folder,
         &base_url,
@@ -544,36 +544,6 @@ pub(crate) fn spawner() -> SpawnerProgram {
         // the file may be replaced while the node runs, the running program not
         program: "/proc/self/exe".into(),
         args: vec![SPAWNER_ARGUMENT.into()],
-    }
-}
-
-fn engine_config(
-    config: &NodeConfig,
-    folder: &DataFolder,
-    base_url: &str,
-    clock: &Clock,
-    logs: &LogStore,
-    usage: &UsageSink,
-    interpreters: &Interpreters,
-) -> EngineConfig {
-    EngineConfig {
-        account: config.account.clone(),
-        region: config.region.clone(),
-        endpoint_url: base_url.to_owned(),
-        clock: clock.clone(),
-        logs: logs.clone(),
-        interpreters: interpreters.clone(),
-        packages_dir: folder.path().join("packages"),
-        run_dir: folder.path().join("run"),
-        sandbox: config.sandbox,
-        spawner: Some(spawner()),
-        bootstraps_dir: folder.path().join("bootstraps"),
-        account_concurrency: ACCOUNT_CONCURRENCY,
-        usage: usage.clone(),
-        memory_budget_bytes: None,
-        keep_alive: EngineConfig::KEEP_ALIVE,
-        stems: if config.stems { EngineConfig::STEMS } else { 0 },
-        prepare: config.prepare,
     }
 }
 
