@@ -9,6 +9,7 @@ mod cost;
 mod customer_view_desk;
 mod event_bus;
 mod events;
+mod forgetting;
 mod guides;
 mod handlers;
 mod http;

@@ -332,15 +332,20 @@ pub(crate) fn streams(files: &GroupFiles) -> Result<Vec<StreamSummary>, ReadLogs
     Ok(streams.into_values().collect())
 }
 
-/// Blanks the lines of a stream where they stand, so that all others keep their positions.
+/// Blanks the lines of a stream where they stand, so that all others keep their positions; and what a crash
+/// left of a line, which nobody reads and which may have been one of the stream's.
 pub(crate) fn erase(files: &GroupFiles, stream: &str) -> Result<(), ReadLogsError> {
     for segment in &files.segments {
-        let mut lines = Vec::new();
-        each_line(segment, 0, &bytes_of(&segment.path)?, |position, length, line| {
+        let bytes = bytes_of(&segment.path)?;
+        let (mut lines, mut ends) = (Vec::new(), 0);
+        let end = each_line(segment, 0, &bytes, |position, length, line| {
+            torn(&bytes, ends..position.offset, &mut lines);
+            ends = position.offset + length as u64 + 1;
             if line.stream == stream {
                 lines.push((position.offset, length));
             }
         });
+        torn(&bytes, ends..end, &mut lines);
         if lines.is_empty() {
             continue;
         }
@@ -350,6 +355,24 @@ pub(crate) fn erase(files: &GroupFiles, stream: &str) -> Result<(), ReadLogsErro
         })?;
     }
     Ok(())
+}
+
+/// The lines of `range` that are neither events nor blank.
+fn torn(bytes: &[u8], range: std::ops::Range<u64>, lines: &mut Vec<(u64, usize)>) {
+    let (Ok(from), Ok(to)) = (usize::try_from(range.start), usize::try_from(range.end)) else {
+        return;
+    };
+    let mut offset = range.start;
+    for line in bytes
+        .get(from..to)
+        .unwrap_or_default()
+        .split(|&byte| byte == b'\n')
+    {
+        if line.iter().any(|&byte| byte != b' ') {
+            lines.push((offset, line.len()));
+        }
+        offset += line.len() as u64 + 1;
+    }
 }
 
 fn blank(path: &Path, lines: &[(u64, usize)]) -> std::io::Result<()> {

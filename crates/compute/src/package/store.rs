@@ -16,6 +16,8 @@ use super::{PackageError, PackageId, manifest, merge, zip};
 const STAGING: &str = ".staging-";
 /// Between the upload of a package and the function that names it passes less than this.
 const UNCLAIMED: Duration = Duration::from_secs(15 * 60);
+/// What an operator who wants all that is deleted gone at once leaves to a deploy under way.
+const UNCLAIMED_BRIEFLY: Duration = Duration::from_secs(30);
 
 /// All packages of a node. A cheap handle.
 #[derive(Clone, Debug)]
@@ -169,6 +171,17 @@ impl PackageStore {
             .map_err(|_missing| not_found(id))
     }
 
+    /// As [`PackageStore::retain`], but of packages that nothing names only those added within the last half
+    /// minute stay.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or a package cannot be deleted.
+    pub async fn scrub(&self, keep: &HashSet<PackageId>) -> Result<(), PackageError> {
+        let keep = keep.clone();
+        self.blocking(move |store| store.retain_now(&keep, UNCLAIMED_BRIEFLY.min(store.0.unclaimed)))
+            .await
+    }
+
     /// Deletes every package that is neither in `keep`, nor run by an instance, nor added within the
     /// last quarter of an hour: its function may be on the way.
     ///
@@ -176,7 +189,8 @@ impl PackageStore {
     /// When the folder cannot be read or a package cannot be deleted.
     pub async fn retain(&self, keep: &HashSet<PackageId>) -> Result<(), PackageError> {
         let keep = keep.clone();
-        self.blocking(move |store| store.retain_now(&keep)).await
+        self.blocking(move |store| store.retain_now(&keep, store.0.unclaimed))
+            .await
     }
 
     /// Keeps the package's files until the lease is dropped.
@@ -337,22 +351,22 @@ impl PackageStore {
         Ok(zip)
     }
 
-    fn retain_now(&self, keep: &HashSet<PackageId>) -> Result<(), PackageError> {
+    fn retain_now(&self, keep: &HashSet<PackageId>, unclaimed: Duration) -> Result<(), PackageError> {
         let _nothing_is_linked_from = lock(&self.0.staging);
         let all = self.ids().map_err(PackageError::io("read", &self.0.dir))?;
         for id in all.iter().filter(|id| !keep.contains(*id)) {
-            self.delete(id)?;
+            self.delete(id, unclaimed)?;
         }
         Ok(())
     }
 
     /// Under another name first: what has its name is complete.
-    fn delete(&self, id: &PackageId) -> Result<(), PackageError> {
+    fn delete(&self, id: &PackageId, unclaimed: Duration) -> Result<(), PackageError> {
         let trash = Staging::new(&self.0.dir)?;
         let path = self.path_of(id);
         {
             let mut state = self.state();
-            if state.leases.contains_key(id) || state.is_younger(id, self.0.unclaimed) {
+            if state.leases.contains_key(id) || state.is_younger(id, unclaimed) {
                 return Ok(());
             }
             state.added.remove(id);

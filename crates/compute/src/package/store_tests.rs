@@ -221,6 +221,23 @@ async fn only_what_is_kept_or_run_stays() {
 }
 
 #[tokio::test]
+async fn a_scrub_leaves_what_a_deploy_under_way_has_just_brought() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = PackageStore::keeping(dir.path().join("packages"), UNCLAIMED).unwrap();
+    let [old, new] = ["1", "2"].map(|content| zip_with("a", content));
+    let (old, new) = (
+        store.add_zip(old).await.unwrap(),
+        store.add_zip(new).await.unwrap(),
+    );
+    let ages_ago = Instant::now().checked_sub(UNCLAIMED_BRIEFLY).unwrap();
+    store.state().added.insert(old.clone(), ages_ago);
+    store.retain(&HashSet::new()).await.unwrap();
+    assert!(store.contains(&old) && store.contains(&new));
+    store.scrub(&HashSet::new()).await.unwrap();
+    assert!(!store.contains(&old) && store.contains(&new));
+}
+
+#[tokio::test]
 async fn of_merged_packages_the_later_wins() {
     let (_dir, store) = open();
     let first = zip_of_files(&[("lib/both", "1"), ("lib/first", "1"), ("turns", "file")]);

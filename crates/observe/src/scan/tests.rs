@@ -241,6 +241,28 @@ async fn an_erased_stream_is_gone_and_all_others_stay_where_they_are() {
 }
 
 #[tokio::test]
+async fn what_a_crash_left_of_a_line_goes_with_the_next_stream() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir, 1 << 20);
+    store.append_durably(vec![event("kept", 1)]).await.unwrap();
+    store.shutdown().await;
+    let mut files = std::fs::read_dir(dir.path().join("logs/g")).unwrap();
+    let file = files.next().unwrap().unwrap().path();
+    let torn = r#"{"timestamp":2,"stream":"gone","mess"#;
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{torn}\n{text}{torn}\n{text}{torn}")).unwrap();
+    let (store, _) = open(&dir, 1 << 20);
+    store
+        .append_durably(vec![event("gone", 3), event("kept", 4)])
+        .await
+        .unwrap();
+    store.delete_stream("g", "gone").await.unwrap();
+    let left = std::fs::read_to_string(&file).unwrap();
+    assert!(!left.contains("gone"), "{left}");
+    assert_eq!(left.matches("\"s\":\"kept\"").count(), 3, "{left}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_written_durably_is_refused() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir, 1 << 20);

@@ -70,16 +70,18 @@ impl Begun {
     }
 }
 
-/// How an invocation that ran to an end ended, in a few words.
+/// How an invocation that ran to an end ended: the type of its error. The error's message is in the function's
+/// log, where it can be deleted; it may quote what the function was given.
 pub(crate) fn outcome_of(response: &InvokeResponse) -> String {
     const LONGEST: usize = 200;
     if response.error.is_none() {
         return Step::OK.to_owned();
     }
     let payload: Option<serde_json::Value> = serde_json::from_slice(&response.payload).ok();
-    let member = |name: &str| Some(payload.as_ref()?.get(name)?.as_str()?.to_owned());
-    let parts = [member("errorType"), member("errorMessage")];
-    let mut text = parts.into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let error_type = payload
+        .as_ref()
+        .and_then(|payload| payload.get("errorType")?.as_str());
+    let mut text = error_type.unwrap_or_default().to_owned();
     text.truncate(text.floor_char_boundary(LONGEST));
     if text.is_empty() {
         text.push_str("the function failed");

@@ -70,7 +70,7 @@ impl Backend {
     /// reader of a file that has opened it keeps it; a reader of an object asks again and again.
     pub(super) fn grace(&self) -> i64 {
         match self {
-            Self::Folder(_) => 60_000,
+            Self::Folder(_) => 30_000,
             Self::Remote(_) => 3_600_000,
         }
     }

@@ -329,6 +329,20 @@ async fn what_its_last_owner_drops_goes_after_the_grace(world: World) {
     again.unwrap_err();
 }
 
+#[tokio::test]
+async fn a_scrub_removes_at_once_what_was_dropped_from_a_folder() {
+    let world = world().await;
+    let kept = world.put("kept", &bytes(50_000)).await;
+    let content = world.put("a", &bytes(50_000)).await;
+    let mut reader = world.blobs.read(&content, 0..50_000).await.unwrap();
+    world.drop(&content).await;
+    assert_eq!(world.blobs.tidy().await.unwrap().removed, 0);
+    assert_eq!(world.blobs.scrub().await.unwrap(), 1);
+    assert!(reader.next().await.is_some(), "who has begun goes on");
+    read(&world.blobs, &content, 1).await.unwrap_err();
+    assert!(read(&world.blobs, &kept, 50_000).await.unwrap() == bytes(50_000));
+}
+
 async fn what_is_never_kept_is_an_orphan_and_goes(world: World) {
     let kept = world.put("a", &bytes(50_000)).await;
     let stored = store(&world.blobs, &bytes(60_000)).await.unwrap();

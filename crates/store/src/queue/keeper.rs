@@ -37,6 +37,15 @@ impl Queues {
         }
     }
 
+    /// Deletes all that purges, deletions and retention left so far.
+    ///
+    /// # Errors
+    /// When the database fails; the rest is deleted by the next try.
+    pub async fn scrub(&self) -> Result<(), DatabaseError> {
+        while self.keep().await?.is_zero() {}
+        Ok(())
+    }
+
     /// Does a piece of all there is to do; how long nothing will be.
     pub(super) async fn keep(&self) -> Result<Duration, DatabaseError> {
         let now = self.clock.now();

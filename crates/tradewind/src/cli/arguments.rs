@@ -60,6 +60,7 @@ pub(crate) enum Command {
     Trace(Trace),
     Cost(Cost),
     List(List),
+    Scrub(Scrub),
     Doctor(Doctor),
     Init(Init),
     Completions(Completions),
@@ -387,6 +388,23 @@ Examples:
 pub(crate) struct Trace {
     /// The journey
     pub(crate) id: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: EndpointArguments,
+}
+
+/// Wait until nothing of what was deleted is left on disk
+///
+/// Without it that takes a minute. Downloads of deleted objects that have begun go on; packages that were
+/// uploaded within the last half minute stay.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  tradewind scrub
+  tradewind scrub --json | jq .rows")]
+pub(crate) struct Scrub {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

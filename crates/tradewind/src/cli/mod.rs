@@ -30,6 +30,7 @@ mod output;
 mod package;
 mod project;
 mod remove;
+mod scrub;
 mod serve;
 mod stack_events;
 mod surroundings;
@@ -92,6 +93,7 @@ async fn run(command: &Command, surroundings: &Surroundings) -> Result<(), Failu
         Command::Logs(arguments) => logs::run(arguments, surroundings).await,
         Command::Trace(arguments) => trace::run(arguments).await,
         Command::Cost(arguments) => cost::run(arguments, surroundings).await,
+        Command::Scrub(arguments) => scrub::run(arguments).await,
         Command::List(arguments) => list::run(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments, surroundings).await,
         Command::Init(arguments) => init::run(arguments, surroundings),

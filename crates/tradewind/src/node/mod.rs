@@ -12,6 +12,7 @@ mod functions;
 mod manage;
 mod objects;
 mod owners;
+mod scrub;
 mod server;
 
 use std::ffi::OsString;
@@ -108,6 +109,7 @@ pub(crate) struct State {
     pub(crate) engine: Engine,
     pub(crate) logs: LogStore,
     pub(crate) cloudwatch_logs: LogsService,
+    pub(crate) database: Database,
     pub(crate) usage: UsageSink,
     pub(crate) ledger: Ledger,
     pub(crate) gateway: Gateway,
@@ -214,6 +216,8 @@ impl Node {
         self.workers.spawn(async move { secrets.run(stop).await });
         let (ledger, stop) = (self.state.ledger.clone(), self.background.clone());
         self.workers.spawn(async move { ledger.run(stop).await });
+        let (state, stop) = (Arc::clone(&self.state), self.background.clone());
+        self.workers.spawn(async move { scrub::run(&state, stop).await });
         let accept = server::accept(
             listener,
             Arc::clone(&self.state),
@@ -497,7 +501,7 @@ async fn compose(
         secrets,
     );
     stacks.recover().await?;
-    let ledger = owners::ledger(database, clock.clone(), (&usage, meter), &lambda, &stacks);
+    let ledger = owners::ledger(database.clone(), clock.clone(), (&usage, meter), &lambda, &stacks);
     let ledger = ledger.await?;
     code::collect_packages(&engine, &lambda, &stacks).await;
     let detached = TaskTracker::new();
@@ -508,6 +512,7 @@ async fn compose(
         engine,
         logs,
         cloudwatch_logs,
+        database,
         usage,
         ledger,
         gateway,

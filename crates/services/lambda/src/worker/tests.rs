@@ -565,8 +565,8 @@ async fn attempts_are_steps_of_the_events_journey() {
     assert_eq!(
         seen,
         [
-            (1, "Error: no; again at 2023-11-14T22:14:20.000Z", 0),
-            (2, "Error: no; given up: RetriesExhausted", 1)
+            (1, "Error; again at 2023-11-14T22:14:20.000Z", 0),
+            (2, "Error; given up: RetriesExhausted", 1)
         ]
     );
     assert_eq!(&*branches[1].after[0].step.to, LETTERS);

@@ -128,8 +128,9 @@ impl Notifier {
             sequencer: &sequencer,
         };
         let mut routing = Routing::new(batch);
-        let object = format!("arn:aws:s3:::{}/{}", audience.bucket, event.key);
-        let way = (audience.account.as_str(), object.as_str());
+        // not the key: a journey outlives the object, and nobody could delete what the key says
+        let bucket = format!("arn:aws:s3:::{}", audience.bucket);
+        let way = (audience.account.as_str(), bucket.as_str());
         let trace = self.router.begin(&mut routing, event.name.as_str(), way, &trace);
         for to in wanting {
             let body = event.body(&of, &to.id);

@@ -42,8 +42,12 @@ pub(crate) async fn handle(state: &Arc<State>, parts: &Parts, body: Incoming) ->
         (&Method::GET, ["stacks", name]) => stacks::describe(state, name).await,
         (&Method::POST, ["stacks", name]) => stacks::apply(state, name, body).await,
         (&Method::DELETE, ["stacks", name]) => stacks::remove(state, name).await,
+        (&Method::POST, ["scrub"]) => scrub(state).await,
         (&Method::POST, ["events", bus]) => put_cloud_events(state, bus, parts, body).await,
-        (_, ["health" | "functions" | "usage" | "logs"] | ["packages" | "stacks" | "traces", ..]) => error(
+        (
+            _,
+            ["health" | "functions" | "usage" | "logs" | "scrub"] | ["packages" | "stacks" | "traces", ..],
+        ) => error(
             StatusCode::METHOD_NOT_ALLOWED,
             &format!("{} is not allowed here", parts.method),
         ),
@@ -51,6 +55,17 @@ pub(crate) async fn handle(state: &Arc<State>, parts: &Parts, body: Incoming) ->
             StatusCode::NOT_FOUND,
             &format!("there is nothing at `{}`", parts.uri.path()),
         ),
+    }
+}
+
+/// Waits until nothing is left of what was deleted.
+async fn scrub(state: &State) -> Response<Body> {
+    match super::scrub::scrub(state).await {
+        Ok(done) => json_response(
+            StatusCode::OK,
+            &json!({"contents": done.contents, "rows": done.rows}),
+        ),
+        Err(failure) => error(StatusCode::INTERNAL_SERVER_ERROR, &failure),
     }
 }
 
