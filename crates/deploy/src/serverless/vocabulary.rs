@@ -39,6 +39,8 @@ functions:
       - http: {method: get, path: /, cors: {}, request: {parameters: {}}}
       - httpApi: {method: get, path: /}
       - sqs: {arn: 'arn:aws:sqs:us-east-1:000000000000:queue'}
+      - kafka: {topic: t, bootstrapServers: [b], accessConfigurations: {}, provisionedPollerConfig: {}, destinations: {}}
+      - msk: {topic: t, arn: 'arn:aws:kafka:us-east-1:000000000000:cluster/c/u', provisionedPollerConfig: {}, destinations: {}}
       - s3: {bucket: bucket}
       - sns: {topicName: topic, redrivePolicy: {deadLetterTargetImport: {arn: a, url: b}}}
       - schedule: {rate: rate(1 hour), method: scheduler, inputTransformer: {inputTemplate: text}}

@@ -313,18 +313,38 @@ service: s
 provider: {name: aws, runtime: nodejs20.x}
 functions:
   a: {handler: x.y, timeout: 0}
-  b: {events: [{kafka: t}]}
+  b: {events: [{rabbitmq: t}]}
 ";
     let found = problems(text).await;
     assert_eq!(found.len(), 3, "{found:?}");
     let unresolved = text.replace("x.y", "'${env:NOPE}'");
     let found = problems(&unresolved).await;
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(found[0].contains("`${env:NOPE}` has no value") && found[1].contains("event `kafka`"));
+    assert!(found[0].contains("`${env:NOPE}` has no value") && found[1].contains("event `rabbitmq`"));
 }
 
 /// What is wrong with the settings of events of queues, buckets and topics, and what is said of it.
-const BAD_SOURCES: [(&str, &str); 23] = [
+const BAD_SOURCES: [(&str, &str); 28] = [
+    (
+        "- kafka: {topic: t}",
+        "7:16: `functions.a.events.0.kafka.bootstrapServers` is missing | write `bootstrapServers: [",
+    ),
+    (
+        "- kafka: {topic: t, bootstrapServers: [b], accessConfigurations: {vpcSubnet: [subnet-1]}}",
+        "7:72: `functions.a.events.0.kafka.accessConfigurations.vpcSecurityGroup` is missing | give both, or neither",
+    ),
+    (
+        "- kafka: {topic: t, bootstrapServers: [b], accessConfigurations: {saslPlainAuth: login}}",
+        "7:88: `functions.a.events.0.kafka.accessConfigurations.saslPlainAuth` is `login`, not the ARN of a secret",
+    ),
+    (
+        "- msk: {topic: t, arn: 'arn:aws:kafka:us-east-1:0:cluster/c/u', startingPosition: AT_TIMESTAMP}",
+        "7:14: `functions.a.events.0.msk.startingPositionTimestamp` is missing | give it in seconds since 1970",
+    ),
+    (
+        "- msk: {topic: t, arn: main}",
+        "7:30: `functions.a.events.0.msk.arn` is `main`, not the ARN of a cluster | for example `arn:aws:kafka:",
+    ),
     (
         "- sqs",
         "7:9: event `sqs` says nothing of its source | write `- sqs: arn:aws:sqs:us-east-1:000000000000:queue`",

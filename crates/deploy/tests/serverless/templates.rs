@@ -98,6 +98,49 @@ async fn events_of_buckets_are_the_reference_s() {
 }
 
 #[tokio::test]
+async fn events_of_kafka_and_msk_are_the_reference_s() {
+    matches_the_reference("events-of-topics-in-kafka").await;
+}
+
+#[tokio::test]
+async fn what_the_reference_does_not_know_of_kafka_is_lambda_s() {
+    let body = template(
+        "service: s
+provider: {name: aws, runtime: nodejs20.x}
+functions:
+  a:
+    handler: h.handler
+    events:
+      - kafka:
+          topic: t
+          bootstrapServers: '127.0.0.1:9092'
+          provisionedPollerConfig: {minimumPollers: 1, maximumPollers: 4}
+          destinations: {onFailure: !GetAtt Failed.Arn}
+      - msk:
+          topic: t
+          arn: !Sub 'arn:aws:kafka:${AWS::Region}:${AWS::AccountId}:cluster/main/u-1'
+          saslScram512: !Ref Login
+          destinations: {onFailure: 'arn:aws:s3:::failed'}
+",
+    )
+    .await;
+    let mapping = &body["Resources"]["AEventSourceMappingKafkaT"]["Properties"];
+    let pollers = json!({"MinimumPollers": 1, "MaximumPollers": 4});
+    assert_eq!(mapping["ProvisionedPollerConfig"], pollers);
+    assert_eq!(mapping["SourceAccessConfigurations"], json!([]));
+    let failed = json!({"OnFailure": {"Destination": {"Fn::GetAtt": ["Failed", "Arn"]}}});
+    assert_eq!(mapping["DestinationConfig"], failed);
+    let mapping = &body["Resources"]["AEventSourceMappingMSKMainT"]["Properties"];
+    let login = json!([{"Type": "SASL_SCRAM_512_AUTH", "URI": {"Ref": "Login"}}]);
+    assert_eq!(mapping["SourceAccessConfigurations"], login);
+    let policy = body["Resources"]["IamRoleLambdaExecution"]["Properties"]["Policies"][0].to_string();
+    assert!(
+        policy.contains("s3:PutObject") && policy.contains("arn:aws:s3:::failed/*"),
+        "{policy}"
+    );
+}
+
+#[tokio::test]
 async fn events_of_topics_are_the_reference_s() {
     matches_the_reference("events-of-topics").await;
 }

@@ -10,6 +10,7 @@ mod event_invoke;
 mod function;
 mod http_api;
 mod intrinsics;
+mod kafka;
 mod layers;
 mod resources;
 mod rest_api;
@@ -56,6 +57,7 @@ pub(super) fn compile(
         s3::compile(&mut builder);
         rest_api::compile(&mut builder);
         sns::compile(&mut builder);
+        kafka::compile(&mut builder);
         rule::cloudwatch_events(&mut builder);
         cloudwatch_log::compile(&mut builder);
         rule::event_bridge(&mut builder);

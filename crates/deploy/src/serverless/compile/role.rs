@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::builder::Builder;
 use super::intrinsics::{attribute, join, reference};
-use super::{event_invoke, schedule, sqs};
+use super::{event_invoke, kafka, schedule, sqs};
 use crate::serverless::model::{Definition, ExecutionRole, Function, Role};
 use crate::serverless::project::Project;
 use crate::serverless::read::tag_list;
@@ -114,6 +114,7 @@ fn policy(project: &Project, definition: &Definition) -> Value {
         }
     }
     statements.extend(schedule::statement(definition));
+    statements.extend(kafka::statements(definition));
     statements.extend(sqs::statement(definition));
     json!({
         "PolicyName": join("-", vec![json!(project.service), json!(project.stage), json!("lambda")]),

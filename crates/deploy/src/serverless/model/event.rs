@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::kafka::KafkaEvent;
 use crate::diagnostic::Span;
 use crate::yaml::Node;
 
@@ -24,6 +25,8 @@ pub(crate) enum EventSource {
     CloudwatchEvent(RuleEvent),
     CloudwatchLog(LogEvent),
     EventBridge(RuleEvent),
+    Kafka(KafkaEvent),
+    Msk(KafkaEvent),
     S3(S3Event),
     Schedule(ScheduleEvent),
     Sns(SnsEvent),

@@ -1,6 +1,7 @@
 //! A checked configuration: what the compiler reads. Values that CloudFormation resolves later stay JSON.
 
 mod event;
+mod kafka;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ pub(crate) use event::{
     BucketSettings, Bus, Event, EventSource, LogEvent, Redrive, RuleEvent, RuleInput, S3Event, ScheduleEvent,
     ScheduleMethod, SnsEvent, SqsEvent, Topic,
 };
+pub(crate) use kafka::{KafkaAccess, KafkaCluster, KafkaEvent};
 
 /// A service, checked, with defaults and inheritance applied.
 #[derive(Clone, Debug, Default)]

@@ -1,19 +1,24 @@
 //! The events of a function: which there are, which work.
 
 use super::section::Problems;
-use super::{cloudwatch_log, http, http_api, rule, s3, schedule, sns, sqs};
+use super::{cloudwatch_log, http, http_api, kafka, rule, s3, schedule, sns, sqs};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::serverless::model::{Event, EventSource, HttpApiEvent, HttpEvent};
 use crate::serverless::variables::NOT_SUPPORTED;
 use crate::yaml::{Content, Entry, Map, Node};
 
 /// Events that invoke functions, and how each is written at its shortest.
-pub(in crate::serverless) const SERVED: [(&str, &str); 9] = [
+pub(in crate::serverless) const SERVED: [(&str, &str); 11] = [
     ("cloudwatchEvent", "{event: {source: [shop]}}"),
     ("cloudwatchLog", "/aws/lambda/name"),
     ("eventBridge", "{pattern: {source: [shop]}}"),
     ("http", "GET /path"),
     ("httpApi", "GET /path"),
+    ("kafka", "{topic: orders, bootstrapServers: [\"127.0.0.1:9092\"]}"),
+    (
+        "msk",
+        "{topic: orders, arn: arn:aws:kafka:us-east-1:000000000000:cluster/main/00000000-0000-0000-0000-000000000000-1}",
+    ),
     ("s3", "bucket"),
     ("schedule", "rate(1 hour)"),
     ("sns", "topic"),
@@ -21,7 +26,7 @@ pub(in crate::serverless) const SERVED: [(&str, &str); 9] = [
 ];
 
 /// Events of the format that have no service yet.
-pub(in crate::serverless) const NOT_YET: [&str; 13] = [
+pub(in crate::serverless) const NOT_YET: [&str; 11] = [
     "activemq",
     "alb",
     "alexaSkill",
@@ -30,8 +35,6 @@ pub(in crate::serverless) const NOT_YET: [&str; 13] = [
     "cognitoUserPool",
     "iot",
     "iotFleetProvisioning",
-    "kafka",
-    "msk",
     "rabbitmq",
     "stream",
     "websocket",
@@ -127,6 +130,8 @@ fn source(entry: &Entry, path: &str, problems: &mut Problems) -> Option<EventSou
         "cloudwatchEvent" => rule::cloudwatch_event(entry, path, problems).map(EventSource::CloudwatchEvent),
         "cloudwatchLog" => cloudwatch_log::event(entry, path, problems).map(EventSource::CloudwatchLog),
         "eventBridge" => rule::event_bridge(entry, path, problems).map(EventSource::EventBridge),
+        "kafka" => kafka::kafka(entry, path, problems).map(EventSource::Kafka),
+        "msk" => kafka::msk(entry, path, problems).map(EventSource::Msk),
         "schedule" => schedule::event(entry, path, problems).map(EventSource::Schedule),
         "s3" => s3::event(entry, path, problems).map(EventSource::S3),
         "sns" => sns::event(entry, path, problems).map(EventSource::Sns),

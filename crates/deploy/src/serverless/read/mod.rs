@@ -8,6 +8,7 @@ mod expression;
 mod function;
 mod http;
 mod http_api;
+mod kafka;
 mod layers;
 mod logs;
 mod package;

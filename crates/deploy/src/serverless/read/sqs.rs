@@ -57,7 +57,7 @@ pub(super) fn event(entry: &Entry, path: &str, problems: &mut Problems) -> Optio
 }
 
 /// Each pattern as JSON; they are checked when the mapping is made.
-fn filter_patterns(section: &mut Section<'_>, problems: &mut Problems) -> Vec<String> {
+pub(super) fn filter_patterns(section: &mut Section<'_>, problems: &mut Problems) -> Vec<String> {
     let Some(node) = section.get("filterPatterns") else {
         return Vec::new();
     };
