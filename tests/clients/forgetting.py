@@ -26,7 +26,7 @@ def client(service):
 
 
 s3, sqs, sns, events, logs = (client(name) for name in ("s3", "sqs", "sns", "events", "logs"))
-functions, scheduler, pipes = (client(name) for name in ("lambda", "scheduler", "pipes"))
+functions, scheduler, pipes, secrets = (client(name) for name in ("lambda", "scheduler", "pipes", "secretsmanager"))
 
 
 def canary(place, into=canaries):
@@ -294,6 +294,15 @@ def scheduled():
     return delete
 
 
+def secret():
+    name = f"forgetting/{canary('secretname')}"
+    secrets.create_secret(
+        Name=name, SecretString=canary("secret"), Description=canary("secretdescription"), Tags=[{"Key": "who", "Value": canary("secrettag")}]
+    )
+    secrets.put_secret_value(SecretId=name, SecretString=canary("secret"))
+    return lambda: secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
 def in_stacks():
     assumed = {"Version": "2012-10-17", "Statement": []}
     template = {
@@ -315,12 +324,12 @@ def in_stacks():
     return delete
 
 
-parts = [objects, messages, published, on_a_bus, logged, in_functions, scheduled, in_stacks]
+parts = [objects, messages, published, on_a_bus, logged, in_functions, scheduled, secret, in_stacks]
 deletions = [part() for part in parts]
 eventually("the function's log", lambda: {canaries[text] for text in seen(canaries)} >= {"payload", "error"})
 before = {canaries[text] for text in seen(canaries)}
 # what objects hold is encrypted, also before
-plain = {"key", "metadata", "message", "log", "environment", "code", "event", "schedule", "parameter", "payload"}
+plain = {"key", "metadata", "message", "log", "environment", "code", "event", "schedule", "parameter", "payload", "secrettag"}
 assert plain <= before, plain - before
 assert len(contents()) >= 3, contents()
 for delete in deletions:
