@@ -35,7 +35,7 @@ export async function index(id) {
   const list = `named/${id}.json`;
   const [named, person] = await Promise.all([objects.get(list), objects.get(`persons/${id}.json`)]);
   const before = named?.words ?? [];
-  const words = person ? wordsOf(nameOf(person)).map((word) => token("name", word)) : [];
+  const words = person && !person.merged ? wordsOf(nameOf(person)).map((word) => token("name", word)) : [];
   const added = words.filter((word) => !before.includes(word));
   const gone = before.filter((word) => !words.includes(word));
   // at every moment the list has all marks that there are, so that none is forgotten when this ends half way

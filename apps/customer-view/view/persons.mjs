@@ -15,10 +15,11 @@ export async function personOf(id) {
   let current = id;
   for (let steps = 0; steps < MOST_MERGES; steps++) {
     const person = await objects.get(`persons/${current}.json`);
-    if (person) return person;
-    const merged = await objects.get(`merged/${current}.json`);
-    if (!merged) throw await absent(objects, current);
-    current = merged.into;
+    if (person && !person.merged) return person;
+    // one that says where it goes is just going there
+    const into = person?.merged ?? (await objects.get(`merged/${current}.json`))?.into;
+    if (!into) throw await absent(objects, current);
+    current = into;
   }
   throw new Error(`${id} was merged in a circle`);
 }

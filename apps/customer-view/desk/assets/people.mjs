@@ -104,7 +104,7 @@ function golden({ say, date }, { fields, version }) {
     element("tbody", {}, FIELDS.filter((name) => fields[name]).map((name) => {
       const { value, source, at, rule } = fields[name];
       return element("tr", {}, element("th", { scope: "row" }, say(`field.${name}`)), element("td", {}, written(value)),
-        element("td", {}, systemOf(say, source), element("br"), element("span.quiet", {}, date(at))), element("td.quiet", {}, rule ?? ""));
+        element("td", {}, systemOf(say, source), element("br"), element("span.quiet", {}, date(at))), element("td.quiet", {}, rule && ruleOf(say, rule)));
     }))));
 }
 
@@ -147,10 +147,14 @@ function why(desk, { person, links, accounts }) {
     element("div.pair", {}, account(link.a), element("span.join", { "aria-hidden": "true" }, "⟷"), account(link.b),
       element("span.score", {}, `${say("score")} ${Number(link.score).toFixed(2)}`)),
     element("ul.reasons", {}, link.reasons.map((reason) => element("li", {}, chip(ruleOf(say, reason.rule)),
-      element("span.bar", { "aria-hidden": "true" }, element("i", { class: `w${Math.max(1, Math.min(10, Math.round(reason.weight)))}` })),
+      weightBar(reason.weight),
       element("span.quiet", {}, `${reason.weight > 0 ? "+" : ""}${Number(reason.weight).toFixed(1)}`)))),
     takeApart(desk, person, link))));
 }
+
+/** How much a reason says, for or against. */
+const weightBar = (weight) => element("span.bar", { "aria-hidden": "true" },
+  element("i", { class: `w${Math.max(1, Math.min(10, Math.round(Math.abs(weight))))}${weight < 0 ? " against" : ""}` }));
 
 const ruleOf = (say, rule) => {
   const words = say(`rule.${rule}`);

@@ -10,6 +10,8 @@ export const ADA = person("S-000017");
 export const MALLORY = person("S-000666");
 export const QUIET = person("S-000404");
 export const ERASED = person("S-000410");
+/** Is just being merged into Ada: `merged/` is not there yet. */
+export const GOING = person("S-000808");
 /** Was merged into Ada. */
 export const MERGED = person("C-77");
 
@@ -23,8 +25,8 @@ export function people() {
   const at = "2026-03-01T09:30:00Z";
   const [shop, calls, orders] = [token("shop", "S-000017"), token("calls", "C-77"), token("orders", "O-5")];
   const [email, phone] = [`email/${token("email", "ada.weiss@example.com")}`, `phone/${token("phone", "+4930123456")}`];
-  const byPhone = { a: shop, b: calls, score: 0.91, reasons: [{ rule: "phone", weight: 7.2 }, { rule: "name", weight: 2.1 }] };
-  const byEmail = { a: shop, b: orders, score: 0.98, reasons: [{ rule: "email", weight: 8.5 }, { rule: "address", weight: 4.4 }] };
+  const byPhone = { a: shop, b: calls, score: 0.91, reasons: [{ rule: "same phone", weight: 5 }, { rule: "same family name", weight: 4 }, { rule: "other address", weight: -0.5 }] };
+  const byEmail = { a: shop, b: orders, score: 0.98, reasons: [{ rule: "same e-mail", weight: 9 }, { rule: "same address", weight: 4 }] };
   const said = (source, value) => ({ value, source, token: shop, at, rule: "most trusted source" });
   const ada = {
     format: 1, id: ADA, version: 4, updated: at,
@@ -49,6 +51,7 @@ export function people() {
     [`persons/${ADA}.json`, ada],
     [`persons/${MALLORY}.json`, simple(MALLORY, "S-000666", "<script>document.title='owned'</script>")],
     [`persons/${QUIET}.json`, simple(QUIET, "S-000404", "Quiet", { restricted: { since: at, request: "r-restricted1" } })],
+    [`persons/${GOING}.json`, simple(GOING, "S-000808", "Going", { merged: ADA })],
     [`merged/${MERGED}.json`, { format: 1, id: MERGED, into: ADA, at }],
     [`suppressed/account/${ERASED.slice(2)}.json`, { format: 1, at, request: "r-erasure0" }],
     account("shop", "S-000017", ADA, { index: [email], links: [byPhone, byEmail], said: { given: { value: "Ada", at, event: "e-1" }, family: { value: "Weiß", at, event: "e-1" } }, consents: { newsletter: { state: "granted", at, event: "e-1" } } }),

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { before, test } from "node:test";
 import { readTrail } from "../trail.mjs";
-import { ADA, ERASED, MALLORY, MERGED, QUIET, seed } from "../seed.mjs";
+import { ADA, ERASED, GOING, MALLORY, MERGED, QUIET, seed } from "../seed.mjs";
 import { record, verify } from "../../../staff/audit.mjs";
 import { bucket } from "../../../staff/objects.mjs";
 
@@ -73,6 +73,7 @@ test("a look at a person is recorded with who, what and why", async () => {
 
 test("who was merged is found under the person they became; who is gone or unknown has a name for it", async () => {
   assert.equal((await call("GET", `/persons/${MERGED}`)).body.id, ADA);
+  assert.equal((await call("GET", `/persons/${GOING}`)).body.id, ADA);
   const erased = await call("GET", `/persons/${ERASED}`);
   assert.deepEqual([erased.status, erased.body.error, erased.body.erased.request], [410, "PersonErased", "r-erasure0"]);
   assert.deepEqual(await statusAndError(`/persons/p-${"0".repeat(32)}`), [404, "PersonUnknown"]);
@@ -86,6 +87,7 @@ test("people are found by e-mail, phone and the words of their names", async () 
   assert.deepEqual(await found({ name: "Weiß ADA" }), [ADA]);
   assert.deepEqual(await found({ name: "weiss" }), [ADA, MALLORY, QUIET].sort());
   assert.deepEqual(await found({ name: "nobody" }), []);
+  assert.deepEqual(await found({ name: "going" }), []);
   assert.deepEqual((await call("POST", "/persons/search", { body: { name: "a", email: "b" } })).body.error, "SearchWrong");
 });
 
