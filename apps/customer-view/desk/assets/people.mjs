@@ -166,16 +166,27 @@ function takeApart(desk, person, { a, b }) {
   return reasoned(desk, { id: `${a.token}-${b.token}`, label: desk.say("unmerge"), question: "unmergeReason", done: "unmerged" }, act);
 }
 
-const KNOWN = new Set(["at", "what", "source", "account", "event"]);
+const KNOWN = new Set(["at", "what", "source", "account", "event", "currency"]);
 
-function timelineOf({ say, date }, entries) {
+function timelineOf(desk, entries) {
+  const { say, date } = desk;
   if (entries.length === 0) return element("p.empty", {}, say("noTimeline"));
-  return element("ol.history", {}, entries.slice(0, 200).map((entry) => {
-    const more = Object.entries(entry).filter(([name]) => !KNOWN.has(name)).map(([name, value]) => `${name}: ${moreOf(value)}`);
-    return element("li", {}, element("time", { datetime: entry.at }, date(entry.at, true)),
-      element("span", {}, element("strong", {}, say(`what.${entry.what}`)), ` · ${systemOf(say, entry.source)}`,
-        element("span.quiet", {}, entry.account ? ` ${entry.account}` : "", more.length > 0 ? ` · ${more.join(" · ")}` : "")));
-  }));
+  return element("ol.history", {}, entries.slice(0, 200).map((entry) => element("li", {},
+    element("time", { datetime: entry.at }, date(entry.at, true)),
+    element("span", {}, element("strong", {}, say(`what.${entry.what}`)), ` · ${systemOf(say, entry.source)}`,
+      element("span.quiet", {}, [entry.account, ...moreOf(desk, entry)].filter(Boolean).map((fact) => ` · ${fact}`))))));
 }
 
-const moreOf = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+/** What else an entry says, in words where there are some. */
+function moreOf({ say, language }, entry) {
+  const currency = /^[A-Z]{3}$/.test(entry.currency) ? entry.currency : "EUR";
+  const money = new Intl.NumberFormat(language === "zh" ? "zh-CN" : "en-IE", { style: "currency", currency });
+  const words = {
+    purpose: (purpose) => say(`consent.${purpose}`),
+    state: (state) => say(state === "granted" ? "given" : "withdrawn"),
+    fields: (fields) => [fields].flat().map((field) => say(`field.${field}`)).join(", "),
+    cents: (cents) => money.format(cents / 100), id: String, from: String,
+  };
+  return Object.entries(entry).filter(([name]) => !KNOWN.has(name)).map(([name, value]) =>
+    words[name]?.(value) ?? `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`);
+}

@@ -97,6 +97,8 @@ test("a person's page says why accounts are one, and takes them apart by keys", 
   await browser.go(`${desk}#/persons/${ADA}`);
   await says("Why these accounts are one person");
   await says("Same e-mail");
+  await says("Consent · Web shop · S-000017 · Newsletter · given");
+  await says("€49.90");
   await photo("person");
   await decides("Take apart", "father and son");
   await says("Taken apart", "#note");
