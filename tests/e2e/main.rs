@@ -7,6 +7,7 @@ mod asynchronous;
 mod aws_clients;
 mod cost;
 mod customer_view_desk;
+mod customer_view_requests;
 mod event_bus;
 mod events;
 mod forgetting;
