@@ -80,7 +80,7 @@ fn events_are_in_a_topic_in_order_across_kills_of_broker_and_node() {
         );
         places.sort_by_key(|place| place.1);
         let numbers: Vec<u64> = places.iter().map(|place| place.2).collect();
-        let first: u64 = key[1..].parse().unwrap();
+        let first: u64 = key.get(1..).unwrap().parse().unwrap();
         let expected: Vec<u64> = (0..400).filter(|number| number % 7 == first).collect();
         assert_eq!(numbers, expected, "{key}");
     }

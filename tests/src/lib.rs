@@ -55,7 +55,9 @@ pub fn run(directory: &Path, arguments: &[&str]) -> Output {
         .expect("the binary was built")
 }
 
-pub(crate) fn command(directory: &Path, arguments: &[&str]) -> Command {
+/// The binary with its arguments, as [`run`] starts it, for who has more to say of how.
+#[must_use]
+pub fn command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(tradewind());
     command
         .args(arguments)
