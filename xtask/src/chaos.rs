@@ -1,6 +1,8 @@
 //! `cargo xtask chaos`: kills the node again and again while clients write, and accounts for every
 //! acknowledged write afterwards.
 
+mod pipeline;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -24,6 +26,8 @@ pub(crate) enum Chaos {
     /// Events: from objects, publishers and a bus through topics, rules and queues to functions, while the node is
     /// killed
     Events(EventsOptions),
+    /// Records of Kafka, some of them poisoned, to a function that writes each once, while node and broker are killed
+    Pipeline(pipeline::Options),
 }
 
 /// How long, and on what.
@@ -89,6 +93,7 @@ pub(crate) fn run(chaos: &Chaos) -> Result<()> {
             let binary = binary_or_build(options.binary.as_deref())?;
             store(&binary, options.kills, &kinds, options.database.as_deref())
         }
+        Chaos::Pipeline(options) => pipeline::run(options),
         Chaos::Events(options) => {
             let binary = binary_or_build(options.binary.as_deref())?;
             events(
@@ -135,15 +140,20 @@ fn torture(binary: &Path, kills: u32, script: (&str, &[String]), database: Optio
         database,
     };
     let verdict = place.torture(kills)?;
-    let wrong = verdict["wrong"].as_array().context("no verdict")?;
     println!("{kills} kills");
+    report(&verdict, &folder)
+}
+
+/// Prints what the clients found, and fails if something is wrong; what they left stays then.
+fn report(verdict: &Value, folder: &Path) -> Result<()> {
+    let wrong = verdict["wrong"].as_array().context("no verdict")?;
     for (kind, acknowledged) in verdict
         .as_object()
         .into_iter()
         .flatten()
         .filter(|(_, v)| v.is_u64())
     {
-        println!("  {kind}: {acknowledged} acknowledged");
+        println!("  {kind}: {acknowledged}");
     }
     for line in wrong.iter().take(20) {
         println!("  {}", line.as_str().unwrap_or_default());
@@ -168,7 +178,7 @@ impl Place<'_> {
         let mut chance = Chance::of_now();
         let mut node = self.node()?;
         let mut clients = Clients(self.clients("load").spawn()?);
-        self.wait_for_clients()?;
+        wait_for(&self.folder.join("ready"))?;
         let (mut slowest, mut total) = (Duration::ZERO, Duration::ZERO);
         for _ in 0..kills {
             std::thread::sleep(Duration::from_millis(chance.within(PAUSE_MS)));
@@ -220,17 +230,18 @@ impl Place<'_> {
             .args(self.script.1);
         clients
     }
+}
 
-    fn wait_for_clients(&self) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.folder.join("ready").exists() {
-            if Instant::now() > deadline {
-                bail!("the clients could not begin; see {}", self.folder.display());
-            }
-            std::thread::sleep(Duration::from_millis(20));
+/// Waits until clients have made that file.
+fn wait_for(ready: &Path) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !ready.exists() {
+        if Instant::now() > deadline {
+            bail!("the clients could not begin: there is no {}", ready.display());
         }
-        Ok(())
+        std::thread::sleep(Duration::from_millis(20));
     }
+    Ok(())
 }
 
 /// The clients end with this process, whatever happens.
