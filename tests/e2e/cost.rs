@@ -93,10 +93,7 @@ fn usage_is_counted_for_its_stack_and_has_a_price() {
         "the function, its API and the queue: {report:#}"
     );
     let alibaba = cost(&node, &["--prices", "alibaba", "--project", "month"]);
-    assert!(
-        alibaba["unpriced"]["sqs.requests"].as_u64() >= Some(1),
-        "{alibaba:#}"
-    );
+    assert!(alibaba["unpriced"]["sqs.requests"].is_string(), "{alibaba:#}");
     assert!(quantity(&alibaba, "fc.cu") > quantity(&cost(&node, &["--prices", "alibaba"]), "fc.cu"));
 }
 

@@ -213,7 +213,7 @@ impl Router {
         let units = units_of_64_kib(message.body.len());
         let accepted = self.hand_over(routing, target, message);
         if accepted.is_ok() && &*target.service == "sqs" {
-            self.count(routing, requests_to(target), target, units);
+            self.count(routing, Metered::requests_to(&target.resource), target, units);
         }
         if let (Err(error), Some((_, step))) = (&accepted, step.and_then(|at| routing.steps.get_mut(at))) {
             step.outcome = error.to_string().into();
@@ -245,15 +245,6 @@ impl Router {
         found.ok_or_else(|| Undeliverable::NoReceiver {
             target: target.to_string(),
         })
-    }
-}
-
-/// What a message to a queue is counted as.
-fn requests_to(queue: &Arn) -> Metered {
-    if queue.resource.ends_with(".fifo") {
-        Metered::SqsFifoRequests
-    } else {
-        Metered::SqsRequests
     }
 }
 

@@ -31,8 +31,8 @@ pub struct Bill {
     pub lines: Vec<BillLine>,
     /// Whose it is, dearest first, before free tiers; they sum to the lines before free tiers.
     pub owners: Vec<OwnerCharge>,
-    /// What was used and has no price in the list: its name and how many ticks.
-    pub unpriced: BTreeMap<&'static str, u64>,
+    /// What was used and has no price in the list: its name in price files and how much.
+    pub unpriced: BTreeMap<&'static str, String>,
 }
 
 /// One line of a bill.
@@ -248,7 +248,10 @@ fn part(of: i128, ticks: i128, quantity: i128) -> i128 {
     }
 }
 
-fn unpriced<'a>(prices: &PriceList, used: impl Iterator<Item = &'a UsedBy>) -> BTreeMap<&'static str, u64> {
+fn unpriced<'a>(
+    prices: &PriceList,
+    used: impl Iterator<Item = &'a UsedBy>,
+) -> BTreeMap<&'static str, String> {
     let priced = |measure: Measure| {
         let mut terms = prices.lines.iter().flat_map(|line| &line.terms);
         terms.any(|term| term.measure.name == measure.name)
@@ -258,14 +261,15 @@ fn unpriced<'a>(prices: &PriceList, used: impl Iterator<Item = &'a UsedBy>) -> B
         .iter()
         .flat_map(|line| &line.terms)
         .any(|term| term.measure.is_of_functions());
-    let mut unpriced = BTreeMap::new();
+    let mut unpriced: BTreeMap<Measure, i128> = BTreeMap::new();
     for used in used {
         let counted_otherwise = used.measure.is_of_functions() && functions;
         if used.ticks > 0 && !priced(used.measure) && !counted_otherwise {
-            *unpriced.entry(used.measure.name).or_default() += used.ticks;
+            *unpriced.entry(used.measure).or_default() += i128::from(used.ticks);
         }
     }
-    unpriced
+    let text = |(measure, ticks): (Measure, i128)| (measure.name, quantity_text(ticks, measure.ticks.into()));
+    unpriced.into_iter().map(text).collect()
 }
 
 /// `1234.5`: units of what is counted in ticks.

@@ -12,8 +12,10 @@ pub const NOT_COUNTED: &[&str] = &[
     "pipes",
     "archives and replays of buses",
     "API destinations",
-    "empty receives of event source mappings",
-    "secrets",
+    "receives of event source mappings that find nothing or fail",
+    "receives and deletions of pipes",
+    "secrets and their reads",
+    "mail that applications send by SES",
     "Kafka clusters",
     "networks",
 ];

@@ -191,7 +191,7 @@ fn what_has_no_price_is_named() {
     ];
     assert_eq!(
         bill("alibaba", &used).unpriced.into_iter().collect::<Vec<_>>(),
-        [("sqs.requests", 12)]
+        [("sqs.requests", "12".to_owned())]
     );
     assert!(bill("aws", &used).unpriced.is_empty());
 }

@@ -64,6 +64,17 @@ metered! {
     LogBytes => "logs.bytes",
 }
 
+impl Metered {
+    /// What requests to a queue of that name or ARN are.
+    #[must_use]
+    pub fn requests_to(queue: &str) -> Self {
+        match queue.ends_with(".fifo") {
+            true => Self::SqsFifoRequests,
+            false => Self::SqsRequests,
+        }
+    }
+}
+
 /// One counter of a [`Meter`], for who counts the same again and again.
 #[derive(Clone, Debug, Default)]
 pub struct Counter(Arc<AtomicU64>);

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tradewind_compute::{InvokeError, InvokeRequest, InvokeResponse};
 use tradewind_events::{Trace, Verdict, verdict};
 use tradewind_model::RequestId;
+use tradewind_observe::usage::Metered;
 use tradewind_store::queue::{QueueError, QueueId, Receipt, Settled};
 
 use super::batch::{Batch, Record};
@@ -286,13 +287,23 @@ pub(super) async fn ack(service: &LambdaService, queue: &QueueId, receipts: &[Re
     }
     for attempt in 1..=ACK_TRIES {
         match service.queues().ack(queue, receipts).await {
-            Ok(_) | Err(QueueError::NotFound { .. }) => return,
+            Ok(_) => return count(service, queue, receipts.len()),
+            Err(QueueError::NotFound { .. }) => return,
             Err(error) if attempt == ACK_TRIES => {
                 tracing::error!(%queue, %error, "messages cannot be deleted; the function gets them again");
             }
             Err(_again) => tokio::time::sleep(BETWEEN_ACKS).await,
         }
     }
+}
+
+/// Counts what SQS would have been asked: for each ten messages a receive and a deletion.
+fn count(service: &LambdaService, queue: &QueueId, messages: usize) {
+    let requests = u64::try_from(2 * messages.div_ceil(10)).unwrap_or(u64::MAX);
+    let queue = queue.as_str();
+    service
+        .router()
+        .count_now(Metered::requests_to(queue), queue, requests);
 }
 
 /// Makes messages visible after a while.

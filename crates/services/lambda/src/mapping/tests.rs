@@ -445,10 +445,19 @@ async fn what_no_filter_matches_is_deleted() {
         "text",
         r#"{"paid":true,"cents":1}"#,
     ];
+    let meter = tradewind_observe::usage::Meter::default();
+    running.world.service.router().count_in(meter.clone());
     running.send(bodies).await;
     running.until("in", is_empty).await;
     assert!(is_empty(running.depth("dead").await));
     running.stop().await;
+    // however many batches they came in: a receive and a deletion each, of one queue
+    let counted = meter.take();
+    assert_eq!((counted.len(), counted[0].quantity % 2), (1, 0), "{counted:?}");
+    assert_eq!(
+        (counted[0].item.as_str(), &*counted[0].resource),
+        ("sqs.requests", id("in").as_str())
+    );
 }
 
 #[tokio::test]

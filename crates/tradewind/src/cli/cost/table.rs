@@ -121,7 +121,7 @@ fn charges(report: &Report) -> Vec<Row> {
     rows
 }
 
-/// `1,234,567.891`
+/// `1,234,567.891`; what is less than one has six decimals.
 fn grouped(number: &str) -> String {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits: Vec<char> = whole.chars().collect();
@@ -130,7 +130,8 @@ fn grouped(number: &str) -> String {
         .rev()
         .map(|group| group.iter().collect())
         .collect();
-    let fraction: String = fraction.chars().take(3).collect();
+    let shown = if whole == "0" { 6 } else { 3 };
+    let fraction: String = fraction.chars().take(shown).collect();
     let point = if fraction.is_empty() { "" } else { "." };
     format!("{}{point}{fraction}", groups.join(","))
 }
@@ -168,7 +169,7 @@ fn is_number(rows: &[Row], column: usize) -> bool {
 /// What is to be known besides, for standard error.
 pub(super) fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
-    let named = |(item, quantity): (&&str, &u64)| format!("{item} {}", grouped(&quantity.to_string()));
+    let named = |(item, quantity): (&&str, &String)| format!("{item} {}", grouped(quantity));
     if !report.bill.unpriced.is_empty() {
         let unpriced: Vec<String> = report.bill.unpriced.iter().map(named).collect();
         notes.push(format!("\nwithout a price in this list: {}", unpriced.join(", ")));
