@@ -37,6 +37,9 @@ async fn a_secret_is_found_by_name_arn_and_partial_arn() {
             assert_eq!(found["CreatedDate"], json!(1_700_000_000.0));
             assert_eq!(text_of(&world, id).unwrap(), "{\"password\":\"p\"}");
         }
+        let other = "111111111111".parse().unwrap();
+        let foreign = world.service.text(&other, &Region::default_region(), arn);
+        assert_eq!(foreign.unwrap_err(), SecretError::NotFound, "another account's");
         world.restart().await;
     }
     for id in [
@@ -60,10 +63,11 @@ async fn a_secret_is_found_by_name_arn_and_partial_arn() {
 #[tokio::test]
 async fn what_is_stored_is_sealed_and_bound_to_its_place() {
     let mut world = World::new().await;
-    let (one, other) = (
-        create(&world, "one", "hidden-1").await,
-        create(&world, "two", "hidden-2").await,
-    );
+    let token = "t".repeat(32);
+    let same =
+        |name: &str, text: &str| json!({"Name": name, "SecretString": text, "ClientRequestToken": token});
+    let one = world.ok("CreateSecret", same("one", "hidden-1")).await;
+    let other = world.ok("CreateSecret", same("two", "hidden-2")).await;
     let rows = world
         .database
         .read("SELECT sealed FROM secretsmanager_versions", vec![])
