@@ -5,6 +5,7 @@ mod cold;
 mod events;
 mod memory;
 mod peers;
+mod pipeline;
 mod platforms;
 mod report;
 mod s3;
@@ -36,6 +37,8 @@ pub(crate) enum Bench {
     Memory(Options),
     /// Events a second that one core matches with 1 to 10,000 rules
     Events(Options),
+    /// Kafka to functions in Rust, Node and Python × a plain consumer loop in the same language
+    Pipeline(Options),
     /// Puts and gets of objects: us, MinIO, moto and MiniStack
     S3(Options),
 }
@@ -84,6 +87,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
         Bench::Sqs(options) => sqs::run(options),
         Bench::Memory(options) => memory::run(options),
         Bench::Events(options) => events::run(options),
+        Bench::Pipeline(options) => pipeline::run(options),
         Bench::S3(options) => s3::run(options),
     }
 }
