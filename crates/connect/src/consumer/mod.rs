@@ -37,6 +37,9 @@ pub use record::{Record, TimestampType};
 /// How long a partition that the group takes away waits for its batch.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long the end of a consumer waits for a broker that does not answer.
+const FAREWELL: Duration = Duration::from_secs(10);
+
 /// Where a group begins that has no offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartingPosition {
@@ -161,11 +164,11 @@ impl<T: Send + 'static> Consumer<T> {
         self.inbox.take(bounds, batches, Instant::now())
     }
 
-    /// Commits what is settled and leaves the group. Who has claims lets go of them first.
+    /// Commits what is settled and ends, even if no broker answers. Who has claims lets go of them first.
     pub async fn close(mut self) {
         self.inbox.close();
-        // an error says that the thread is gone
-        drop(self.ended.wait_for(|ended| *ended).await);
+        // an error says that the thread is gone, or still waits for a broker
+        drop(tokio::time::timeout(FAREWELL, self.ended.wait_for(|ended| *ended)).await);
     }
 }
 

@@ -272,13 +272,16 @@ impl<T: Send + 'static> Thread<T> {
     fn read(&mut self, client: &Client<T>) -> Result<(), Problem> {
         let mut prepare = Arc::clone(&self.prepare.borrow_and_update());
         let mut served = Instant::now();
-        let mut looked = Instant::now();
+        let (mut looked, mut suspicious) = (Instant::now(), false);
         loop {
             let mut now = Instant::now();
             if now >= served + POLL {
                 prepare = Arc::clone(&self.prepare.borrow_and_update());
                 self.commit(client);
-                looked = self.recover(client, looked);
+                if looked.elapsed() >= LOOK && (suspicious || self.health.problem().is_some()) {
+                    self.recover(client);
+                    (suspicious, looked) = (false, Instant::now());
+                }
                 if !self.serve(client, now)? {
                     return Ok(());
                 }
@@ -295,7 +298,11 @@ impl<T: Send + 'static> Thread<T> {
                     return Err(Problem::of(&KafkaError::MessageConsumptionFatal(code), ""));
                 }
                 Some(Err(error)) => {
-                    self.note(Problem::of(&error, ""));
+                    match Problem::of(&error, "") {
+                        // a connection that was idle is closed by its broker, and opened anew
+                        Problem::Connection => suspicious = true,
+                        problem => self.note(problem),
+                    }
                     false
                 }
             };
@@ -359,11 +366,8 @@ impl<T: Send + 'static> Thread<T> {
         }
     }
 
-    /// While something is wrong, asks now and then whether it still is. Gives when it asked last.
-    fn recover(&self, client: &Client<T>, looked: Instant) -> Instant {
-        if looked.elapsed() < LOOK || self.health.problem().is_none() {
-            return looked;
-        }
+    /// Asks whether something is wrong, or still is.
+    fn recover(&self, client: &Client<T>) {
         match self.look(client) {
             Ok(_) => {
                 self.health.clear();
@@ -371,7 +375,6 @@ impl<T: Send + 'static> Thread<T> {
             }
             Err(problem) => self.note(problem),
         }
-        Instant::now()
     }
 }
 

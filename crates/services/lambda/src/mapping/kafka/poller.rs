@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tradewind_connect::consumer::{Bounds, Consumer, Prepare, Subscription, Waiting};
+use tradewind_connect::consumer::{Bounds, Consumer, Part, Prepare, Subscription};
 
 use super::super::filter::Filters;
 use super::super::model::{Mapping, MappingId, Source};
@@ -76,10 +76,18 @@ impl KafkaPoller {
     pub(in super::super) async fn run(mut self) {
         let stop = self.stop.clone();
         let mut desired = self.desired.clone();
+        let mut before: Option<Arc<Mapping>> = None;
         while !stop.is_cancelled() {
             let Some(mapping) = desired.borrow_and_update().clone() else {
                 break;
             };
+            if before
+                .replace(Arc::clone(&mapping))
+                .is_some_and(|before| before != mapping)
+            {
+                // what waits for a retry is tried as the mapping says now
+                self.shared.give_up_waiting(&self.stop);
+            }
             let work = async {
                 if mapping.enabled {
                     self.work(mapping).await;
@@ -228,7 +236,7 @@ impl KafkaPoller {
             };
             let batches = waiting.records.div_ceil(bounds.size.max(1)).min(room as usize);
             let parts = reading.consumer.take(most, batches);
-            let kib = kib(&waiting).min(LARGEST_SHARE_KIB);
+            let kib = kib(&parts).min(LARGEST_SHARE_KIB);
             let memory = Arc::clone(&self.shared.service.mappings().memory);
             // it is never closed
             let Ok(memory) = memory.acquire_many_owned(kib).await else {
@@ -269,8 +277,11 @@ fn room(shared: &Shared, backlog: &mut bool, cap: u32, has_more: bool) -> u32 {
     })
 }
 
-fn kib(waiting: &Waiting) -> u32 {
-    u32::try_from(waiting.bytes / 1024).unwrap_or(u32::MAX)
+/// What a batch takes in memory, about.
+fn kib(parts: &[Part<KafkaRecord>]) -> u32 {
+    let records = parts.iter().flat_map(|part| &part.items);
+    let bytes: usize = records.map(|item| item.value.text.len()).sum();
+    u32::try_from(bytes / 1024).unwrap_or(u32::MAX)
 }
 
 fn prepared_by(filters: &Filters) -> Arc<Prepare<KafkaRecord>> {

@@ -325,6 +325,25 @@ async fn a_restart_goes_on_after_what_was_done() {
 }
 
 #[tokio::test]
+async fn a_new_limit_frees_a_partition_that_is_stuck() {
+    let handler = "async (event) => {
+        if (values(event).includes('poison')) throw new Error('no');
+        values(event).forEach(note);
+    }";
+    let running = Running::new(1, handler).await;
+    running.write(0, ["a", "poison", "b"]);
+    let mapping = running.map(&json!({"BatchSize": 1})).await;
+    running
+        .until_result(&mapping, "PROBLEM: Function call failed")
+        .await;
+    assert_eq!(running.noted(), ["a"]);
+    let limit = json!({"MaximumRetryAttempts": 0});
+    assert_eq!(running.world.call("PUT", &mapping, &limit).await.status, 202);
+    assert_eq!(running.until_noted(2).await, ["a", "b"]);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn the_bucket_gets_the_whole_batch() {
     let running = Running::new(1, "async () => { throw new Error('no'); }").await;
     let bucket = std::sync::Arc::clone(&running.world.bucket);
