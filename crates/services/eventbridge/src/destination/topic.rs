@@ -48,6 +48,11 @@ pub(super) fn key_of(path: Option<&JsonPath>, event: &Value) -> Option<String> {
         .map(|found| found.as_str().map_or_else(|| found.to_string(), str::to_owned))
 }
 
+/// The value of a record; an input of JSON's null is a tombstone, which is how a compacted topic forgets a key.
+fn value_of(body: &str) -> Option<Bytes> {
+    (body != "null").then(|| Bytes::from(body.to_owned()))
+}
+
 impl EventBridgeService {
     /// Runs of deliveries to one topic, each written together.
     pub(super) async fn write_in_order(&self, deliveries: &[Delivery]) -> Vec<Outcome> {
@@ -77,7 +82,7 @@ impl EventBridgeService {
         };
         let record = |owed: &Owed| Record {
             key: owed.key.clone().map(Bytes::from),
-            value: Some(Bytes::from(owed.body.clone())),
+            value: value_of(&owed.body),
             headers: Vec::new(),
         };
         let records: Vec<Record> = run.iter().flatten().map(record).collect();
@@ -99,5 +104,17 @@ fn outcome(written: Result<(), ProduceError>) -> Outcome {
     match error.is_retriable {
         true => retry(code, error.to_string(), None),
         false => give_up(code, &error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_a_tombstone_and_nothing_else_is() {
+        assert_eq!(value_of("null"), None);
+        assert_eq!(value_of("\"null\"").unwrap(), "\"null\"");
+        assert_eq!(value_of("{}").unwrap(), "{}");
     }
 }
