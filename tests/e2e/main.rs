@@ -6,6 +6,7 @@
 mod asynchronous;
 mod aws_clients;
 mod cost;
+mod customer_view;
 mod customer_view_desk;
 mod customer_view_requests;
 mod event_bus;

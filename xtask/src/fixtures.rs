@@ -76,7 +76,9 @@ fn query_client() -> Result<()> {
 }
 
 fn rust() -> Result<()> {
-    run(command("cargo").args(["build", "--locked", "--package", "rust-function"]))?;
+    let packages = ["rust-function", "customer-view-steps", "customer-view-generator"];
+    let named = packages.iter().flat_map(|name| ["--package", name]);
+    run(command("cargo").args(["build", "--locked"]).args(named))?;
     std::fs::create_dir_all(package("rust"))?;
     std::fs::copy(
         root().join("target/debug/rust-function"),

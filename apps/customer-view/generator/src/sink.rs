@@ -10,12 +10,53 @@ use anyhow::{Context as _, Result, bail};
 use customer_view_steps::seal::Key;
 use customer_view_steps::{Bucket, Pepper};
 use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use serde_json::{Value, json};
 
 use crate::poison::Poison;
 use crate::retailer::Record;
+
+/// The topics of the app; `view.changes` is compacted.
+const TOPICS: [&str; 9] = [
+    "source.shop",
+    "source.orders",
+    "source.delivery",
+    "source.marketing",
+    "source.calls",
+    "view.valid",
+    "view.normal",
+    "view.resolved",
+    "view.changes",
+];
+
+/// Makes the topics that are missing.
+///
+/// # Errors
+/// When the cluster does not answer, or refuses one.
+pub async fn make_topics(servers: &str, partitions: i32) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", servers).create()?;
+    let topic = |name: &'static str| {
+        let policy = if name == "view.changes" {
+            "compact"
+        } else {
+            "delete"
+        };
+        NewTopic::new(name, partitions, TopicReplication::Fixed(-1)).set("cleanup.policy", policy)
+    };
+    let topics = TOPICS.map(topic);
+    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
+    for made in admin.create_topics(&topics, &options).await? {
+        match made {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, error)) => bail!("`{topic}`: {error}"),
+        }
+    }
+    Ok(())
+}
 
 /// What goes to a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -139,7 +139,7 @@ fn email(a: &Profile, b: &Profile) -> Said {
         .flat_map(|left| b.emails.iter().map(move |right| (left, right)));
     pairs
         .any(|(left, right)| almost_same_email(left, right))
-        .then_some(("almost the same e-mail", 5.0))
+        .then_some(("almost the same e-mail", 2.5))
 }
 
 /// One slip in the letters before the same host. A digit more or another one is what tells namesakes apart.
