@@ -1,24 +1,36 @@
 // The step `normalise`: the records of five systems in one form.
-import { each, entry, isSuppressed, keyOf, records, write } from "./records.mjs";
+import { batch, isSuppressed, keyOf, parse, Problem } from "./records.mjs";
 import { boundTo, open, seal, token } from "./seal.mjs";
 import { normal } from "./normal.mjs";
 
-export async function handler(event) {
-  const written = records(event).filter(({ value }) => value != null);
-  const made = await each(written, ({ key }) => key ?? "", normalise);
-  const kept = made.filter(Boolean);
-  await write(kept.map((value) => entry("normalise", "view.normal", value.account, value)));
-  return { normal: kept.length, dropped: made.length - kept.length };
-}
+export const handler = (event) => batch(event, "normalise", "view.normal", normalise);
 
 // The record in the one form; undefined when its account was erased.
 async function normalise(record) {
-  const value = JSON.parse(Buffer.from(record.value, "base64").toString("utf8"));
-  const own = token(value.source, value.account);
-  const key = await keyOf(value.source, own);
+  const value = parse(Buffer.from(record.value, "base64").toString("utf8"), "not-json", "the record");
+  const own = token(value?.source, value?.account);
   if (await isSuppressed(own)) return undefined;
-  if (!key) throw new Error(`the key ${value.source}/${own} is gone, and its account is not suppressed`);
-  const part = normal(value.schema, JSON.parse(open(key, boundTo(value), value.sealed)));
-  const sealed = seal(key, own, boundTo(value), JSON.stringify(part));
-  return { ...value, schema: "view.normal/1", sealed };
+  const key = await keyOf(value?.source, own);
+  if (!key) {
+    // The key may have been destroyed between the two looks.
+    if (await isSuppressed(own)) return undefined;
+    throw new Problem("wrong-key", "the key of the account is gone, and the account is not suppressed");
+  }
+  const part = formed(value, key);
+  return { ...value, schema: "view.normal/1", sealed: seal(key, own, boundTo(value), JSON.stringify(part)) };
+}
+
+function formed(value, key) {
+  let text;
+  try {
+    text = open(key, boundTo(value), value.sealed);
+  } catch {
+    throw new Problem("not-opened", "field `sealed`: does not open with the account's key");
+  }
+  const part = parse(text, "wrong-type", "the personal part");
+  try {
+    return normal(value.schema, part);
+  } catch {
+    throw new Problem("wrong-type", "the personal part has no one form");
+  }
 }

@@ -1,21 +1,18 @@
 // What is sound: the five personal parts of MODEL.md. A problem names members, never their values.
 
-export class Problem extends Error {
-  constructor(code, message) {
-    super(message);
-    this.code = code;
-  }
-}
+import { Problem } from "./records.mjs";
 
 const text = (max = 400) => (value) => typeof value === "string" && value.length <= max ? null : `not text of at most ${max}`;
 const matching = (pattern, what) => (value) => (typeof value === "string" && pattern.test(value) ? null : `not ${what}`);
 const oneOf = (...values) => (value) => (values.includes(value) ? null : `not one of ${values.join(", ")}`);
 const count = (value) => (Number.isSafeInteger(value) && value >= 0 ? null : "not a whole number");
-const date = (value) => {
-  const isDay = typeof value === "string" && /^\d{4}-\d{2}-\d{2}$/.test(value);
-  const day = isDay ? new Date(`${value}T00:00:00Z`) : null;
-  return day && !Number.isNaN(+day) && day.toISOString().startsWith(value) ? null : "not a date";
+// A time that there is: Date alone takes the 30th of February for the 2nd of March.
+const isTime = (value, from) => {
+  const time = new Date(value);
+  return !Number.isNaN(+time) && time.toISOString().replace(".000", "") === value && value >= from;
 };
+const date = (value) =>
+  typeof value === "string" && /^\d{4}-\d{2}-\d{2}$/.test(value) && isTime(`${value}T00:00:00Z`, "1800") ? null : "not a date";
 const email = (value) => matching(/^\s*[^\s@]+@[^\s@]+\.[^\s@]+\s*$/, "an e-mail address")(value) ?? text(254)(value);
 const object = (members) => (value, path) => members_(members, value, path);
 const list = (item) => (value, path) =>
@@ -89,7 +86,7 @@ export function checkEnvelope(record, topic, key, now) {
     }
   }
   if (!Object.hasOwn(SCHEMAS, record.schema)) throw new Problem("unknown-schema", "field `schema`: not a schema we know");
-  if (Number.isNaN(Date.parse(record.at))) throw wrong("field `at`: not a time");
+  if (!isTime(record.at, "1900")) throw wrong("field `at`: not a time");
   if (topic !== `source.${record.source}` || !record.schema.startsWith(`${record.source}.`)) {
     throw wrong("field `source`: not the topic's, or not the schema's");
   }
