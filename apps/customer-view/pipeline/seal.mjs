@@ -1,4 +1,5 @@
 // Seals and tokens, as MODEL.md has them.
+import "../secrets.mjs";
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 
 // The first 32 digits of a keyed hash: stands for an account or a value.

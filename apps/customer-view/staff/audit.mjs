@@ -2,6 +2,7 @@
 // and a number can be written once; each says the hash of the one before it and is authenticated by a key that
 // the bucket does not hold. So none can be changed, left out or put in between. Personal data never goes in.
 import { createHash, createHmac } from "node:crypto";
+import "../secrets.mjs";
 import { Refusal } from "./http.mjs";
 import { bucket } from "./objects.mjs";
 

@@ -1,6 +1,7 @@
 // Who may see personal data: members of staff, each with a token of their own. A program sends it with every
 // request (`Authorization: Bearer …`); the desk's page trades it once for a cookie that its scripts cannot read.
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import "../secrets.mjs";
 import { secretText } from "./aws.mjs";
 import { Refusal } from "./http.mjs";
 

@@ -1,4 +1,5 @@
 // Tokens: what stands in the names of objects instead of personal values (MODEL.md, "Tokens").
+import "../secrets.mjs";
 import { createHmac } from "node:crypto";
 
 /** The token of a value of this kind. */

@@ -18,6 +18,19 @@ from .objects import Bucket
 from .problem import Told
 
 
+PUBLIC = "only-good-on-your-own-machine"  # what the secrets are where nobody set them: for the stage `dev` alone
+
+
+def secret(name: str) -> str:
+    """A secret of the environment. Outside the stage `dev` neither nothing nor what stands in the app's files."""
+    value = os.environ[name]
+    if os.environ.get("STAGE") != "dev" and (not value.strip() or PUBLIC in value):
+        raise Told(
+            f"set {name}: outside the stage `dev` it may be neither empty nor the word that stands in the app's files"
+        )
+    return value
+
+
 @dataclass(frozen=True)
 class Settings:
     """Who answers, and how. From the environment of the functions."""
@@ -39,8 +52,8 @@ class Settings:
             officer=os.environ["OFFICER_EMAIL"],
             sender=os.environ["SENDER_EMAIL"],
             address=_address(),
-            keys=Keys(os.environ["CUSTOMER_VIEW_PEPPER"]),
-            staff_token=os.environ["STAFF_TOKEN"],
+            keys=Keys(secret("CUSTOMER_VIEW_PEPPER")),
+            staff_token=secret("STAFF_TOKEN"),
             rules=Rules(ZoneInfo(os.environ["TIME_ZONE"]), calendar),
         )
 

@@ -10,7 +10,7 @@ import boto3
 from botocore.stub import ANY, Stubber
 
 from requests.service.objects import Bucket, Contended
-from requests.service.platform import Platform, Settings, named
+from requests.service.platform import PUBLIC, Platform, Settings, named
 from requests.service.problem import Told
 
 ENVIRONMENT = {
@@ -101,6 +101,15 @@ class Calls(unittest.TestCase):
         self.assertEqual(self.platform.settings.address, "http://127.0.0.1:1/_api/abc")
         with mock.patch.dict(os.environ, PUBLIC_URL="https://privacy.retail.example/"):
             self.assertEqual(Settings.from_environment().address, "https://privacy.retail.example")
+
+    def test_a_public_word_is_a_secret_nowhere_but_in_the_stage_dev(self):
+        for name in ("CUSTOMER_VIEW_PEPPER", "STAFF_TOKEN"):
+            for value in (PUBLIC, "", " "):
+                for stage in ({}, {"STAGE": "prod"}):
+                    with mock.patch.dict(os.environ, {name: value, **stage}), self.assertRaisesRegex(Told, name):
+                        Settings.from_environment()
+            with mock.patch.dict(os.environ, {name: PUBLIC, "STAGE": "dev"}):
+                Settings.from_environment()
 
     def test_the_secret_is_not_shown(self):
         self.assertNotIn("pepper", repr(self.platform.settings))

@@ -8,6 +8,11 @@ pub enum Failure {
     /// A variable of the environment is missing.
     #[error("the environment has no `{0}`")]
     Setting(&'static str),
+    /// The pepper is what stands in the app's files, or nothing, and the stage is not `dev`.
+    #[error(
+        "set CUSTOMER_VIEW_PEPPER: outside the stage `dev` it may be neither empty nor the word that stands in the app's files"
+    )]
+    PublicPepper,
     /// A bucket did not do what it was asked.
     #[error("bucket: {0}")]
     Bucket(#[from] object_store::Error),
@@ -37,6 +42,7 @@ impl From<Failure> for Diagnostic {
     fn from(failure: Failure) -> Self {
         let kind = match &failure {
             Failure::Setting(_) => "Setting",
+            Failure::PublicPepper => "PublicPepper",
             Failure::Bucket(_) => "Bucket",
             Failure::Shape { .. } => "Shape",
             Failure::Bus(_) => "Bus",

@@ -65,11 +65,42 @@ impl Settings {
             keys: Bucket::new(&endpoint, &variable("KEYS_BUCKET")?)?,
             data: Bucket::new(&endpoint, &variable("DATA_BUCKET")?)?,
             bus: Bus::new(endpoint, &variable("BUS")?)?,
-            pepper: Pepper::new(&variable("CUSTOMER_VIEW_PEPPER")?),
+            pepper: Pepper::new(&secret(
+                variable("CUSTOMER_VIEW_PEPPER")?,
+                variable("STAGE").ok(),
+            )?),
         })
     }
 }
 
+/// The pepper of who set none: it stands in the app's files, so it keeps nothing secret.
+const PUBLIC: &str = "only-good-on-your-own-machine";
+
+/// The pepper, unless it is public, or nothing, and the stage is not `dev`.
+fn secret(pepper: String, stage: Option<String>) -> Result<String, Failure> {
+    let is_public = pepper.trim().is_empty() || pepper.contains(PUBLIC);
+    if is_public && stage.as_deref() != Some("dev") {
+        return Err(Failure::PublicPepper);
+    }
+    Ok(pepper)
+}
+
 fn variable(name: &'static str) -> Result<String, Failure> {
     std::env::var(name).ok().ok_or(Failure::Setting(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_pepper_is_good_in_the_stage_dev_alone() {
+        let of =
+            |pepper: &str, stage: Option<&str>| secret(pepper.to_owned(), stage.map(str::to_owned)).is_ok();
+        assert!(of(PUBLIC, Some("dev")));
+        assert!(!of(PUBLIC, Some("prod")));
+        assert!(!of(PUBLIC, None));
+        assert!(!of(" ", Some("prod")));
+        assert!(of("our own", Some("prod")));
+    }
 }
