@@ -4,7 +4,7 @@
 /** What the secrets are where nobody set them. */
 export const PUBLIC = "only-good-on-your-own-machine";
 
-const NAMES = ["CUSTOMER_VIEW_PEPPER", "STAFF_TOKENS", "STAFF_TOKEN"];
+const NAMES = ["CUSTOMER_VIEW_PEPPER", "STAFF_TOKENS"];
 
 /** Throws where a secret of this environment is public, or empty, and the stage is not `dev`. */
 export function refusePublicSecrets(environment) {

@@ -6,7 +6,7 @@ import * as audit from "../staff/audit.mjs";
 import { invoke } from "../staff/aws.mjs";
 import { Refusal, answer, bodyOf, serve, textOf } from "../staff/http.mjs";
 import { bucket, eachOf } from "../staff/objects.mjs";
-import { endedSession, holderOf, sessionCookie, staffOf } from "../staff/token.mjs";
+import { endedSession, holderOf, officerOf, sessionCookie } from "../staff/token.mjs";
 import { detail, isShown, metrics, overview } from "./overview.mjs";
 import { everyRequest } from "./register.mjs";
 import { POLICY, deskPage, languageOf } from "./page.mjs";
@@ -66,14 +66,14 @@ const zone = () => process.env.TIME_ZONE ?? "Europe/Berlin";
 const now = () => new Date().toISOString().replace(/\.\d+Z$/, "Z");
 
 async function listRequests(event) {
-  await staffOf(event);
+  await officerOf(event);
   const show = event.queryStringParameters?.show ?? "open";
   if (!isShown(show)) throw new Refusal(400, "ShowUnknown", "`show` is `open`, `late`, `closed` or `all`");
   return overview(await everyRequest(), show, now(), zone());
 }
 
 async function showRequest(event) {
-  const actor = await staffOf(event);
+  const { name: actor } = await officerOf(event);
   const why = audit.purposeOf(event);
   const { id } = event.pathParameters;
   const found = /^r-[0-9a-z]{1,38}$/i.test(id) && (await objects().get(`requests/${id}.json`));
@@ -83,25 +83,26 @@ async function showRequest(event) {
   return { ...detail(found, await evidenceOf(id), now(), zone()), certificate };
 }
 
-// `requests` decides what may happen to a request, and writes it; the desk says who wants it.
+// `requests` decides what may happen to a request, and writes it; the desk hands on who wants it.
 async function decide(event) {
-  const by = await staffOf(event);
+  const officer = await officerOf(event);
   const { action, reason } = bodyOf(event);
-  return asRequests("POST /requests/{id}/actions", event.pathParameters, { action, reason, by });
+  return asRequests(officer, "POST /requests/{id}/actions", event.pathParameters, { action, reason });
 }
 
 // A legal hold on a person: erasures of theirs stop with its reason.
 async function hold(event) {
-  const by = await staffOf(event);
-  return asRequests("PUT /requests/holds/{id}", event.pathParameters, { reason: bodyOf(event).reason, by });
+  const officer = await officerOf(event);
+  return asRequests(officer, "PUT /requests/holds/{id}", event.pathParameters, { reason: bodyOf(event).reason });
 }
 
-async function asRequests(routeKey, pathParameters, body) {
+// With the officer's own token: whoever it is by is for `requests` to find, not for the desk to say.
+async function asRequests({ token }, routeKey, pathParameters, body) {
   const result = await invoke(process.env.REQUESTS_FUNCTION, {
     version: "2.0",
     routeKey,
     pathParameters,
-    headers: { authorization: `Bearer ${process.env.STAFF_TOKEN}`, "content-type": "application/json" },
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
     body: JSON.stringify(body),
     isBase64Encoded: false,
   });
@@ -116,14 +117,14 @@ async function evidenceOf(id) {
 }
 
 async function showMetrics(event) {
-  await staffOf(event);
+  await officerOf(event);
   return metrics(await everyRequest(), now());
 }
 
 const PAGE = 50;
 
 async function showAudit(event) {
-  await staffOf(event);
+  await officerOf(event);
   const before = event.queryStringParameters?.before;
   if (before !== undefined && !/^\d{1,12}$/.test(before)) throw new Refusal(400, "BeforeWrong", "`before` is a number");
   const records = (await audit.page(before && Number(before), PAGE)).filter(Boolean);
@@ -132,6 +133,6 @@ async function showAudit(event) {
 }
 
 async function verifyAudit(event) {
-  await staffOf(event);
+  await officerOf(event);
   return audit.verify();
 }

@@ -9,11 +9,17 @@ const COOKIE = "customer-view-desk";
 const EIGHT_HOURS = 8 * 60 * 60;
 
 const ONE_MINUTE = 60 * 1000;
+
+/** The role that may do everything. */
+export const OFFICER = "officer";
+
 let held = { until: 0 };
 
 /**
- * Who has which token: the secret `STAFF_SECRET`, `{"name": "token"}`, read once a minute, so that a token that is
- * taken out of it is worthless a minute later; without one `STAFF_TOKENS`, `name=token` pairs with commas between.
+ * Who has which token: the secret `STAFF_SECRET`, `{"name/role": "token"}`, read once a minute, so that a token that is
+ * taken out of it is worthless a minute later; without one `STAFF_TOKENS`, `name/role=token` pairs with
+ * commas between. `officer` may do everything; `agent` reads and corrects persons. Without a role it is `agent`, the
+ * least, unless the name is `officer`. `requests/domain/staff.py` is the same for the API of requests.
  */
 async function tokens(now = Date.now()) {
   const { STAFF_SECRET: secret, STAFF_TOKENS: pairs = "" } = process.env;
@@ -25,32 +31,46 @@ async function tokens(now = Date.now()) {
 }
 
 // An empty token is nobody's: whoever knows of it could make a session of it.
-const named = (entries) => new Map(entries.filter(([name, token]) => name && token));
+const named = (entries) => new Map(entries.filter(([who, token]) => who && token).map(([who, token]) => {
+  const [name, role] = who.split("/");
+  return [name, { name, role: role || (name === OFFICER ? OFFICER : "agent"), token }];
+}));
 
 const halves = (pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)];
 
 /** The name of the member of staff who asks; refuses without a token (401) and with a wrong one (403). */
-export async function staffOf(event) {
+export const staffOf = async (event) => (await memberOf(event)).name;
+
+/** The officer who asks, `{name, token}`; refuses who has another role. */
+export async function officerOf(event) {
+  const member = await memberOf(event);
+  if (member.role === OFFICER) return member;
+  throw new Refusal(403, "RoleMissing", "this is for the data-protection officer: the role of your token is another");
+}
+
+async function memberOf(event) {
   const bearer = /^Bearer +(\S.*)$/i.exec(event.headers?.authorization ?? "")?.[1];
-  if (bearer) return holderOf(bearer);
+  if (bearer) return memberWith(bearer);
   const session = (event.cookies ?? []).find((cookie) => cookie.startsWith(`${COOKIE}=`));
   if (!session) throw new Refusal(401, "TokenMissing", "send a staff token: `Authorization: Bearer …`");
   guardAgainstForgery(event);
-  return holderOfSession(session.slice(COOKIE.length + 1));
+  return memberOfSession(session.slice(COOKIE.length + 1));
 }
 
 /** The name of the token's holder. */
-export async function holderOf(token) {
+export const holderOf = async (token) => (await memberWith(token)).name;
+
+async function memberWith(token) {
   // every token is compared, so that the time says nothing of where it differs
-  const found = [...(await tokens())].filter(([, known]) => same(known, token));
+  const found = [...(await tokens()).values()].filter((member) => same(member.token, token));
   if (!token || found.length === 0) throw new Refusal(403, "TokenWrong", "no member of staff has this token");
-  return found[0][0];
+  return found[0];
 }
 
 /** A cookie that stands for the token of `name` for eight hours, or until the token changes. */
 export async function sessionCookie(name, event, now = Date.now()) {
   const payload = `${Buffer.from(name).toString("base64url")}.${Math.floor(now / 1000) + EIGHT_HOURS}`;
-  return cookie(`${payload}.${sign(payload, (await tokens()).get(name))}`, EIGHT_HOURS, event);
+  return cookie(`${payload}.${sign(payload, (await tokens()).get(name).token)}`, EIGHT_HOURS, event);
 }
 
 /** What takes the cookie away. */
@@ -62,13 +82,13 @@ function cookie(value, life, event) {
   return `${COOKIE}=${value}; Max-Age=${life}; HttpOnly; SameSite=Strict${secure}`;
 }
 
-async function holderOfSession(value, now = Date.now()) {
+async function memberOfSession(value, now = Date.now()) {
   const [name64 = "", until = "", signature = ""] = value.split(".");
   const name = Buffer.from(name64, "base64url").toString();
-  const token = (await tokens()).get(name);
-  const genuine = token !== undefined && same(sign(`${name64}.${until}`, token), signature);
+  const member = (await tokens()).get(name);
+  const genuine = member !== undefined && same(sign(`${name64}.${until}`, member.token), signature);
   if (!genuine || Number(until) * 1000 <= now) throw new Refusal(401, "SessionEnded", "sign in again");
-  return name;
+  return member;
 }
 
 // A cookie goes along with requests that other pages make: what changes something has to bring a header

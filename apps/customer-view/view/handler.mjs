@@ -2,7 +2,7 @@
 import { purposeOf, record } from "../staff/audit.mjs";
 import { invoke } from "../staff/aws.mjs";
 import { Refusal, bodyOf, serve, textOf } from "../staff/http.mjs";
-import { staffOf } from "../staff/token.mjs";
+import { officerOf, staffOf } from "../staff/token.mjs";
 import { consentHistory, consentsOf, wanted } from "./consents.mjs";
 import { accountsOf, personOf, usable } from "./persons.mjs";
 import { nameOf, search } from "./search.mjs";
@@ -67,12 +67,12 @@ function brief(person) {
 }
 
 async function unmerge(event) {
-  const by = await staffOf(event);
+  const { name: by } = await officerOf(event);
   const body = bodyOf(event);
   const why = textOf(body, "why", 200);
   const [a, b] = [textOf(body, "a", 64), textOf(body, "b", 64)];
   const person = usable(await personOf(event.pathParameters.id));
-  await record({ actor: by, action: "person.unmerged", person: person.id, detail: { a, b, why } });
+  await record({ actor: by, action: "person.unmerged", person: person.id, detail: { a, b } });
   return asked({ unmerge: { person: person.id, a, b, by, why, at: now() } });
 }
 
@@ -82,7 +82,7 @@ async function setConsent(event) {
   const person = await personOf(event.pathParameters.id);
   // a restriction keeps data from being used, not a person from saying no
   if (state === "granted") usable(person);
-  await record({ actor: by, action: "consent.set", person: person.id, detail: { purpose, state, why } });
+  await record({ actor: by, action: "consent.set", person: person.id, detail: { purpose, state } });
   await asked({ state: { person: person.id, kind: "consent", name: purpose, value: state, by, why, at: now() } });
   return consentsOf(await personOf(person.id));
 }

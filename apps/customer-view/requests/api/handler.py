@@ -1,11 +1,11 @@
 """Routes of the HTTP API (payload format 2.0), and how problems look on the wire."""
 
 import base64
-import hmac
 import json
 from collections.abc import Callable
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
+from ..domain.staff import OFFICER, PURPOSES, holder, is_purpose
 from ..domain.states import CLOSED, OPEN, State
 from ..service import access, intake, register, staff, sweep, trail
 from ..service.platform import platform
@@ -101,8 +101,10 @@ def _confirm(call: Call) -> dict:
 
 def _show(call: Call) -> dict:
     if "authorization" in call.headers:
-        _staff(call)
-        return _json(200, register.read(platform(), call.id) | {"audit": trail.entries(platform(), call.id)})
+        by, why = _staff(call), _purpose(call)
+        found = register.read(platform(), call.id)
+        trail.note(platform(), by, "data.read", request=call.id, detail={"what": "request", "why": why})
+        return _json(200, found | {"audit": trail.entries(platform(), call.id)})
     found = intake.status(platform(), call.id, call.token)
     if "text/html" in call.headers.get("accept", ""):
         return _page(200, pages.status(register.read(platform(), call.id)["language"], found))
@@ -129,16 +131,18 @@ def _certificate_key(_call: Call) -> dict:
 
 
 def _list(call: Call) -> dict:
-    _staff(call)
+    by, why = _staff(call), _purpose(call)
     wanted = call.query.get("state")
     states = {None: frozenset(State), "open": OPEN, "closed": CLOSED}.get(wanted, {wanted})
     chosen = [one for one in register.every(platform()) if one["state"] in states]
+    detail = {"what": "requests", "requests": len(chosen), "why": why}
+    trail.note(platform(), by, "data.read", detail=detail)
     return _json(200, {"requests": sorted(chosen, key=lambda one: one["deadline"]["due"])})
 
 
 def _act(call: Call) -> dict:
-    _staff(call)
-    return _json(200, staff.act(platform(), call.id, call.json()))
+    by = _staff(call)
+    return _json(200, staff.act(platform(), call.id, _said_by(by, call.json())))
 
 
 def _report(call: Call) -> dict:
@@ -152,21 +156,43 @@ def _audit(call: Call) -> dict:
 
 
 def _set_hold(call: Call) -> dict:
-    _staff(call)
-    return _json(200, staff.set_hold(platform(), call.id, call.json()))
+    by = _staff(call)
+    return _json(200, staff.set_hold(platform(), call.id, _said_by(by, call.json())))
 
 
 def _lift_hold(call: Call) -> dict:
-    _staff(call)
-    return _json(200, staff.lift_hold(platform(), call.id, call.query.get("by", "officer")))
+    by = _staff(call)
+    return _json(200, staff.lift_hold(platform(), call.id, by))
 
 
-def _staff(call: Call) -> None:
+def _staff(call: Call) -> str:
+    """The name of the officer who asks: that of the token, never what the call says of itself."""
     presented = call.headers.get("authorization", "")
     if not presented.startswith("Bearer "):
         raise Problem(401, "unauthorised", "this is for staff: send `Authorization: Bearer <staff token>`")
-    if not hmac.compare_digest(presented[7:].encode(), platform().settings.staff_token.encode()):
-        raise Problem(403, "forbidden", "that is not the staff token")
+    member = holder(platform().staff_tokens(), presented[7:])
+    if member is None:
+        raise Problem(403, "forbidden", "no member of staff has this token")
+    if member.role != OFFICER:
+        raise Problem(403, "role-missing", "this is for the data-protection officer: the token's role is another")
+    return member.name
+
+
+def _purpose(call: Call) -> str:
+    """What the personal data are needed for; the audit trail has it before they are shown."""
+    why = unquote(call.headers.get("x-purpose", "")).strip()
+    if not is_purpose(why):
+        known = ", ".join(PURPOSES)
+        raise Problem(400, "purpose-missing", f"say in the header `x-purpose`: {known}, or `request` and its id")
+    return why
+
+
+def _said_by(by: str, body: object) -> object:
+    if not isinstance(body, dict):
+        return body
+    if "by" in body:
+        raise Problem(400, "unknown-field", "unknown member `by`: it is who has the token")
+    return body | {"by": by}
 
 
 _ROUTES: dict[str, Callable[[Call], dict]] = {

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, cached_property
@@ -13,11 +14,13 @@ from botocore.exceptions import ClientError
 
 from ..domain.calendar import Calendar
 from ..domain.deadline import Rules
+from ..domain import staff
 from ..domain.keys import Keys
 from .objects import Bucket
 from .problem import Told
 
 
+STAFF_SECONDS = 60
 PUBLIC = "only-good-on-your-own-machine"  # what the secrets are where nobody set them: for the stage `dev` alone
 
 
@@ -40,7 +43,7 @@ class Settings:
     sender: str
     address: str
     keys: Keys
-    staff_token: str
+    staff: str
     rules: Rules
 
     @classmethod
@@ -53,7 +56,7 @@ class Settings:
             sender=os.environ["SENDER_EMAIL"],
             address=_address(),
             keys=Keys(secret("CUSTOMER_VIEW_PEPPER")),
-            staff_token=secret("STAFF_TOKEN"),
+            staff="" if os.environ.get("STAFF_SECRET") else secret("STAFF_TOKENS"),
             rules=Rules(ZoneInfo(os.environ["TIME_ZONE"]), calendar),
         )
 
@@ -73,6 +76,7 @@ class Platform:
 
     def __init__(self, settings: Settings):
         self.settings = settings
+        self._staff: tuple[float, list[tuple[str, str]]] | None = None
         self.data = self._bucket("DATA_BUCKET")
         self.keys = self._bucket("KEYS_BUCKET")
         self.requests = self._bucket("REQUESTS_BUCKET")
@@ -89,6 +93,16 @@ class Platform:
 
     def new_id(self) -> str:
         return f"r-{secrets.token_hex(16)}"
+
+    def staff_tokens(self) -> list[tuple[str, str]]:
+        """Who has which token: of the secret, read once a minute, or of the environment."""
+        name = os.environ.get("STAFF_SECRET")
+        if not name:
+            return staff.pairs(self.settings.staff)
+        if self._staff is None or time.monotonic() >= self._staff[0]:
+            text = boto3.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+            self._staff = (time.monotonic() + STAFF_SECONDS, list(json.loads(text).items()))
+        return self._staff[1]
 
     def publish(self, do: str, message: dict) -> None:
         """To the topic; `do` selects who gets it."""

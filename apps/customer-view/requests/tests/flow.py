@@ -27,7 +27,7 @@ from requests.service.objects import Bucket
 from .people import person
 
 ADA, BOB = "ada.weiss@example.com", "bob@example.com"
-STAFF = {"authorization": "Bearer only-good-on-your-own-machine"}
+STAFF = {"authorization": "Bearer only-good-on-your-own-machine", "x-purpose": "audit"}
 MAILS: list[email.message.EmailMessage] = []
 PATIENCE = 120
 
@@ -142,12 +142,12 @@ def access(api: str) -> None:
 
 def held(api: str, bob: str) -> None:
     """A legal hold stops an erasure; the officer refuses it later."""
-    assert call("PUT", f"{api}/requests/holds/{bob}", {"reason": "a lawsuit", "by": "officer"}, **STAFF)[0] == 200
+    assert call("PUT", f"{api}/requests/holds/{bob}", {"reason": "a lawsuit"}, **STAFF)[0] == 200
     request, status_url = confirmed(api, "erasure", BOB)
     closed(status_url, "held")
     schedules = boto3.client("scheduler").list_schedules(NamePrefix=request)["Schedules"]
     assert sorted(schedule["Name"] for schedule in schedules) == [f"{request}-2", f"{request}-7"], schedules
-    action = {"action": "refuse", "by": "officer", "reason": "Art. 17(3)(e)"}
+    action = {"action": "refuse", "reason": "Art. 17(3)(e)"}
     assert call("POST", f"{api}/requests/{request}/actions", action)[0] == 401
     assert call("POST", f"{api}/requests/{request}/actions", action, **STAFF)[1]["state"] == "refused"
     assert boto3.client("scheduler").list_schedules(NamePrefix=request)["Schedules"] == []

@@ -8,6 +8,7 @@ import json
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from requests.domain import staff
 from requests.domain.calendar import Calendar
 from requests.domain.deadline import Rules
 from requests.domain.keys import Keys
@@ -76,7 +77,7 @@ class MemoryPlatform:
             sender="privacy@retail.example",
             address="https://api.example",
             keys=Keys("pepper"),
-            staff_token="staff",
+            staff="officer=staff,anna=agent",
             rules=rules,
         )
         self.clock = instant(now)
@@ -92,6 +93,9 @@ class MemoryPlatform:
 
     def now(self) -> datetime:
         return self.clock.astimezone(UTC)
+
+    def staff_tokens(self):
+        return staff.pairs(self.settings.staff)
 
     def new_id(self) -> str:
         self.ids += 1

@@ -8,13 +8,15 @@ from urllib.parse import urlencode
 
 from requests import handlers
 from requests.api import handler as api
+from requests.domain import audit
+from requests.service import trail
 from requests.service.platform import named
 
 from .memory import MemoryPlatform
 from .people import person
 from .test_flow import ADA
 
-STAFF = {"authorization": "Bearer staff"}
+STAFF = {"authorization": "Bearer staff", "x-purpose": "audit"}
 FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html"}
 
 
@@ -92,6 +94,8 @@ class Api(unittest.TestCase):
             self.assertEqual(self.call(route, "p-1", {})[1]["error"], "unauthorised", route)
             wrong = {"authorization": "Bearer guess"}
             self.assertEqual(self.call(route, "p-1", {}, headers=wrong)[0], 403, route)
+            agent = {"authorization": "Bearer agent"}
+            self.assertEqual(self.call(route, "p-1", {}, headers=agent)[1]["error"], "role-missing", route)
             basic = {"authorization": "Basic staff"}
             self.assertEqual(self.call(route, "p-1", {}, headers=basic)[0], 401, route)
 
@@ -117,17 +121,40 @@ class Api(unittest.TestCase):
         listed = self.call("GET /requests", query={"state": "open"}, headers=STAFF)[1]["requests"]
         self.assertEqual([one["id"] for one in listed], [request])
         self.assertEqual(self.call("GET /requests", query={"state": "closed"}, headers=STAFF)[1]["requests"], [])
-        action = {"action": "refuse", "by": "officer", "reason": "unfounded"}
+        action = {"action": "refuse", "reason": "unfounded"}
         self.assertEqual(
             self.call("POST /requests/{id}/actions", request, action, headers=STAFF)[1]["state"], "refused"
         )
         shown = self.call("GET /requests/{id}", request, headers=STAFF)[1]
-        self.assertEqual(shown["audit"][-1]["action"], "request.refuse")
+        self.assertEqual(shown["audit"][-2]["action"], "request.refuse")
         self.assertTrue(self.call("GET /requests/audit", headers=STAFF)[1]["whole"])
         self.assertEqual(self.call("POST /requests/{id}/actions", request, {"action": "sell"}, headers=STAFF)[0], 400)
 
+    def test_who_reads_says_why_and_is_recorded_by_the_name_of_the_token(self):
+        request, _ = self.begin()
+        for purpose in ({}, {"x-purpose": "curious"}, {"x-purpose": "request r-<b>"}):
+            headers = {"authorization": "Bearer staff", **purpose}
+            for route in ("GET /requests", "GET /requests/{id}"):
+                self.assertEqual(self.call(route, request, headers=headers)[1]["error"], "purpose-missing")
+        before = trail.verify(self.platform)["records"]
+        self.call("GET /requests", headers=STAFF)
+        self.call("GET /requests/{id}", request, headers=STAFF | {"x-purpose": f"request%20{request}"})
+        looks = [self.platform.requests.get(audit.name(before + n)).value for n in (1, 2)]
+        self.assertEqual([look["actor"] for look in looks], ["officer", "officer"])
+        self.assertEqual(looks[0]["detail"], {"what": "requests", "requests": 1, "why": "audit"})
+        self.assertEqual(looks[1]["detail"], {"what": "request", "why": f"request {request}"})
+        self.assertEqual(looks[1]["request"], request)
+
+    def test_nobody_acts_in_the_name_of_another(self):
+        request, _ = self.begin()
+        action = {"action": "refuse", "by": "somebody", "reason": "unfounded"}
+        route = "POST /requests/{id}/actions"
+        self.assertEqual(self.call(route, request, action, headers=STAFF)[1]["error"], "unknown-field")
+        del action["by"]
+        self.assertEqual(self.call(route, request, action, headers=STAFF)[1]["history"][-1]["by"], "officer")
+
     def test_holds(self):
-        hold = {"reason": "a lawsuit", "by": "officer"}
+        hold = {"reason": "a lawsuit"}
         self.assertEqual(self.call("PUT /requests/holds/{id}", self.ada, hold, headers=STAFF)[0], 200)
         self.assertEqual(self.call("DELETE /requests/holds/{id}", self.ada, headers=STAFF)[0], 200)
         self.assertEqual(self.call("DELETE /requests/holds/{id}", self.ada, headers=STAFF)[1]["error"], "no-hold")

@@ -21,7 +21,7 @@ ENVIRONMENT = {
     "OFFICER_EMAIL": "dpo@retail.example",
     "SENDER_EMAIL": "privacy@retail.example",
     "CUSTOMER_VIEW_PEPPER": "pepper",
-    "STAFF_TOKEN": "staff",
+    "STAFF_TOKENS": "officer=staff",
     "TIME_ZONE": "Europe/Berlin",
     "COUNTRY": "DE",
     "HOLIDAYS": "2026-05-22",
@@ -55,6 +55,15 @@ class Calls(unittest.TestCase):
         self.addCleanup(patch.stop)
         self.addCleanup(stubber.assert_no_pending_responses)
         return stubber
+
+    def test_tokens_are_of_the_secret_where_there_is_one(self):
+        self.assertEqual(self.platform.staff_tokens(), [("officer", "staff")])
+        with mock.patch.dict(os.environ, STAFF_SECRET="staff", STAFF_TOKENS=PUBLIC):
+            platform = Platform(Settings.from_environment())
+            answer = {"SecretString": '{"anna/officer": "t"}'}
+            self.stub("secretsmanager").add_response("get_secret_value", answer, {"SecretId": "staff"})
+            for _ in range(2):  # read once
+                self.assertEqual(platform.staff_tokens(), [("anna/officer", "t")])
 
     def test_mail(self):
         body = {"Subject": {"Data": "S", "Charset": "UTF-8"}, "Body": {"Text": {"Data": "T", "Charset": "UTF-8"}}}
@@ -103,7 +112,7 @@ class Calls(unittest.TestCase):
             self.assertEqual(Settings.from_environment().address, "https://privacy.retail.example")
 
     def test_a_public_word_is_a_secret_nowhere_but_in_the_stage_dev(self):
-        for name in ("CUSTOMER_VIEW_PEPPER", "STAFF_TOKEN"):
+        for name in ("CUSTOMER_VIEW_PEPPER", "STAFF_TOKENS"):
             for value in (PUBLIC, "", " "):
                 for stage in ({}, {"STAGE": "prod"}):
                     with mock.patch.dict(os.environ, {name: value, **stage}), self.assertRaisesRegex(Told, name):

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
 import { test } from "node:test";
-import { holderOf, sessionCookie, staffOf } from "../token.mjs";
+import { holderOf, officerOf, sessionCookie, staffOf } from "../token.mjs";
 
 process.env.STAFF_TOKENS = "officer=correct horse, agent=battery=staple";
 
@@ -46,6 +46,19 @@ test("a session stands for the token: not for another name, not for longer, not 
   const set = process.env.STAFF_TOKENS;
   process.env.STAFF_TOKENS = "officer=another";
   await refuses(401, "SessionEnded", event({ cookie }));
+  process.env.STAFF_TOKENS = set;
+});
+
+test("the officer may do more than the others, and a role stands behind the name", async () => {
+  const set = process.env.STAFF_TOKENS;
+  const asked = (token) => officerOf(event({ authorization: `Bearer ${token}` }));
+  process.env.STAFF_TOKENS = "officer=one,agent=two,anna/officer=three,officer2=four,bea/=five";
+  assert.deepEqual(await asked("one"), { name: "officer", role: "officer", token: "one" });
+  assert.equal((await asked("three")).name, "anna");
+  for (const token of ["two", "four", "five"]) await assert.rejects(asked(token), { status: 403, code: "RoleMissing" });
+  assert.equal(await staffOf(event({ authorization: "Bearer two" })), "agent");
+  const cookie = await sessionCookie("agent", event());
+  await assert.rejects(officerOf(event({ cookie })), { status: 403, code: "RoleMissing" });
   process.env.STAFF_TOKENS = set;
 });
 

@@ -10,7 +10,7 @@ import { bucket } from "../../../staff/objects.mjs";
 
 const TOKEN = "only-good-on-your-own-machine";
 
-async function call(method, path, { body, token = TOKEN, purpose = "a test" } = {}) {
+async function call(method, path, { body, token = TOKEN, purpose = "audit" } = {}) {
   const headers = { "content-type": "application/json" };
   if (token) headers.authorization = `Bearer ${token}`;
   if (purpose) headers["x-purpose"] = encodeURIComponent(purpose);
@@ -40,6 +40,7 @@ test("without a token 401, with a wrong one 403, without a purpose 400, and noth
   assert.deepEqual(await statusAndError(path, { token: "", purpose: "x" }), [401, "TokenMissing"]);
   assert.deepEqual(await statusAndError(path, { token: "wrong" }), [403, "TokenWrong"]);
   assert.deepEqual(await statusAndError(path, { purpose: "" }), [400, "PurposeMissing"]);
+  assert.deepEqual(await statusAndError(path, { purpose: "Ada Weiss asked" }), [400, "PurposeMissing"]);
   assert.equal((await readTrail()).some(({ person }) => person === ADA), false);
 });
 
@@ -61,14 +62,14 @@ async function statusAndError(path, options) {
 }
 
 test("a look at a person is recorded with who, what and why", async () => {
-  const { status, body } = await call("GET", `/persons/${ADA}?include=links,timeline,consents`, { purpose: "request r-late1 – Prüfung" });
+  const { status, body } = await call("GET", `/persons/${ADA}?include=links,timeline,consents`, { purpose: "request r-late1" });
   assert.equal(status, 200);
   assert.equal(body.fields.email.value, "ada.weiss@example.com");
   assert.equal(body.included.links.links[0].score, 0.98);
   assert.deepEqual(body.included.timeline.timeline.map(({ what }) => what), ["consent", "merged", "call", "order", "created"]);
   const last = (await readTrail()).at(-1);
   assert.deepEqual([last.actor, last.action, last.person, last.detail],
-    ["officer", "data.read", ADA, { what: "person, links, timeline, consents", why: "request r-late1 – Prüfung" }]);
+    ["officer", "data.read", ADA, { what: "person, links, timeline, consents", why: "request r-late1" }]);
 });
 
 test("who was merged is found under the person they became; who is gone or unknown has a name for it", async () => {
