@@ -112,8 +112,18 @@ def _show(call: Call) -> dict:
 
 
 def _archive(call: Call) -> dict:
-    address = access.download(platform(), call.id, call.token)
-    return {"statusCode": 302, "headers": HEADERS | {"location": address}}
+    """The archive itself; one that is larger than an answer may be as a page of its parts."""
+    asked = call.query.get("part")
+    if asked is not None and not (asked.isascii() and asked.isdigit() and len(asked) < 5):
+        raise Problem(404, "unknown-part", "`part` is a number")
+    body, parts = access.download(platform(), call.id, call.token, None if asked is None else int(asked))
+    if body is None:
+        language = register.read(platform(), call.id)["language"]
+        return _page(200, pages.parts(language, call.id, call.token, parts))
+    name = f"{call.id}.zip" + (f".{int(asked):03}" if asked else "")
+    kind = {"content-type": "application/zip", "content-disposition": f'attachment; filename="{name}"'}
+    encoded = base64.b64encode(body).decode()
+    return {"statusCode": 200, "headers": HEADERS | kind, "body": encoded, "isBase64Encoded": True}
 
 
 def _certificate(call: Call) -> dict:

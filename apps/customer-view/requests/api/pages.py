@@ -2,6 +2,7 @@
 
 import json
 from html import escape
+from urllib.parse import urlencode
 
 from ..domain.letters import KINDS
 from ..domain.systems import FIELDS, Kind
@@ -64,6 +65,9 @@ _EN = {
         "refused": "refused",
         "expired": "never confirmed",
     },
+    "parts": "Your archive",
+    "parts-lead": "It is too large for one download. Fetch all parts into one folder, then open the first with 7-Zip, or "
+    "put them together:",
     "certificate": "Certificate of erasure",
     "issued": "Issued",
     "signed": "The signed text",
@@ -118,6 +122,8 @@ _ZH = {
         "refused": "已拒绝",
         "expired": "未确认，已失效",
     },
+    "parts": "您的数据档案",
+    "parts-lead": "档案过大，无法一次下载。请将所有分卷下载到同一文件夹，用 7-Zip 打开第一个分卷，或合并为一个文件：",
     "certificate": "删除证明",
     "issued": "签发时间",
     "signed": "签名原文",
@@ -190,6 +196,17 @@ def status(language: str, answer: dict) -> str:
     rows += [(words["state"], words["states"][answer["state"]]), (words["due"], answer["due"])]
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
     return _page(language, words["status"], f"<h1>{words['status']}</h1><dl>{facts}</dl>")
+
+
+def parts(language: str, request: str, token: str, count: int) -> str:
+    """An archive that is too large for one answer: a link for each part, and how to put them together."""
+    words = _WORDS[language]
+    links = "".join(
+        f'<li><a href="archive?{escape(urlencode({"token": token, "part": part}))}" download>{request}.zip.{part:03}</a></li>'
+        for part in range(1, count + 1)
+    )
+    inner = f"<h1>{words['parts']}</h1><p>{words['parts-lead']}</p><ul>{links}</ul>"
+    return _page(language, words["parts"], f"{inner}<pre>cat {request}.zip.* &gt; {request}.zip</pre>")
 
 
 def certificate(language: str, document: dict) -> str:

@@ -102,9 +102,3 @@ class Bucket:
         for version in ids:
             self._s3.delete_object(Bucket=self.name, Key=key, VersionId=version)
         return len(ids)
-
-    def presign(self, key: str, seconds: int, filename: str) -> str:
-        """An address under which the object can be read for so long."""
-        disposition = f'attachment; filename="{filename}"'
-        parameters = {"Bucket": self.name, "Key": key, "ResponseContentDisposition": disposition}
-        return self._s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=seconds)

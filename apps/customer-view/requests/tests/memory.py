@@ -62,9 +62,6 @@ class MemoryBucket(Bucket):
         self.objects.pop(key, None)
         return self.old.pop(key, 0)
 
-    def presign(self, key, seconds, filename):
-        return f"https://bucket/{key}?expires={seconds}"
-
 
 class MemoryPlatform:
     """What `service.platform.Platform` is, and a person's mailbox."""
