@@ -74,7 +74,7 @@ export function detail(request, evidence, now, zone) {
     subject: request.contact?.email ?? "–",
     extended: request.deadline.extended?.reason,
     outcome: request.outcome ?? undefined,
-    reason: request.reason ?? request.error ?? undefined,
+    reason: request.reason ?? request.doubt?.why ?? request.error ?? undefined,
     hold: request.hold?.reason,
     details: request.details,
     persons: request.subject?.persons ?? [],
@@ -97,17 +97,17 @@ const ACTIONS = {
   collecting: ["retry", "extend", "hold", "refuse"],
   held: ["release", "extend", "refuse"],
   review: ["approve", "extend", "hold", "refuse"],
-  completing: ["extend"],
+  completing: ["retry", "extend", "refuse"],
 };
 
 function actionsOf({ state, kind, marks = {}, deadline, subject }) {
   if (state === "done") return kind === "restriction" && !marks.lifted ? ["lift"] : [];
   const erasing = kind === "erasure" && subject;
-  return (ACTIONS[state] ?? []).filter((action) => !(action === "extend" && deadline.extended) && !(action === "hold" && erasing));
+  return (ACTIONS[state] ?? []).filter((action) => !(action === "extend" && deadline.extended) && !(action === "hold" && erasing) && !(action === "refuse" && state === "completing" && erasing));
 }
 
 // A mark may end in what it was sent for, such as a date: `reminded-7-2026-04-07`.
-const sent = (mark) => /^(reminded|late)/.exec(mark)?.[0] ?? mark;
+const sent = (mark) => /^(reminded|late|told-held|told-identity)/.exec(mark)?.[0] ?? mark;
 
 // What happened to it, what was sent, who did not answer.
 function historyOf({ history = [], marks = {}, escalations = [] }) {

@@ -9,7 +9,8 @@
 ```
 
 `reopen` takes a request from `completing` back to `collecting`, when what was erased has come back in between.
-`review` is for what a person must decide (a rectification): the answers are in, the change is not made.
+`review` is for what a person must decide: a rectification (the answers are in, the change is not made), or whether
+all that was found is the asking person's (nothing more is asked; `identify` takes it back to `collecting`).
 Every change of state is one conditional write of the request; an event that comes twice finds the state it made.
 """
 
@@ -39,6 +40,7 @@ class Event(StrEnum):
     REVIEW = "review"
     APPROVE = "approve"
     REOPEN = "reopen"
+    IDENTIFY = "identify"
     FINISH = "finish"
     REFUSE = "refuse"
     EXPIRE = "expire"
@@ -56,12 +58,14 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.COLLECTING, Event.ANSWERED): State.COMPLETING,
     (State.COLLECTING, Event.REVIEW): State.REVIEW,
     (State.REVIEW, Event.APPROVE): State.COMPLETING,
+    (State.REVIEW, Event.IDENTIFY): State.COLLECTING,
     (State.COMPLETING, Event.REOPEN): State.COLLECTING,
     (State.COMPLETING, Event.FINISH): State.DONE,
     (State.UNVERIFIED, Event.REFUSE): State.REFUSED,
     (State.COLLECTING, Event.REFUSE): State.REFUSED,
     (State.HELD, Event.REFUSE): State.REFUSED,
     (State.REVIEW, Event.REFUSE): State.REFUSED,
+    (State.COMPLETING, Event.REFUSE): State.REFUSED,
 }
 
 

@@ -16,8 +16,11 @@ def begin(platform, request: str) -> None:
     found = register.read(platform, request)
     if found["state"] != State.COLLECTING or found["subject"] is not None or _waits(platform, found):
         return
-    subject = locate.subject(platform, found["contactHash"])
+    subject = locate.subject(platform, found["contactHash"], only=meant(found))
     _greet(platform, found)
+    if doubt := locate.doubt(platform, found, subject):
+        doubtful(platform, request, doubt)
+        return
     if found["kind"] == Kind.ERASURE and (hold := erasure.hold_of(platform, subject)):
         held(platform, request, hold, "requests")
         return
@@ -36,11 +39,37 @@ def _first(value: dict, subject: dict) -> dict | None:
     return None if value["subject"] is not None else {**value, "subject": subject}
 
 
+def meant(found: dict) -> list[str] | None:
+    """The persons that the officer says are meant; `None` where nobody had to say."""
+    return (found.get("identity") or {}).get("persons")
+
+
+def doubtful(platform, request: str, doubt: dict) -> None:
+    """Asks the officer whether all that was found is the person's; nothing of it goes anywhere before."""
+    register.move(platform, request, Event.REVIEW, "requests", lambda value: value.update(doubt=doubt))
+    notices(platform, register.read(platform, request))
+
+
 def held(platform, request: str, hold: dict, actor: str) -> None:
     """Stops a request with a reason, and tells the person."""
-    if register.move(platform, request, Event.HOLD, actor, lambda value: value.update(hold=hold)):
-        found = register.read(platform, request)
-        post.to_person(platform, found, "held", reason=hold["reason"])
+    register.move(platform, request, Event.HOLD, actor, lambda value: value.update(hold=hold))
+    notices(platform, register.read(platform, request))
+
+
+def notices(platform, found: dict) -> None:
+    """The letters that the request's state calls for, each once. The sweep sends what a stop kept back."""
+    extended = found["deadline"]["extended"]
+    if extended and found["state"] in OPEN:
+        facts = {"reason": extended["reason"], "due": found["deadline"]["due"]}
+        post.to_person_once(platform, found, "told-extended", "extended", **facts)
+    if found["state"] == State.HELD:
+        mark = f"told-held-{found['stateAt']}"
+        post.to_person_once(platform, found, mark, "held", reason=found["hold"]["reason"])
+    if found["state"] == State.REFUSED:
+        post.to_person_once(platform, found, "told-refused", "refused", reason=found["reason"])
+    if found["state"] == State.REVIEW:
+        mark = f"told-identity-{found['doubt']['at']}" if found.get("doubt") else "told-decide"
+        post.to_officer_once(platform, found, mark, "decide", why_open(found))
 
 
 def ask(platform, found: dict, systems: tuple[str, ...]) -> None:
@@ -75,12 +104,12 @@ def answered(platform, request: str) -> None:
     found = register.read(platform, request)
     if found["state"] != State.COLLECTING or found["subject"] is None:
         return
+    if erasure.grew(platform, found):
+        return  # asked anew, or somebody decides
     found = register.change(platform, request, lambda value: _take_in(platform, value))
     if any(system["state"] != "answered" for system in found["systems"].values()):
         return
     missing = [wave for wave in waves(register.kind(found)) if not set(wave) <= set(found["systems"])]
-    if found["kind"] == Kind.ERASURE and erasure.grew(platform, found):
-        return  # asked anew
     if missing:
         ask(platform, found, missing[0])
         return
@@ -94,8 +123,7 @@ def _after_answers(platform, request: str) -> None:
     if found["state"] == State.COMPLETING:
         platform.publish("finish", {"request": request})
     if found["state"] == State.REVIEW:
-        why = "All systems have answered. The correction waits for your decision."
-        post.to_officer_once(platform, found, "told-decide", "decide", why)
+        notices(platform, found)
 
 
 def _take_in(platform, value: dict) -> dict:
@@ -173,8 +201,11 @@ def why_open(found: dict) -> str:
         return "The person has not used the link yet."
     if found["state"] == State.HELD:
         return f"It is held: {found['hold']['reason']}"
+    if found["state"] == State.REVIEW and found.get("doubt"):
+        why = found["doubt"]["why"]
+        return f"Is all of this the person's who asked? {why}. It waits for a decision of the officer."
     if found["state"] == State.REVIEW:
-        return "It waits for a decision of the officer."
+        return "All systems have answered. The correction waits for a decision of the officer."
     if found["state"] == State.COMPLETING:
         return f"All systems have answered; the answer is being made ({found.get('error') or 'no error'})."
     open_systems = {name: entry for name, entry in found["systems"].items() if entry["state"] != "answered"}
@@ -198,8 +229,8 @@ def _waits(platform, found: dict) -> bool:
 
 
 def _goes_first(other: dict, found: dict) -> bool:
-    running = other["state"] in (State.COLLECTING, State.COMPLETING) and other["kind"] != Kind.ERASURE
-    return running and other["confirmedAt"] <= found["confirmedAt"]
+    begun = other["state"] in OPEN - {State.UNVERIFIED} and other["kind"] != Kind.ERASURE
+    return begun and other["confirmedAt"] <= found["confirmedAt"]
 
 
 def _nobody(platform, found: dict) -> None:

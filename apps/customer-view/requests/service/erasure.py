@@ -8,11 +8,11 @@ found, goes last.
 from collections.abc import Iterator
 from datetime import date
 
-from ..domain.keys import Keys
+from ..domain.keys import Keys, normal_email
 from ..domain.states import CLOSED, Event, State
-from ..domain.systems import INVOICE_YEARS, SOURCES, VIEW
+from ..domain.systems import INVOICE_YEARS, SOURCES, VIEW, Kind
 from . import collect, locate, merge, register, trail
-from .times import instant, text
+from .times import text
 
 KEPT_WHY = "invoices are kept for ten years (§ 147 AO, § 257 HGB; Art. 17(3)(b) GDPR)"
 
@@ -21,51 +21,118 @@ def hold_path(person: str) -> str:
     return f"holds/{person}.json"
 
 
+def held_path(token: str) -> str:
+    """The mark of a held person's account: it leads to the hold, whatever becomes of the person."""
+    return f"held/{token}.json"
+
+
+def holds_on(platform, subject: dict) -> dict[str, dict]:
+    """The legal holds on the subject: set on one of its persons, on who they were, or when they had its accounts."""
+    persons = {name for person in subject["persons"] for name in (person, locate.followed(platform, person))}
+    persons |= {was for golden in locate.persons_of(platform, {"subject": subject}) for was in golden.get("was", [])}
+    marks = (platform.requests.get(held_path(account["token"])) for account in subject["accounts"])
+    persons |= {mark.value["person"] for mark in marks if mark}
+    found = {person: platform.requests.get(hold_path(person)) for person in sorted(persons)}
+    return {person: hold.value for person, hold in found.items() if hold}
+
+
 def hold_of(platform, subject: dict) -> dict | None:
-    """The legal hold on any of the subject's persons: its reason and who set it."""
-    for person in subject["persons"]:
-        if found := platform.requests.get(hold_path(person)):
-            return {name: found.value[name] for name in ("reason", "by", "at")}
+    """A legal hold on the subject: its reason and who set it."""
+    for hold in holds_on(platform, subject).values():
+        return {name: hold[name] for name in ("reason", "by", "at")}
     return None
 
 
 def suppress(platform, request: dict, subject: dict) -> dict:
     """No late event may bring anything of this subject back: its accounts, e-mails and phones, as keyed hashes.
 
-    Gives the subject with the tokens of all its e-mails, under which there may be more of it.
+    Gives the subject with all tokens under which there may be more of it, or which have to go with it.
     """
-    keys, entry = platform.settings.keys, {"format": 1, "at": text(platform.now()), "request": request["id"]}
+    keys, at = platform.settings.keys, text(platform.now())
+    goldens = list(locate.persons_of(platform, {"subject": subject}))
     names = [f"account/{account['token']}" for account in subject["accounts"]]
     for account in _stored(platform, subject["accounts"]):
         names += [f"{kind}/{token}" for kind, token in _values(keys, account)]
-    names += [f"email/{token}" for token in (request["contactHash"], *subject.get("emails", []))]
+        subject = _more(subject, "index", account.get("index", []))
+    for golden in goldens:
+        stated = locate.stated_values(golden)
+        names += [f"{kind}/{keys.token(kind, _normal(kind, value))}" for _, kind, value in stated]
+        subject = _more(subject, "was", golden.get("was", []))
+        subject = _more(subject, "words", _words(platform, golden["id"]))
+    names.append(f"email/{request['contactHash']}")
+    for kind in ("email", "phone"):
+        names += [f"{kind}/{token}" for token in subject.get(f"{kind}s", [])]
+        tokens = [name.removeprefix(f"{kind}/") for name in names if name.startswith(f"{kind}/")]
+        subject = _more(subject, f"{kind}s", tokens)
     for name in dict.fromkeys(names):
-        platform.data.create(f"suppressed/{name}.json", entry)
-    emails = sorted({name.removeprefix("email/") for name in names if name.startswith("email/")})
-    return {**subject, "emails": emails}
+        entry = {"format": 1, "at": at, "request": request["id"]}
+        platform.data.update(f"suppressed/{name}.json", lambda before, entry=entry: _greatest(before, entry))
+    return {"at": at, **subject}
+
+
+def _greatest(before: dict | None, entry: dict) -> dict:
+    """A later erasure suppresses what came since the earlier one; the same one, asking anew, moves nothing."""
+    keep = before and (before["request"] == entry["request"] or before["at"] >= entry["at"])
+    return before if keep else entry
+
+
+def _normal(kind: str, value: str) -> str:
+    return normal_email(value) if kind == "email" else value
+
+
+def _more(subject: dict, member: str, tokens: list[str]) -> dict:
+    return {**subject, member: sorted({*subject.get(member, []), *tokens})}
+
+
+def _words(platform, person: str) -> list[str]:
+    named = platform.data.get(_named_path(person))
+    return named.value["words"] if named else []
+
+
+def _named_path(person: str) -> str:
+    return f"named/{person}.json"
 
 
 def grew(platform, request: dict) -> bool:
-    """Whether accounts joined the subject since it was located. They are suppressed, and all are asked anew."""
-    before = {(account["source"], account["token"]) for account in request["subject"]["accounts"]}
-    golden = [account for person in locate.persons_of(platform, request) for account in person["accounts"]]
-    new = {(account["source"], account["token"]) for account in golden} - before
-    if not new:
+    """Whether something joined the subject since it was located, which is asked anew, with everybody; or decided first.
+
+    What joined may be somebody else's, or be held: then the officer decides, and nothing of it is touched before.
+    """
+    before = request["subject"]
+    subject = located_anew(platform, request)
+    if all(subject[what] == before[what] for what in ("accounts", "persons")):
         return False
-    accounts = [{"source": source, "token": token} for source, token in sorted(before | new)]
-    subject = {**request["subject"], "accounts": accounts}
-    anew(platform, request["id"], suppress(platform, request, subject))
+    if doubt := locate.doubt(platform, request, subject):
+        collect.doubtful(platform, request["id"], doubt)
+        return True
+    if request["kind"] == Kind.ERASURE:
+        if hold := hold_of(platform, subject):
+            collect.held(platform, request["id"], hold, "requests")
+            return True
+        subject = suppress(platform, request, subject)
+    anew(platform, request["id"], subject, request["round"])
     return True
 
 
-def anew(platform, request: str, subject: dict) -> None:
-    """Asks the first systems again, in a new round: what was answered before does not count."""
+def located_anew(platform, request: dict) -> dict:
+    """The subject with what has joined it since: under its addresses, in its persons, and in those they went into."""
+    return locate.subject(platform, request["contactHash"], request["subject"], collect.meant(request))
 
-    def next_round(value: dict) -> dict:
+
+def anew(platform, request: str, subject: dict, after: int | None = None) -> None:
+    """Asks the first systems again, in a new round: what was answered before does not count.
+
+    `after` is the round that was looked at: another may have begun the next one already.
+    """
+
+    def next_round(value: dict) -> dict | None:
+        if after not in (None, value["round"]) or value["state"] != State.COLLECTING:
+            return None
         return {**value, "subject": subject, "round": value["round"] + 1, "systems": {}}
 
     found = register.change(platform, request, next_round)
-    collect.ask(platform, found, collect.waves(register.kind(found))[0])
+    if not found["systems"]:
+        collect.ask(platform, found, collect.waves(register.kind(found))[0])
 
 
 def erase(platform, system: str, request: dict) -> dict:
@@ -83,30 +150,59 @@ def erase(platform, system: str, request: dict) -> dict:
 def left(platform, request: dict) -> list[str]:
     """Asks again for everything that was to go; the objects that are there all the same. Any version counts."""
     subject = request["subject"]
+    before = {account["token"] for account in subject["accounts"]}
+    joined = [account for account in located_anew(platform, request)["accounts"] if account["token"] not in before]
     names = [(platform.keys, f"{a['source']}/{a['token']}") for a in subject["accounts"]]
-    names += [(platform.data, locate.account_path(account)) for account in subject["accounts"]]
-    names += [(platform.keys, f"person/{person}") for person in subject["persons"]]
-    names += [(platform.data, locate.person_path(person)) for person in subject["persons"]]
+    names += [(platform.data, locate.account_path(account)) for account in (*subject["accounts"], *joined)]
+    names += _of_persons(platform, subject)
     there = [key for bucket, key in names if bucket.versions(key)]
-    tokens = {account["token"] for account in subject["accounts"]}
-    for path in (f"index/email/{email}.json" for email in subject["emails"]):
-        index = platform.data.get(path)
-        if index and tokens & {account["token"] for account in index.value["accounts"]}:
-            there.append(path)
-    return there
+    return there + [path for path in _indexes(subject) if _stands_in(platform, path, before)]
 
 
-def look_again(platform, request: dict) -> int:
-    """Looks once more after the end, for what a step that was slow may have written; gives how much there was.
+def _of_persons(platform, subject: dict) -> list[tuple]:
+    """All objects that are of the subject's persons alone, and of those who went into them."""
+    names = []
+    for person in sorted({*subject["persons"], *subject.get("was", [])}):
+        paths = (locate.person_path(person), f"merged/{person}.json", _named_path(person))
+        names += [(platform.data, path) for path in paths]
+        names += [(platform.data, f"names/{word}/{person}") for word in subject.get("words", [])]
+        names.append((platform.keys, f"person/{person}"))
+    return names
 
-    It is erased at once: the person was told that it is gone.
+
+def _indexes(subject: dict) -> list[str]:
+    """The index objects in which the subject stood."""
+    values = [f"{kind}/{token}" for kind in ("email", "phone") for token in subject.get(f"{kind}s", [])]
+    stated = [locate.stated_path(token) for token in subject.get("emails", [])]
+    return [f"index/{name}.json" for name in sorted({*values, *subject.get("index", [])})] + stated
+
+
+def _stands_in(platform, path: str, tokens: set[str]) -> bool:
+    index = platform.data.get(path)
+    return index is not None and any(account["token"] in tokens for account in index.value["accounts"])
+
+
+def look_again(platform, request: dict) -> list[str]:
+    """Looks once more after the end, for what a step that was slow may have written; gives what there was.
+
+    It is erased at once: the person was told that it is gone. What may be somebody else's, or is held, is left, and
+    so are persons who have such accounts; the officer is told of all of it.
     """
     there = left(platform, request)
     if there:
-        for system in (*SOURCES, VIEW):
-            erase(platform, system, request)
-    trail.note(platform, "requests", "erasure.looked-again", request=request["id"], detail={"left": len(there)})
-    return len(there)
+        subject = located_anew(platform, request)
+        if not locate.doubt(platform, request, subject) and not hold_of(platform, subject):
+            subject = suppress(platform, request, subject)
+            request = register.change(platform, request["id"], lambda value: {**value, "subject": subject})
+        try:
+            for system in (*SOURCES, VIEW):
+                erase(platform, system, request)
+        except merge.MergeRefused as error:
+            print(f"{request['id']}: {error}")
+    if not there or not register.marked(request, "told-came-back"):
+        detail = {"left": len(there)}
+        trail.note(platform, "requests", "erasure.looked-again", request=request["id"], detail=detail)
+    return there
 
 
 def forget_requests(platform, request: dict) -> int:
@@ -175,7 +271,8 @@ def _invoices(keys: Keys, account: dict) -> list[dict]:
 
 def _kept_until(at: str) -> str:
     """Ten years from the end of the year of the invoice."""
-    return date(instant(at).year + INVOICE_YEARS, 12, 31).isoformat()
+    year = int(at[:4])  # the day may be one that no calendar has: it passed through five systems
+    return date(year + INVOICE_YEARS, 12, 31).isoformat()
 
 
 def _erase_account(platform, account: dict) -> list[dict]:
@@ -185,7 +282,7 @@ def _erase_account(platform, account: dict) -> list[dict]:
     proof = [_gone(platform.keys, "key destroyed", token, key)]
     if stored:
         for entry in stored.value.get("index", []):
-            _leave_index(platform, f"index/{entry}.json", account)
+            _leave_index(platform, f"index/{entry}.json", {token})
         platform.put_event(f"source.{account['source']}", {"key": stored.value["account"], "value": None})
     proof.append(_gone(platform.data, "account erased", token, path))
     return [{**entry, "at": text(platform.now())} for entry in proof]
@@ -195,27 +292,32 @@ def _gone(bucket, what: str, whose: str, key: str) -> dict:
     return {"of": whose, "what": what, "object": f"{bucket.name}/{key}", "versions": bucket.erase(key)}
 
 
-def _leave_index(platform, path: str, account: dict) -> None:
-    """Takes the account out of an index object. An empty one stays: its removal could lose who is just being added."""
+def _leave_index(platform, path: str, gone: set[str]) -> None:
+    """Takes accounts out of an index object. An empty one stays: its removal could lose who is just being added."""
 
     def leave(value: dict | None) -> dict | None:
         if value is None:
             return None
-        return {**value, "accounts": [other for other in value["accounts"] if other["token"] != account["token"]]}
+        return {**value, "accounts": [other for other in value["accounts"] if other["token"] not in gone]}
 
     platform.data.update(path, leave)
 
 
 def _forget_persons(platform, request: dict) -> dict:
     """`merge` forgets the persons. What a stop of its own, half-way, may have left is taken away here."""
-    proof = []
-    for person in request["subject"]["persons"]:
+    subject, proof = request["subject"], []
+    for person in subject["persons"]:
         merge.ask_if_known(platform, forget={"person": person, "at": text(platform.now())})
         gone = [_gone(platform.data, "person erased", person, locate.person_path(person))]
         gone.append(_gone(platform.keys, "key destroyed", person, f"person/{person}"))
         platform.put_event("view.changes", {"key": person, "value": None})
         proof += [{**entry, "at": text(platform.now())} for entry in gone]
-    return {"records": len(request["subject"]["persons"]), "data": None, "proof": proof}
+    for bucket, key in _of_persons(platform, subject):
+        if bucket.versions(key):
+            bucket.erase(key)
+    for path in _indexes(subject):
+        _leave_index(platform, path, {account["token"] for account in subject["accounts"]})
+    return {"records": len(subject["persons"]), "data": None, "proof": proof}
 
 
 def _stored(platform, accounts: list[dict]) -> Iterator[dict]:

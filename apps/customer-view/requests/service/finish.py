@@ -39,12 +39,16 @@ def _close(platform, found: dict) -> None:
         return
     steps = {Kind.ACCESS: _export, Kind.PORTABILITY: _export, Kind.RECTIFICATION: _rectify}
     steps.get(register.kind(found), _tell_done)(platform, found)
-    _finish(platform, found, "fulfilled")
+    outcome = register.read(platform, found["id"])["outcome"]  # not so for data that went meanwhile
+    _finish(platform, found, outcome or "fulfilled")
 
 
 def _export(platform, found: dict) -> None:
     """One archive with everything that was answered."""
     evidence = _evidence(platform, found)
+    if len(evidence) < len(found["systems"]) and not found["archive"]:
+        _erased_meanwhile(platform, found)
+        return
     if all("data" in answer for answer in evidence):  # else an earlier try had come further
         body = pack.archive(platform.settings.controller, found, evidence, text(platform.now()))
         key = f"exports/{found['id']}/data.zip"
@@ -56,6 +60,14 @@ def _export(platform, found: dict) -> None:
     post.to_person_once(platform, found, "answered", "archive", link=url, expires=found["archive"]["expiresAt"][:10])
 
 
+def _erased_meanwhile(platform, found: dict) -> None:
+    """Another request of the person's, under another address, erased what had been answered."""
+    at = locate.erased_at(platform, found["contactHash"]) or text(platform.now())
+    gone = {"outcome": "already-erased", "erasedBefore": at}
+    register.change(platform, found["id"], lambda value: {**value, **gone})
+    post.to_person_once(platform, found, "answered", "already-erased", erased=at)
+
+
 def _rectify(platform, found: dict) -> None:
     """A statement for each field beats what the systems say, now and later."""
     for person in _persons_now(platform, found):
@@ -63,6 +75,7 @@ def _rectify(platform, found: dict) -> None:
             statement = {"person": person, "kind": "field", "name": name, "value": value}
             why = {"by": found["decidedBy"], "why": f"Art. 16, {found['id']}", "at": found["confirmedAt"]}
             merge.ask_if_known(platform, state=statement | why)
+        locate.index_stated(platform, person)
     _tell_done(platform, found)
 
 
@@ -114,7 +127,7 @@ def _finish(platform, found: dict, outcome: str) -> None:
 
 def _evidence(platform, found: dict) -> list[dict]:
     paths = [register.evidence_path(found["id"], name) for name in found["systems"]]
-    return [platform.requests.get(path).value for path in paths]
+    return [stored.value for path in paths if (stored := platform.requests.get(path))]
 
 
 def _persons_now(platform, found: dict) -> list[str]:

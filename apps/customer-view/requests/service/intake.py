@@ -115,6 +115,7 @@ def _store(platform, asked: dict, request: str) -> dict:
     received = {"at": text(now), "by": "person", "what": "request.received", "detail": {"kind": asked["kind"]}}
     value |= {"history": [received], "told": 0}
     value |= {"archive": None, "certificate": None, "error": None, "erasedBefore": None, "decidedBy": None}
+    value |= {"identity": None, "doubt": None}
     platform.requests.create(register.active_path(request), {"format": 1})
     platform.requests.create(f"by-contact/{asked['contactHash']}/{request}", {"format": 1})
     platform.requests.create(register.path(request), value)
@@ -209,7 +210,23 @@ def _fields(fields: object) -> dict:
     for name, value in fields.items():
         if name not in FIELDS:
             raise Problem(400, "unknown-field", f"`details.fields` may have {', '.join(FIELDS)}")
-        parts = value.values() if name == "address" and isinstance(value, dict) else [value]
-        if not all(isinstance(part, str) and 0 < len(part) <= TEXT_LIMIT for part in parts):
+        if name == "address":
+            _address(value)
+        elif not _is_text(value):
             raise Problem(400, "wrong-type", f"`details.fields.{name}` must be text of at most {TEXT_LIMIT} characters")
+    if "email" in fields:
+        if len(fields["email"]) > 254 or not EMAIL.fullmatch(normal_email(fields["email"])):
+            raise Problem(400, "bad-email", "`details.fields.email` must be an e-mail address")
+        return {**fields, "email": normal_email(fields["email"])}
     return fields
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= TEXT_LIMIT
+
+
+def _address(value: object) -> None:
+    """As the view keeps it; text would be refused only after the officer's decision."""
+    parts = ("street", "postcode", "city", "country")
+    if not isinstance(value, dict) or not value or not all(map(_is_text, value.values())) or set(value) - set(parts):
+        raise Problem(400, "wrong-type", f"`details.fields.address` must be an object of texts: {', '.join(parts)}")

@@ -146,7 +146,7 @@ def release(platform, found: dict) -> None:
     Unless a later request has the marker.
     """
     for name in found["systems"]:
-        platform.requests.update(evidence_path(found["id"], name), _without_data)
+        platform.requests.update(evidence_path(found["id"], name), without_data)
     marker = platform.requests.get(open_path(found))
     if marker and marker.value["id"] == found["id"]:
         platform.requests.erase(open_path(found))
@@ -154,5 +154,5 @@ def release(platform, found: dict) -> None:
         platform.unschedule(f"{found['id']}-{days}")
 
 
-def _without_data(evidence: dict | None) -> dict | None:
+def without_data(evidence: dict | None) -> dict | None:
     return evidence and {name: value for name, value in evidence.items() if name != "data"}

@@ -4,11 +4,11 @@ All five keep their accounts in the same form (MODEL.md), so they share this; ea
 knows no other system's accounts.
 """
 
-from ..domain.states import State
+from ..domain.states import CLOSED, State
 from ..domain.systems import NOT_PROVIDED, VIEW, Kind
 from . import collect, erasure, locate, merge, register, trail
-from .objects import encode
 from .platform import named
+from .problem import Told
 from .times import text
 
 
@@ -29,7 +29,18 @@ def answer(platform, system: str, message: dict) -> None:
     head = {"format": 1, "request": request["id"], "round": request["round"], "system": system}
     head |= {"kind": request["kind"], "at": text(platform.now())}
     _tell(platform, system, request, body)
-    platform.requests.put(register.evidence_path(request["id"], system), encode(head | body))
+    _store(platform, request, register.evidence_path(request["id"], system), head | body)
+
+
+def _store(platform, request: dict, path: str, evidence: dict) -> None:
+    """The first answer of a round counts. One that comes when all is over leaves no data behind."""
+
+    def first(before: dict | None) -> dict | None:
+        return None if before and before["round"] >= evidence["round"] else evidence
+
+    platform.requests.update(path, first)
+    if register.read(platform, request["id"])["state"] in CLOSED:
+        platform.requests.update(path, register.without_data)
 
 
 def _work(platform, system: str, request: dict) -> dict:
@@ -38,9 +49,18 @@ def _work(platform, system: str, request: dict) -> dict:
     if request["kind"] == Kind.PORTABILITY and system in NOT_PROVIDED:
         return {"records": 0, "data": None, "excluded": "not-provided"}
     if request["kind"] in (Kind.ACCESS, Kind.PORTABILITY, Kind.RECTIFICATION):
+        _is_whole(platform, system, request)
         data = _view(platform, request) if system == VIEW else _accounts(platform, system, request)
         return {"records": len(data), "data": data}
     return _change(platform, system, request)
+
+
+def _is_whole(platform, system: str, request: dict) -> None:
+    """The view speaks only of persons all of whose accounts were located: what joined since may be another's."""
+    known = {account["token"] for account in request["subject"]["accounts"]}
+    for person in locate.persons_of(platform, request) if system == VIEW else ():
+        if any(account["token"] not in known for account in person["accounts"]):
+            raise Told("accounts have joined the person")
 
 
 def _accounts(platform, system: str, request: dict) -> list[dict]:
@@ -59,6 +79,7 @@ def _change(platform, system: str, request: dict) -> dict:
     """Restriction and objection are made in the view, which everybody asks; sources say what they hold."""
     if system != VIEW:
         return {"records": len(list(locate.accounts_of(platform, request, system))), "data": None}
+    _is_whole(platform, system, request)
     do = _restrict if request["kind"] == Kind.RESTRICTION else _object
     proof = [do(platform, request, locate.followed(platform, person)) for person in request["subject"]["persons"]]
     return {"records": len(proof), "data": None, "proof": proof}

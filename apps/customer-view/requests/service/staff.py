@@ -41,13 +41,15 @@ def _release(platform, found: dict, by: str, _body: dict) -> None:
 def _refuse(platform, found: dict, by: str, body: dict) -> None:
     """Art. 12(4) and (5): with the reason, which the person is told with their remedies."""
     reason = _text(body, "reason")
+    if found["kind"] == Kind.ERASURE and found["state"] == State.COMPLETING:
+        raise Problem(409, "erasure-begun", "the erasure has begun: accounts are suppressed and keys destroyed")
 
     def refuse(value: dict) -> None:
         value["outcome"], value["reason"] = "refused", reason
 
     if register.move(platform, found["id"], Event.REFUSE, by, refuse):
-        post.to_person(platform, found, "refused", reason=reason)
         register.release(platform, found)
+    collect.notices(platform, register.read(platform, found["id"]))
 
 
 def _extend(platform, found: dict, by: str, body: dict) -> None:
@@ -63,13 +65,24 @@ def _extend(platform, found: dict, by: str, body: dict) -> None:
         raise Problem(409, "too-late", str(error)) from error
     extended = {"at": text(platform.now()), "by": by, "reason": reason, "dueBefore": found["deadline"]["due"]}
     deadline = register.deadline(platform, due) | {"extended": extended}
-    found = register.change(platform, found["id"], lambda value: {**value, "deadline": deadline})
-    trail.note(platform, by, "request.extended", request=found["id"], detail={"due": due.isoformat()})
+    step = {"at": extended["at"], "by": by, "what": "request.extended", "detail": {"due": due.isoformat()}}
+
+    def extend(value: dict) -> dict | None:
+        if value["deadline"]["extended"] or value["state"] not in OPEN:
+            return None  # another was quicker
+        return {**value, "deadline": deadline, "history": [*value["history"], step]}
+
+    found = register.change(platform, found["id"], extend)
+    register.tell(platform, found)
     collect.schedule(platform, found)
-    post.to_person(platform, found, "extended", reason=reason, due=due.isoformat())
+    collect.notices(platform, register.read(platform, found["id"]))
 
 
-def _approve(platform, found: dict, by: str, _body: dict) -> None:
+def _approve(platform, found: dict, by: str, body: dict) -> None:
+    if found["state"] == State.REVIEW and found.get("doubt"):
+        _identify(platform, found, by, body)
+        return
+
     def decide(value: dict) -> None:
         value["decidedBy"] = by
 
@@ -77,8 +90,31 @@ def _approve(platform, found: dict, by: str, _body: dict) -> None:
     platform.publish("finish", {"request": found["id"]})
 
 
+def _identify(platform, found: dict, by: str, body: dict) -> None:
+    """What was found is the asking person's: the officer knows. `persons` leaves others out."""
+    persons = body.get("persons", found["doubt"]["persons"])
+    if not isinstance(persons, list) or not persons or not set(map(str, persons)) <= set(found["doubt"]["persons"]):
+        raise Problem(400, "wrong-type", "`persons` must be some of those of the request's `doubt`")
+    subject = locate.subject(platform, found["contactHash"], found["subject"], persons)
+    accounts = [account["token"] for account in subject["accounts"]]
+    identity = {"at": text(platform.now()), "by": by, "persons": persons, "accounts": accounts}
+
+    def identify(value: dict) -> bool | None:
+        if value.get("doubt") != found["doubt"]:
+            return False
+        value.update(identity=identity, doubt=None)
+        return None
+
+    if register.move(platform, found["id"], Event.IDENTIFY, by, identify, persons=len(persons), accounts=len(accounts)):
+        platform.publish("collect", {"request": found["id"]})
+
+
 def _retry(platform, found: dict, by: str, _body: dict) -> None:
-    """Asks those that have not answered again, now."""
+    """Asks those that have not answered again, now; all of them where the answer cannot be made."""
+    if found["state"] == State.COMPLETING and found["subject"] and found["subject"]["accounts"]:
+        if register.move(platform, found["id"], Event.REOPEN, by):
+            erasure.anew(platform, found["id"], found["subject"], found["round"])
+        return
     if found["state"] != State.COLLECTING:
         raise NotAllowed(f"a request that is `{found['state']}` asks nobody")
     trail.note(platform, by, "request.retried", request=found["id"])
@@ -121,17 +157,28 @@ def set_hold(platform, person: str, body: object) -> dict:
     if not isinstance(body, dict):
         raise Problem(400, "wrong-type", "the hold must be a JSON object")
     hold = {"format": 1, "person": person, "reason": _text(body, "reason"), "by": _text(body, "by")}
-    hold["at"] = text(platform.now())
+    golden = next(locate.persons_of(platform, {"subject": {"persons": [person]}}), None)
+    if golden is None:
+        raise Problem(404, "unknown-person", "there is no such person")
+    hold |= {"at": text(platform.now()), "person": golden["id"]}
+    person = golden["id"]
     platform.requests.update(erasure.hold_path(person), lambda _before: hold)
+    for account in golden["accounts"]:  # the hold stays with them when the person is merged or parted
+        mark = {"format": 1, "person": person}
+        platform.requests.update(erasure.held_path(account["token"]), lambda _before, mark=mark: mark)
     trail.note(platform, hold["by"], "hold.set", person=person)
     return hold
 
 
 def lift_hold(platform, person: str, by: str) -> dict:
     """Ends a legal hold. Held requests go on when they are released."""
-    gone = platform.requests.erase(erasure.hold_path(person))
-    if not gone:
+    goldens = locate.persons_of(platform, {"subject": {"persons": [person]}})
+    accounts = [account for golden in goldens for account in golden["accounts"]]
+    holds = erasure.holds_on(platform, {"persons": [person], "accounts": accounts})
+    if not holds:
         raise Problem(404, "no-hold", "there is no hold on that person")
+    for held in holds:
+        platform.requests.erase(erasure.hold_path(held))  # a mark that leads nowhere holds nothing
     trail.note(platform, by, "hold.lifted", person=person)
     return {"person": person, "held": False}
 

@@ -7,7 +7,7 @@ happened by now. It is the safety net; nothing waits for it when all is well.
 from datetime import timedelta
 
 from ..domain.deadline import REMINDER_DAYS
-from ..domain.states import OPEN, Event, State
+from ..domain.states import CLOSED, OPEN, Event, State
 from ..domain.systems import Kind
 from . import collect, erasure, post, register
 from .platform import named
@@ -39,10 +39,12 @@ def _one(platform, request: str) -> None:
     register.tell(platform, found)
     _look(platform, found)
     found = register.read(platform, request)
-    if found["state"] in OPEN:
-        if found["confirmedAt"]:
-            _dates(platform, found)
-    elif _is_at_rest(platform, found):
+    if found["state"] in CLOSED:  # a stop may have come between its end and this
+        register.once(platform, found, "released", lambda: register.release(platform, found))
+    elif found["confirmedAt"]:
+        _dates(platform, found)
+    collect.notices(platform, found)
+    if found["state"] in CLOSED and _is_at_rest(platform, found):
         platform.requests.erase(register.active_path(request))
 
 
@@ -96,7 +98,10 @@ def _is_gone_for_good(platform, found: dict) -> bool:
     if platform.now() < instant(found["closedAt"]) + LOOK_AGAIN_AFTER:
         return False
     if left := erasure.look_again(platform, found):
-        why = f"{left} objects were there again after the end of the erasure. They were erased."
+        why = f"{len(left)} objects were there again after the end of the erasure. "
+        still = erasure.left(platform, register.read(platform, found["id"]))
+        decide = f"{len(still)} of them need your decision: they may be somebody else's, or are held."
+        why += decide if still else "They were erased."
         post.to_officer_once(platform, found, "told-came-back", "came back", why)
         return False
     register.once(platform, found, "looked-again", lambda: None)

@@ -156,10 +156,10 @@ class Erasure(Case):
         request = self.ask("erasure")
         locating = locate.subject
 
-        def slow(platform, contact_hash):
+        def slow(platform, contact_hash, *more, **named):
             locate.subject = locating
             platform.run()  # the first is through before the second has looked
-            return locating(platform, contact_hash)
+            return locating(platform, contact_hash, *more, **named)
 
         locate.subject = slow
         self.addCleanup(setattr, locate, "subject", locating)
@@ -176,7 +176,8 @@ class Erasure(Case):
         request = self.ask("erasure")
         self.platform.run()
         late = {"source": "shop", "account": "S-late", "token": self.platform.settings.keys.token("shop", "S-late")}
-        stored = {**late, "person": self.ada, "said": {}, "before": [], "facts": {}, "index": [], "format": 1}
+        said = {"email": {"value": ADA, "at": "2026-01-01T00:00:00Z", "event": "e"}}
+        stored = {**late, "person": self.ada, "said": said, "before": [], "facts": {}, "index": [], "format": 1}
         self.platform.data.create(locate.account_path(late), stored)
         join = lambda value: {**value, "accounts": [*value["accounts"], late]}
         self.platform.data.update(locate.person_path(self.ada), join)
