@@ -149,6 +149,26 @@ impl Account {
         }
     }
 
+    /// Takes an event back: what it said, and that it was. Each field falls back to the latest word before it; a
+    /// consent that it changed is unknown again.
+    pub fn unsay(&mut self, event: &str) {
+        self.before.retain(|old| old.word.event != event);
+        let (gone, kept): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.said)
+            .into_iter()
+            .partition(|(_, word)| word.event == event);
+        self.said = kept;
+        for field in gone.into_keys() {
+            if let Some(at) = self.before.iter().position(|old| old.field == field) {
+                self.said.insert(field, self.before.remove(at).word);
+            }
+        }
+        self.consents.retain(|_, consent| consent.event != event);
+        self.facts.remove(event);
+        let times = || self.facts.values().filter_map(|fact| fact["at"].as_str());
+        let (first, last) = (times().min().map(str::to_owned), times().max().map(str::to_owned));
+        (self.first, self.last) = (first.unwrap_or_default(), last.unwrap_or_default());
+    }
+
     fn hear(&mut self, field: &str, value: Value, event: &Event) {
         let word = Word {
             value,
@@ -345,6 +365,20 @@ mod tests {
             (account.first.as_str(), account.last.as_str()),
             ("2024-03-01T00:00:00Z", "2025-03-01T00:00:00Z")
         );
+    }
+
+    #[test]
+    fn an_event_is_taken_back() {
+        let first = json!({"type": "account", "said": {"email": "a@x.example"}});
+        let second = json!({"type": "account", "said": {"email": "b@x.example", "given": "Ada"}, "consents": {"phone": true}});
+        let mut account = Account::new("shop", "S-1", "t");
+        account.apply(&event("2025-01-01T00:00:00Z", "a"), &said(first));
+        let before = account.clone();
+        account.apply(&event("2025-02-01T00:00:00Z", "b"), &said(second));
+        account.unsay("b");
+        assert_eq!(account, before);
+        account.unsay("a");
+        assert!(account.facts.is_empty() && account.said.is_empty() && account.first.is_empty());
     }
 
     #[test]

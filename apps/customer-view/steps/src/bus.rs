@@ -1,10 +1,8 @@
 //! To Kafka, by the bus: a rule a topic, as `../MODEL.md` says.
 
-use object_store::ClientOptions;
-use object_store::aws::{AwsAuthorizer, AwsCredential};
-use object_store::client::{HttpClient, HttpConnector as _, ReqwestConnector};
 use serde_json::{Value, json};
 
+use crate::call::{Caller, Operation};
 use crate::failure::Failure;
 use crate::settings::Endpoint;
 
@@ -12,6 +10,11 @@ use crate::settings::Endpoint;
 const ENTRIES: usize = 10;
 /// As often a call is tried.
 const TRIES: usize = 3;
+const PUT: Operation = Operation {
+    service: "events",
+    target: "AWSEvents.PutEvents",
+    content: "application/x-amz-json-1.1",
+};
 
 /// A record for a topic.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,8 +32,7 @@ pub struct Entry {
 /// The app's bus.
 #[derive(Debug)]
 pub struct Bus {
-    client: HttpClient,
-    endpoint: Endpoint,
+    caller: Caller,
     name: String,
 }
 
@@ -40,10 +42,8 @@ impl Bus {
     /// # Errors
     /// When no client can be made.
     pub fn new(endpoint: Endpoint, name: &str) -> Result<Self, Failure> {
-        let options = ClientOptions::new().with_allow_http(true);
         Ok(Self {
-            client: ReqwestConnector::default().connect(&options)?,
-            endpoint,
+            caller: Caller::new(endpoint)?,
             name: name.to_owned(),
         })
     }
@@ -73,7 +73,7 @@ impl Bus {
     async fn put_some(&self, mut entries: Vec<Value>) -> Result<(), Failure> {
         let mut problem = String::new();
         for _ in 0..TRIES {
-            let answer = match self.call(&json!({"Entries": entries})).await {
+            let answer = match self.caller.call(PUT, &json!({"Entries": entries})).await {
                 Ok(answer) => answer,
                 Err(error) => {
                     problem = error;
@@ -92,40 +92,5 @@ impl Bus {
             entries.drain(..first);
         }
         Err(Failure::Bus(problem))
-    }
-
-    async fn call(&self, body: &Value) -> Result<Value, String> {
-        let mut request = http::Request::post(&self.endpoint.url)
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", "AWSEvents.PutEvents");
-        if let Ok(trace) = std::env::var("_X_AMZN_TRACE_ID") {
-            request = request.header("x-amzn-trace-id", trace);
-        }
-        let mut request = request
-            .body(body.to_string().into())
-            .map_err(|error| error.to_string())?;
-        let credential = AwsCredential {
-            key_id: self.endpoint.key_id.clone(),
-            secret_key: self.endpoint.secret_key.clone(),
-            token: None,
-        };
-        AwsAuthorizer::new(&credential, "events", &self.endpoint.region)
-            .try_authorize(&mut request, None)
-            .map_err(|error| error.to_string())?;
-        let response = self
-            .client
-            .execute(request)
-            .await
-            .map_err(|error| error.to_string())?;
-        let status = response.status();
-        let body = response
-            .into_body()
-            .bytes()
-            .await
-            .map_err(|error| error.to_string())?;
-        if !status.is_success() {
-            return Err(format!("{status}: {}", String::from_utf8_lossy(&body)));
-        }
-        serde_json::from_slice(&body).map_err(|error| error.to_string())
     }
 }

@@ -1,6 +1,8 @@
-//! What stops a step; the whole batch then comes again.
+//! What stops a step at a record, which then comes again with all that is behind it.
 
 use lambda_runtime::Diagnostic;
+
+use crate::rejected::Problem;
 
 /// What stops a step.
 #[derive(Debug, thiserror::Error)]
@@ -27,15 +29,28 @@ pub enum Failure {
     /// The bus did not take the entries.
     #[error("bus: {0}")]
     Bus(String),
-    /// A seal does not open.
-    #[error("the seal of `{0}` does not open")]
-    Sealed(String),
-    /// A key is gone though nobody erased the account.
-    #[error("the key `{0}` is gone, and its account is not suppressed")]
+    /// The queue of rejected records did not take them.
+    #[error("queue: {0}")]
+    Queue(String),
+    /// The record itself is broken: it is rejected, and does not come again.
+    #[error("{}: {}", .0.code, .0.reason)]
+    Broken(Problem),
+    /// A key of a person cannot be made or used.
+    #[error("the key `{0}` cannot be used")]
     Key(String),
     /// Others kept changing the same objects.
     #[error("`{0}` was changed by others again and again; another try may succeed")]
     Contended(String),
+}
+
+impl Failure {
+    /// A record that is rejected.
+    pub(crate) fn broken(code: &'static str, reason: &str) -> Self {
+        Self::Broken(Problem {
+            code,
+            reason: reason.to_owned(),
+        })
+    }
 }
 
 impl From<Failure> for Diagnostic {
@@ -46,7 +61,8 @@ impl From<Failure> for Diagnostic {
             Failure::Bucket(_) => "Bucket",
             Failure::Shape { .. } => "Shape",
             Failure::Bus(_) => "Bus",
-            Failure::Sealed(_) => "Sealed",
+            Failure::Queue(_) => "Queue",
+            Failure::Broken(_) => "Broken",
             Failure::Key(_) => "Key",
             Failure::Contended(_) => "Contended",
         };

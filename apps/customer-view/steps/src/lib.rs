@@ -3,6 +3,7 @@
 //! - [`Token`]s and [`seal`](mod@seal): how accounts are named and their records sealed
 //! - [`Bucket`]: objects with conditional writes
 //! - [`Bus`]: how records reach Kafka
+//! - [`Rejected`]: where broken records are told
 //! - [`records`]: what an event source mapping hands over
 //! - [`resolve`], [`merge`]: the steps
 //!
@@ -12,9 +13,11 @@
 
 mod bucket;
 mod bus;
+mod call;
 mod failure;
 pub mod merge;
 pub mod records;
+mod rejected;
 pub mod resolve;
 pub mod seal;
 mod settings;
@@ -24,5 +27,6 @@ mod token;
 pub use bucket::{Bucket, Found};
 pub use bus::{Bus, Entry};
 pub use failure::Failure;
+pub use rejected::{Problem, Rejected, Rejection};
 pub use settings::{Endpoint, Settings};
 pub use token::{Pepper, Token};

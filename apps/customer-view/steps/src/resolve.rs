@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::bus::Entry;
 use crate::failure::Failure;
-use crate::records::{self, Envelope};
+use crate::records::{self, Done, Envelope, Outcome, Record};
 use crate::seal::Key;
 use crate::settings::Settings;
 use crate::suppressed;
@@ -49,11 +49,18 @@ pub(crate) fn account_path(source: &str, token: &str) -> String {
 /// Works on a batch of `view.normal`.
 ///
 /// # Errors
-/// When one record could not be resolved: the batch comes again.
+/// When the bus or the queue does not take what is told: the batch comes again.
 pub async fn batch(settings: &Settings, event: &Value) -> Result<Value, Failure> {
-    let mut accounts: Vec<(String, Vec<Envelope>)> = Vec::new();
-    for record in records::values::<Envelope>(event)? {
-        let name = format!("{}|{}", record.source, record.account);
+    let token = |value: &Value| {
+        let token = settings
+            .pepper
+            .token(value["source"].as_str()?, value["account"].as_str()?);
+        Some(token.to_string())
+    };
+    let mut accounts: Vec<(String, Vec<Record<Envelope>>)> = Vec::new();
+    for record in records::read::<Envelope>(event, token) {
+        let value = record.value.as_ref();
+        let name = value.map_or_else(String::new, |value| format!("{}|{}", value.source, value.account));
         match accounts.iter_mut().find(|(known, _)| *known == name) {
             Some((_, records)) => records.push(record),
             None => accounts.push((name, vec![record])),
@@ -64,21 +71,30 @@ pub async fn batch(settings: &Settings, event: &Value) -> Result<Value, Failure>
             .into_iter()
             .map(|(_, records)| in_order(settings, records)),
     );
-    let entries: Vec<Vec<Entry>> = resolved.buffered(AT_ONCE).try_collect().await?;
-    let entries: Vec<Entry> = entries.into_iter().flatten().collect();
-    settings.bus.put(&entries).await?;
-    Ok(json!({"resolved": entries.len()}))
+    let outcomes: Vec<Vec<_>> = resolved.buffered(AT_ONCE).collect().await;
+    let done = Done::of("resolve", outcomes.into_iter().flatten().collect(), false);
+    settings.rejected.send(&done.rejections).await?;
+    settings.bus.put(&done.entries).await?;
+    Ok(done.answer())
 }
 
-async fn in_order(settings: &Settings, records: Vec<Envelope>) -> Result<Vec<Entry>, Failure> {
-    let mut entries = Vec::new();
+async fn in_order(settings: &Settings, records: Vec<Record<Envelope>>) -> Vec<(Record<Envelope>, Outcome)> {
+    let mut outcomes = Vec::new();
     for record in records {
-        entries.extend(resolve(settings, &record).await?);
+        let resolved = match &record.value {
+            Some(envelope) => resolve(settings, envelope).await,
+            None => Err(Failure::broken(
+                "wrong-envelope",
+                "the record is not of `view.normal/1`",
+            )),
+        };
+        let outcome = Outcome::of(&record, resolved.map(|entry| entry.into_iter().collect()));
+        outcomes.push((record, outcome));
     }
-    Ok(entries)
+    outcomes
 }
 
-/// What the record says to `merge`; nothing if its person was erased.
+/// What the record says to `merge`; nothing if its account was erased.
 async fn resolve(settings: &Settings, record: &Envelope) -> Result<Option<Entry>, Failure> {
     let token = settings.pepper.token(&record.source, &record.account);
     if suppressed::account(settings, token.as_str()).await? {
@@ -87,18 +103,17 @@ async fn resolve(settings: &Settings, record: &Envelope) -> Result<Option<Entry>
     let Some(normal) = open(settings, record, token.as_str()).await? else {
         return Ok(None);
     };
-    if is_of_erased(settings, &normal, &record.at).await? {
-        return Ok(None);
-    }
     let place = Place {
         source: record.source.clone(),
         token: token.to_string(),
     };
+    refuse_erased(settings, record, &place, &normal).await?;
     let account = keep(settings, record, &place, &normal).await?;
     if suppressed::account(settings, token.as_str()).await? {
         take_away(settings, &account).await?;
         return Ok(None);
     }
+    refuse_erased(settings, record, &place, &normal).await?;
     Ok(Some(entry(record, &account)))
 }
 
@@ -120,28 +135,58 @@ async fn open(settings: &Settings, record: &Envelope, token: &str) -> Result<Opt
     let Some(key) = settings.keys.bytes(&name).await? else {
         return match suppressed::account(settings, token).await? {
             true => Ok(None),
-            false => Err(Failure::Key(name)),
+            false => Err(Failure::broken(
+                "wrong-key",
+                "the key of the account is gone, and the account is not suppressed",
+            )),
         };
     };
     let opened = Key::new(&key).and_then(|key| key.open(&record.bound_to(), &record.sealed));
-    let text = opened.ok_or_else(|| Failure::Sealed(record.event.clone()))?;
-    serde_json::from_slice(&text)
-        .map(Some)
-        .map_err(|cause| Failure::Shape {
-            what: record.event.clone(),
-            cause,
-        })
+    let shut = || {
+        Failure::broken(
+            "not-opened",
+            "field `sealed`: does not open with the account's key",
+        )
+    };
+    match serde_json::from_slice(&opened.ok_or_else(shut)?) {
+        Ok(normal) => Ok(Some(normal)),
+        Err(_) => Err(Failure::broken(
+            "wrong-type",
+            "the personal part is not of `view.normal/1`",
+        )),
+    }
 }
 
-async fn is_of_erased(settings: &Settings, normal: &Normal, at: &str) -> Result<bool, Failure> {
-    let said = [("email", &normal.said.email), ("phone", &normal.said.phone)];
-    for (kind, value) in said {
+/// Refuses what happened to someone before they were erased, and takes it back if it was kept: looked at before the
+/// write and after, by whoever comes again, too.
+async fn refuse_erased(
+    settings: &Settings,
+    record: &Envelope,
+    place: &Place,
+    normal: &Normal,
+) -> Result<(), Failure> {
+    let Some(kind) = erased(settings, normal, &record.at).await? else {
+        return Ok(());
+    };
+    if let Some(account) = unsay(settings, place, &record.event).await? {
+        // `merge` may have seen it.
+        settings.bus.put(&[entry(record, &account)]).await?;
+    }
+    let reason = format!("field `{kind}`: of someone who was erased, and of before");
+    Err(Failure::broken("erased", &reason))
+}
+
+/// What the event has of someone who was erased after it happened, unless it has another's name.
+async fn erased(settings: &Settings, normal: &Normal, at: &str) -> Result<Option<&'static str>, Failure> {
+    let given = normal.said.given.as_deref();
+    for (kind, value) in [("email", &normal.said.email), ("phone", &normal.said.phone)] {
         let Some(value) = value else { continue };
-        if suppressed::value(settings, kind, &settings.pepper.token(kind, value), at).await? {
-            return Ok(true);
+        let token = settings.pepper.token(kind, value);
+        if suppressed::value(settings, kind, &token, given, at).await? {
+            return Ok(Some(kind));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// Keeps the event, and gives the account with its links.
@@ -170,6 +215,11 @@ async fn keep(
     };
     let planned = with_event(read.as_ref());
     stand_in_index(settings, place, read.as_ref(), &planned).await?;
+    // Who no longer says a value leaves its object of the index before it is forgotten which one that was.
+    if let Some(read) = &read {
+        let left = read.index.iter().filter(|name| !planned.index.contains(name));
+        leave_index(settings, left, &place.token).await?;
+    }
     let account = settings
         .data
         .change(&place.path(), |known: Option<&Account>| {
@@ -287,11 +337,24 @@ async fn candidates(settings: &Settings, place: &Place, index: &[String]) -> Res
 
 /// Takes away what was written of an account that was erased meanwhile.
 async fn take_away(settings: &Settings, account: &Account) -> Result<(), Failure> {
-    for name in &account.index {
+    leave_index(settings, account.index.iter(), &account.token).await?;
+    settings
+        .data
+        .delete(&account_path(&account.source, &account.token))
+        .await
+}
+
+/// Takes an account out of objects of the index.
+async fn leave_index(
+    settings: &Settings,
+    names: impl Iterator<Item = &String>,
+    token: &str,
+) -> Result<(), Failure> {
+    for name in names {
         let without = |known: Option<&Indexed>| {
             let mut indexed = known.cloned().unwrap_or_default();
             let before = indexed.accounts.len();
-            indexed.accounts.retain(|place| place.token != account.token);
+            indexed.accounts.retain(|place| place.token != token);
             ((indexed.accounts.len() < before).then_some(indexed), ())
         };
         settings
@@ -299,8 +362,34 @@ async fn take_away(settings: &Settings, account: &Account) -> Result<(), Failure
             .change(&format!("index/{name}.json"), without)
             .await?;
     }
-    settings
-        .data
-        .delete(&account_path(&account.source, &account.token))
-        .await
+    Ok(())
+}
+
+/// Takes an event back out of its account, and the account away if it said nothing else; the account as it is then, if
+/// the event was in it.
+async fn unsay(settings: &Settings, place: &Place, event: &str) -> Result<Option<Account>, Failure> {
+    let read = settings.data.get::<Account>(&place.path()).await?;
+    let Some(read) = read.filter(|found| found.value.facts.contains_key(event)) else {
+        return Ok(None);
+    };
+    let without = |known: &Account| {
+        let mut account = known.clone();
+        account.unsay(event);
+        account.index = index_of(settings, &account);
+        account
+    };
+    let planned = without(&read.value);
+    if planned.facts.is_empty() {
+        take_away(settings, &read.value).await?;
+        return Ok(Some(planned));
+    }
+    let left = read
+        .value
+        .index
+        .iter()
+        .filter(|name| !planned.index.contains(name));
+    leave_index(settings, left, &place.token).await?;
+    let decide = |known: Option<&Account>| (known.map(without), ());
+    settings.data.change(&place.path(), decide).await?;
+    Ok(Some(planned))
 }

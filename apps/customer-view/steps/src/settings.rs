@@ -3,6 +3,7 @@
 use crate::bucket::Bucket;
 use crate::bus::Bus;
 use crate::failure::Failure;
+use crate::rejected::Rejected;
 use crate::token::Pepper;
 
 /// Where the platform is, and who asks.
@@ -50,6 +51,8 @@ pub struct Settings {
     pub data: Bucket,
     /// To Kafka.
     pub bus: Bus,
+    /// Where broken records are told.
+    pub rejected: Rejected,
     /// Of tokens.
     pub pepper: Pepper,
 }
@@ -64,6 +67,7 @@ impl Settings {
         Ok(Self {
             keys: Bucket::new(&endpoint, &variable("KEYS_BUCKET")?)?,
             data: Bucket::new(&endpoint, &variable("DATA_BUCKET")?)?,
+            rejected: Rejected::new(endpoint.clone(), &variable("REJECTED_QUEUE_URL")?)?,
             bus: Bus::new(endpoint, &variable("BUS")?)?,
             pepper: Pepper::new(&secret(
                 variable("CUSTOMER_VIEW_PEPPER")?,

@@ -1,10 +1,11 @@
 //! What others ask of the one writer of `persons/`, by `Invoke`.
 
-use customer_view_identity::{Never, Person, Restriction, Statement, StatementKind};
+use customer_view_identity::{Account, Never, Person, Restriction, Statement, StatementKind};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::resolve::account_path;
 use crate::settings::Settings;
 use crate::suppressed;
 
@@ -63,6 +64,8 @@ struct Forget {
 
 /// Fields that staff may state.
 const FIELDS: [&str; 7] = ["email", "phone", "given", "family", "address", "born", "language"];
+/// The five systems.
+const SOURCES: [&str; 5] = ["shop", "orders", "delivery", "marketing", "calls"];
 /// Purposes of consents.
 const PURPOSES: [&str; 4] = ["newsletter", "profiling", "partners", "phone"];
 
@@ -205,11 +208,11 @@ async fn edit_person(
         edit,
     };
     let settled = settle(settings, &work).await?;
-    let mut told: Vec<_> = settled.gone.iter().map(|id| tell::tombstone(id)).collect();
+    let mut told: Vec<_> = settled.redirected.iter().map(|id| tell::tombstone(id)).collect();
     for outcome in &settled.persons {
-        told.push(tell::change(settings, outcome).await?);
+        told.push(tell::change(settings, &outcome.person, &outcome.changed).await?);
     }
-    settings.bus.put(&told).await?;
+    tell::tell(settings, &told).await?;
     Ok(settled)
 }
 
@@ -237,13 +240,42 @@ async fn forget(settings: &Settings, asked: Forget) -> Result<Value, Failure> {
             ));
         }
     }
-    let ids: Vec<&String> = std::iter::once(&person.id).chain(&person.was).collect();
+    forget_never(settings, &person, &asked.at).await?;
+    // The person goes last: while it is there, whoever asks again finds all that is to go with it.
+    let ids: Vec<&String> = person.was.iter().chain(std::iter::once(&person.id)).collect();
+    let tombstones: Vec<_> = ids.iter().map(|id| tell::tombstone(id)).collect();
+    settings.bus.put(&tombstones).await?;
     for id in &ids {
         settings.keys.delete(&format!("person/{id}")).await?;
-        settings.data.delete(&person_path(id)).await?;
         settings.data.delete(&merged_path(id)).await?;
+        settings.data.delete(&person_path(id)).await?;
     }
-    let tombstones: Vec<_> = ids.into_iter().map(|id| tell::tombstone(id)).collect();
+    // Once more, behind what someone else may have told in between.
     settings.bus.put(&tombstones).await?;
     Ok(json!({"persons": [], "at": asked.at}))
+}
+
+/// Takes the pairs with an erased account, and what staff wrote of them, out of the persons it was parted from.
+async fn forget_never(settings: &Settings, person: &Person, at: &str) -> Result<(), Failure> {
+    let has = |token: &String| person.has(token);
+    let others = person
+        .never
+        .iter()
+        .flat_map(|pair| [&pair.a, &pair.b])
+        .filter(|token| !has(token));
+    let is_of = |never: &Never| has(&never.a) || has(&never.b);
+    let edit = |other: &mut Person| {
+        if other.id != person.id {
+            other.never.retain(|never| !is_of(never));
+        }
+    };
+    for token in others {
+        for source in SOURCES {
+            let Some(other) = settings.data.get::<Account>(&account_path(source, token)).await? else {
+                continue;
+            };
+            edit_person(settings, &other.value.person, at, &edit).await?;
+        }
+    }
+    Ok(())
 }

@@ -6,8 +6,8 @@
 //! 1. who goes into another is claimed: its object says `merged`, with all that it knew, under the version that was
 //!    read, so that nobody else changes it any more
 //! 2. who stays is written, under the version that was read
-//! 3. the accounts are pointed at their persons
-//! 4. `merged/` says where the others went, and their objects go
+//! 3. other teams are told that the others are gone, `merged/` says where they went, and their objects go
+//! 4. the accounts are pointed at their persons
 //!
 //! Whoever finds its version changed begins anew; what was cut off is found by the same event when it comes again,
 //! because the accounts still point at the claimed person. Persons go into those with lesser ids, so no circle comes
@@ -21,13 +21,13 @@ mod tell;
 
 use std::collections::BTreeMap;
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::bus::Entry;
 use crate::failure::Failure;
-use crate::records;
+use crate::records::{self, Done, Outcome, Record};
 use crate::settings::Settings;
 use crate::suppressed;
 
@@ -52,7 +52,7 @@ struct Resolved {
 /// Works on a batch of `view.resolved`, or on what is asked by `Invoke`.
 ///
 /// # Errors
-/// When one event could not be merged: the batch comes again.
+/// When the bus or the queue does not take what is told: the batch comes again.
 pub async fn handle(settings: &Settings, event: &Value) -> Result<Value, Failure> {
     if event.get("records").is_some() {
         return batch(settings, event).await;
@@ -61,33 +61,45 @@ pub async fn handle(settings: &Settings, event: &Value) -> Result<Value, Failure
 }
 
 async fn batch(settings: &Settings, event: &Value) -> Result<Value, Failure> {
-    let people = by_person(records::values::<Resolved>(event)?);
+    let token = |value: &Value| Some(value["token"].as_str()?.to_owned());
+    let people = by_person(records::read::<Resolved>(event, token));
     let merged = stream::iter(people.into_iter().map(|events| in_order(settings, events)));
-    let entries: Vec<Vec<Entry>> = merged.buffered(AT_ONCE).try_collect().await?;
-    let entries: Vec<Entry> = entries.into_iter().flatten().collect();
-    settings.bus.put(&entries).await?;
-    Ok(json!({"changes": entries.len()}))
+    let outcomes: Vec<Vec<_>> = merged.buffered(AT_ONCE).collect().await;
+    // What is merged is told, also of events behind one that comes again: they do not make it a second time.
+    let done = Done::of("merge", outcomes.into_iter().flatten().collect(), true);
+    settings.rejected.send(&done.rejections).await?;
+    tell::tell(settings, &done.entries).await?;
+    Ok(done.answer())
 }
 
-fn by_person(events: Vec<Resolved>) -> Vec<Vec<Resolved>> {
-    let mut people: Vec<Vec<Resolved>> = Vec::new();
+fn by_person(records: Vec<Record<Resolved>>) -> Vec<Vec<Record<Resolved>>> {
+    let mut people: Vec<Vec<Record<Resolved>>> = Vec::new();
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    for event in events {
-        let at = *known.entry(event.person.clone()).or_insert(people.len());
+    for record in records {
+        let person = record.value.as_ref().map(|event| event.person.clone());
+        let at = *known.entry(person.unwrap_or_default()).or_insert(people.len());
         match people.get_mut(at) {
-            Some(events) => events.push(event),
-            None => people.push(vec![event]),
+            Some(records) => records.push(record),
+            None => people.push(vec![record]),
         }
     }
     people
 }
 
-async fn in_order(settings: &Settings, events: Vec<Resolved>) -> Result<Vec<Entry>, Failure> {
-    let mut entries = Vec::new();
-    for event in events {
-        entries.extend(merge(settings, &event).await?);
+async fn in_order(settings: &Settings, records: Vec<Record<Resolved>>) -> Vec<(Record<Resolved>, Outcome)> {
+    let mut outcomes = Vec::new();
+    for record in records {
+        let merged = match &record.value {
+            Some(event) => merge(settings, event).await,
+            None => Err(Failure::broken(
+                "wrong-envelope",
+                "the record is not of `view.resolved/1`",
+            )),
+        };
+        let outcome = Outcome::of(&record, merged);
+        outcomes.push((record, outcome));
     }
-    Ok(entries)
+    outcomes
 }
 
 async fn merge(settings: &Settings, event: &Resolved) -> Result<Vec<Entry>, Failure> {
@@ -121,21 +133,23 @@ async fn merge(settings: &Settings, event: &Resolved) -> Result<Vec<Entry>, Fail
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
 
     #[test]
     fn events_of_a_person_stay_in_order() {
-        let event = |person: &str, event: &str| Resolved {
-            event: event.to_owned(),
-            source: String::new(),
-            token: String::new(),
-            at: String::new(),
-            person: person.to_owned(),
-            linked: BTreeMap::new(),
+        let event = |person: &str, event: &str| {
+            let value =
+                serde_json::json!({"event": event, "source": "", "token": "", "at": "", "person": person});
+            let value = base64::engine::general_purpose::STANDARD.encode(value.to_string());
+            serde_json::json!({"topic": "t", "partition": 0, "offset": 1, "value": value})
         };
-        let people = by_person(vec![event("p", "1"), event("q", "2"), event("p", "3")]);
-        let order: Vec<Vec<&str>> = people
+        let batch =
+            serde_json::json!({"records": {"t-0": [event("p", "1"), event("q", "2"), event("p", "3")]}});
+        let people = by_person(records::read(&batch, |_| None));
+        let id = |record: &Record<Resolved>| record.value.as_ref().unwrap().event.clone();
+        let order: Vec<Vec<String>> = people
             .iter()
-            .map(|events| events.iter().map(|one| one.event.as_str()).collect())
+            .map(|events| events.iter().map(id).collect())
             .collect();
         assert_eq!(order, [vec!["1", "3"], vec!["2"]]);
     }

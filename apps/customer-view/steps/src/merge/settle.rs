@@ -10,6 +10,7 @@ use crate::settings::Settings;
 
 use super::gather::{Gathered, Merged, Place, gather, merged_path, person_path};
 use super::plan::{Loser, Outcome, Plan, plan};
+use super::tell;
 
 /// How often everything is decided anew because others were faster.
 const MAX_TRIES: usize = 24;
@@ -33,8 +34,9 @@ pub(super) struct Work<'a> {
 pub(super) struct Settled {
     /// Persons that are there now.
     pub(super) persons: Vec<Outcome>,
-    /// Those that are not any more.
-    pub(super) gone: Vec<String>,
+    /// Those that were met and had gone into others, now or before: told again, as whoever sent them there may have
+    /// been cut off before it looked whether an older change came late.
+    pub(super) redirected: Vec<String>,
 }
 
 /// Decides and writes; begins anew while others are faster.
@@ -46,9 +48,13 @@ pub(super) async fn settle(settings: &Settings, work: &Work<'_>) -> Result<Settl
             let made = settings.pepper.token("person", &format!("{root}|{token}"));
             format!("p-{made}")
         };
+        let redirected = redirected(&gathered);
         let plan = plan(work, gathered, &name);
         if let Some(settled) = carry_out(settings, work, plan, going).await? {
-            return Ok(settled);
+            return Ok(Settled {
+                redirected,
+                ..settled
+            });
         }
     }
     Err(Failure::Contended(work.persons.join(" ")))
@@ -59,6 +65,12 @@ fn going(gathered: &Gathered) -> BTreeMap<String, String> {
     let left = gathered.leftovers.keys();
     left.filter_map(|id| Some((id.clone(), gathered.ways.get(id)?.clone())))
         .collect()
+}
+
+/// Everyone met who went into another.
+fn redirected(gathered: &Gathered) -> Vec<String> {
+    let ways = gathered.ways.iter().filter(|(id, root)| id != root);
+    ways.map(|(id, _)| id.clone()).collect()
 }
 
 /// Writes in the order that keeps everything findable; `None` when others were faster.
@@ -78,18 +90,30 @@ async fn carry_out(
         if !write(settings, outcome).await? {
             return Ok(None);
         }
-        point(settings, outcome).await?;
+        if outcome.is_new {
+            point(settings, outcome).await?;
+        }
     }
+    // While their objects are there whoever comes again finds them, and tells it again.
+    let nobody = plan.emptied.iter().map(|root| &root.person.id);
+    let told: Vec<_> = gone.keys().chain(nobody).map(|id| tell::tombstone(id)).collect();
+    settings.bus.put(&told).await?;
     for (id, into) in &gone {
         finish(settings, id, into, work.at).await?;
     }
+    for outcome in plan.outcomes.iter().filter(|outcome| !outcome.is_new) {
+        point(settings, outcome).await?;
+    }
     for root in &plan.emptied {
+        settings
+            .keys
+            .delete(&format!("person/{}", root.person.id))
+            .await?;
         settings.data.delete(&person_path(&root.person.id)).await?;
     }
-    let nobody = plan.emptied.into_iter().map(|root| root.person.id);
     Ok(Some(Settled {
-        gone: gone.into_keys().chain(nobody).collect(),
         persons: plan.outcomes,
+        redirected: Vec::new(),
     }))
 }
 
