@@ -122,6 +122,8 @@ async function showMetrics(event) {
 }
 
 const PAGE = 50;
+/** So many records are verified within the time of a call. */
+const PIECE = 2000;
 
 async function showAudit(event) {
   await officerOf(event);
@@ -134,5 +136,7 @@ async function showAudit(event) {
 
 async function verifyAudit(event) {
   await officerOf(event);
-  return audit.verify();
+  const after = event.queryStringParameters?.after ?? "0";
+  if (!/^\d{1,12}$/.test(after)) throw new Refusal(400, "AfterWrong", "`after` is a number");
+  return audit.verify(Number(after), PIECE);
 }

@@ -12,6 +12,8 @@ const TRIES = 50;
 
 const trail = () => bucket(process.env.REQUESTS_BUCKET);
 const keyOf = (n) => `audit/${String(n).padStart(12, "0")}.json`;
+const headOf = (n, sha256) => ({ format: 1, n, sha256, mac: mac(`head|${n}|${sha256}`) });
+const isHead = (head) => head !== undefined && head.mac === headOf(head.n, head.sha256).mac;
 const digest = (text) => createHash("sha256").update(text).digest("hex");
 const auditKey = () => createHmac("sha256", process.env.CUSTOMER_VIEW_PEPPER).update("key/audit").digest();
 const mac = (text) => createHmac("sha256", auditKey()).update(text).digest("hex");
@@ -45,18 +47,19 @@ function written(n, previous, { actor, action, ...facts }, at) {
 // The newest record: the head may be behind it, never ahead.
 async function last(objects, known) {
   const head = await objects.get(HEAD);
-  let n = Math.max(known ?? 0, head?.n ?? 0);
+  let n = Math.max(known ?? 0, isHead(head) ? head.n : 0);
   while (await objects.has(keyOf(n + 1))) n += 1;
+  if (n === 0 && !head) await objects.create(HEAD, headOf(0, FIRST));
   if (n === 0) return { n, digest: FIRST };
   return { n, digest: digest((await objects.readText(keyOf(n))).text) };
 }
 
 async function moveHead(objects, { n, digest: sha256 }) {
   const found = await objects.read(HEAD);
-  if (found && found.document.n >= n) return;
-  const head = { format: 1, n, sha256 };
+  // one that is gone or was changed stays so: that is a finding, and nobody may mend it unseen
+  if (!isHead(found?.document) || found.document.n >= n) return;
   // whoever comes between has a later record, and moves the head as well
-  await (found ? objects.replace(HEAD, head, found.etag) : objects.create(HEAD, head));
+  await objects.replace(HEAD, headOf(n, sha256), found.etag);
 }
 
 const PURPOSES = /^(request( r-[0-9a-zA-Z]{1,38})?|complaint|correction|audit)$/;
@@ -87,22 +90,33 @@ export async function page(before, many) {
 
 const AT_ONCE = 64;
 
-/** Reads the whole chain: {records}, and where it is broken {broken: {n, why}}. */
-export async function verify() {
+/**
+ * Reads the chain behind record `after`, at most `most` records: {records}: the last one read, {next} where there are
+ * more, and where it is broken {broken: {n, why}}.
+ */
+export async function verify(after = 0, most = Infinity) {
   const objects = trail();
-  let [n, previous] = [0, FIRST];
-  for (;;) {
-    const numbers = Array.from({ length: AT_ONCE }, (_, index) => n + index + 1);
+  const head = await objects.get(HEAD); // before the records, which may grow meanwhile
+  let [n, previous] = [after, after === 0 ? FIRST : await digestOf(objects, after)];
+  if (previous === undefined) return { records: after, broken: { n: after, why: "missing" } };
+  while (n < after + most) {
+    const numbers = Array.from({ length: Math.min(AT_ONCE, after + most - n) }, (_, index) => n + index + 1);
     const found = await Promise.all(numbers.map((number) => objects.readText(keyOf(number))));
     for (const stored of found) {
-      if (!stored) return { records: n, ...(await behindEnd(objects, n)) };
+      if (!stored) return { records: n, ...(await behindEnd(objects, head, n)) };
       n += 1;
       const why = wrongWith(stored, n, previous);
       if (why) return { records: n, broken: { n, why } };
       previous = digest(stored.text);
     }
   }
+  return { records: n, next: n };
 }
+
+const digestOf = async (objects, n) => {
+  const found = await objects.readText(keyOf(n));
+  return found && digest(found.text);
+};
 
 function wrongWith({ text, headers }, n, previous) {
   if (headers.get("x-amz-meta-mac") !== mac(text)) return "changed";
@@ -112,9 +126,13 @@ function wrongWith({ text, headers }, n, previous) {
 }
 
 // Records behind the end: something between was taken out; a head behind the end: the end was.
-async function behindEnd(objects, n) {
+async function behindEnd(objects, head, n) {
   const [further] = await objects.list("audit/", { after: keyOf(n), limit: 1 });
-  const head = await objects.get(HEAD);
-  const missing = further || (head && head.n > n);
-  return missing ? { broken: { n: n + 1, why: "missing" } } : {};
+  // what was written since the head was read is no gap
+  if (further && further.key !== keyOf(n + 1)) return { broken: { n: n + 1, why: "missing" } };
+  if (!head) return n === 0 ? {} : { broken: { n, why: "no head" } };
+  if (!isHead(head)) return { broken: { n, why: "head changed" } };
+  if (head.n > n) return { broken: { n: n + 1, why: "missing" } };
+  const same = head.n === 0 || (await digestOf(objects, head.n)) === head.sha256;
+  return same ? {} : { broken: { n: head.n, why: "not the end once" } };
 }

@@ -44,7 +44,8 @@ export async function auditView(desk) {
   const result = element("p", { role: "status" });
   const check = element("button.primary", { type: "button", onclick: async () => {
     fill(result, say("loading"));
-    const { records, broken } = await call("POST", "desk/audit/verify");
+    let { records, broken, next } = await call("POST", "desk/audit/verify");
+    while (next) ({ records, broken, next } = await call("POST", `desk/audit/verify?after=${next}`));
     result.className = broken ? "wrong" : "right";
     fill(result, broken ? say("chainBroken", broken) : say("chainGood", { n: records }));
   } }, say("verify"));

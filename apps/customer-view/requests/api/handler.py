@@ -162,7 +162,10 @@ def _report(call: Call) -> dict:
 
 def _audit(call: Call) -> dict:
     _staff(call)
-    return _json(200, trail.verify(platform()))
+    after = call.query.get("after", "0")
+    if not (after.isascii() and after.isdigit() and len(after) <= 12):
+        raise Problem(400, "wrong-type", "`after` is the number of a record")
+    return _json(200, trail.verify(platform(), int(after)))
 
 
 def _set_hold(call: Call) -> dict:

@@ -12,6 +12,7 @@ from requests.service.objects import Found
 from .memory import MemoryPlatform
 
 COUNT = 12
+WHOLE = {"records": COUNT, "findings": [], "whole": True, "next": None}
 
 
 class Trail(unittest.TestCase):
@@ -24,8 +25,11 @@ class Trail(unittest.TestCase):
     def findings(self) -> list[str]:
         return trail.verify(self.platform)["findings"]
 
+    def head(self):
+        return self.platform.requests.get(audit.HEAD).value
+
     def test_a_whole_trail_is_whole(self):
-        self.assertEqual(trail.verify(self.platform), {"records": COUNT, "findings": [], "whole": True})
+        self.assertEqual(trail.verify(self.platform), WHOLE | {"head": self.head()})
 
     def test_every_changed_bit_is_found(self):
         random.seed(3)
@@ -58,16 +62,46 @@ class Trail(unittest.TestCase):
             body = audit.record(number, previous, "2026-01-01T00:00:00Z", "nobody", "nothing")
             self.objects[audit.name(number)] = Found(body, "", {"mac": audit.mac(forger, body)})
             previous = audit.digest(body)
-        self.assertEqual(len(self.findings()), COUNT + 1)
+        self.assertEqual(len(self.findings()), COUNT + 1)  # the head besides
 
     def test_a_record_too_many_is_found(self):
         self.objects[f"{audit.PREFIX}zzz.json"] = Found(b"{}", "", {})
         self.assertEqual(self.findings(), ["`audit/zzz.json` is no record's name"])
 
-    def test_a_lost_head_costs_nothing(self):
+    def test_a_head_that_is_gone_is_found_and_never_made_anew(self):
         self.objects.pop(audit.HEAD)
-        self.assertEqual(trail.note(self.platform, "test", "thing.done"), COUNT + 1)
-        self.assertEqual(self.findings(), [])
+        for number in (COUNT - 1, COUNT):  # so that the end could be cut
+            self.objects.pop(audit.name(number))
+        self.assertEqual(trail.note(self.platform, "test", "thing.done"), COUNT - 1)
+        self.assertEqual(len(self.findings()), 1)
+        self.assertIn("missing", self.findings()[0])
+
+    def test_a_head_written_without_the_key_is_found_and_not_followed(self):
+        for forged in ({"n": 3}, {"n": COUNT + 50}, {"mac": "0"}, {"mac": None}):
+            kept = dict(self.objects)
+            self.platform.requests.update(audit.HEAD, lambda head: head | forged)
+            self.assertEqual(len(self.findings()), 1, forged)
+            self.assertEqual(trail.note(self.platform, "test", "thing.done"), COUNT + 1)
+            self.assertEqual(len(self.findings()), 1, forged)
+            self.objects.clear()
+            self.objects |= kept
+
+    def test_a_long_trail_is_verified_in_pieces(self):
+        def pieces():
+            after, found, ends = 0, [], []
+            while after is not None:
+                piece = trail.verify(self.platform, after, 5)
+                found += piece["findings"]
+                ends.append((piece["records"], piece["whole"]))
+                after = piece["next"]
+            return found, ends
+
+        self.assertEqual(pieces(), ([], [(5, None), (10, None), (12, True)]))
+        for gap in ([1], [5], [5, 6], [4, 5, 6, 7], [11, 12], [COUNT]):
+            kept = {number: self.objects.pop(audit.name(number)) for number in gap}
+            self.assertTrue(pieces()[0], gap)
+            self.objects |= {audit.name(number): found for number, found in kept.items()}
+        self.assertEqual(pieces()[0], [])
 
     def test_many_writers_make_one_chain(self):
         def write():

@@ -135,7 +135,18 @@ test("records appended at once make one chain; what is changed, or cut off, is f
   const { records, broken } = await verify();
   assert.equal(broken, undefined);
   assert.equal(records, Math.max(...numbers));
+  assert.deepEqual(await verify(0, 10), { records: 10, next: 10 });
+  assert.deepEqual(await verify(10, 10_000), { records });
   const trail = bucket(process.env.REQUESTS_BUCKET);
+  const head = await trail.get("audit-head.json");
+  await trail.remove("audit-head.json");
+  await record({ actor: "test", action: "without a head" });
+  assert.deepEqual((await verify()).broken, { n: records + 1, why: "no head" });
+  await trail.create("audit-head.json", { ...head, n: 3 });
+  assert.deepEqual((await verify()).broken, { n: records + 1, why: "head changed" });
+  await trail.remove("audit-head.json");
+  await trail.create("audit-head.json", head);
+  assert.equal((await verify()).broken, undefined);
   const key = (n) => `audit/${String(n).padStart(12, "0")}.json`;
   const { document, etag } = await trail.read(key(2));
   await trail.replace(key(2), { ...document, actor: "nobody" }, etag);
