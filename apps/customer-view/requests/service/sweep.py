@@ -2,6 +2,9 @@
 
 It runs every few minutes over the requests that are not yet at rest (`active/`), and does for each what should have
 happened by now. It is the safety net; nothing waits for it when all is well.
+
+What does not fit into the time of one run is the next one's: it goes on where this one stopped, so that no number of
+requests, which anybody may make, keeps the sweep from the others.
 """
 
 from datetime import timedelta
@@ -16,12 +19,17 @@ from .times import instant, text
 UNVERIFIED_DAYS = 30
 PATIENCE = timedelta(minutes=1)
 LOOK_AGAIN_AFTER = timedelta(hours=1)
+RUN_TIME = timedelta(minutes=3)  # of the five that the function has
+CURSOR = "sweep.json"
 
 
 def run(platform) -> dict:
     """Looks after every active request; one that fails stops no other."""
-    seen, failures = 0, {}
-    for key in list(platform.requests.keys("active/")):
+    stopped = ""
+    seen, failures, end = 0, {}, platform.now() + RUN_TIME
+    for key in _round(platform):
+        if platform.now() >= end:
+            break
         request = key.removeprefix("active/")
         seen += 1
         try:
@@ -29,7 +37,19 @@ def run(platform) -> dict:
         except Exception as error:
             failures[request] = named(error)
             print(f"{request}: {named(error)}")
+        stopped = key
+    else:
+        stopped = ""
+    platform.requests.update(CURSOR, lambda before: {"format": 1, "after": stopped} if before or stopped else None)
     return {"active": seen, "failures": failures}
+
+
+def _round(platform) -> list[str]:
+    """All that is active, those first that the last run did not come to."""
+    found = platform.requests.get(CURSOR)
+    after = found.value["after"] if found else ""
+    keys = list(platform.requests.keys("active/"))
+    return [key for key in keys if key > after] + [key for key in keys if key <= after]
 
 
 def _one(platform, request: str) -> None:

@@ -297,6 +297,29 @@ class Failures(Case):
         self.assertEqual(self.platform.subjects(ADA).count("Your data is ready"), 1)
 
 
+class Sweeps(Case):
+    def test_a_sweep_that_does_not_come_to_the_end_is_gone_on_with(self):
+        for name in "abcdefg":
+            self.platform.requests.create(register.active_path(f"r-{name}"), {"format": 1})
+        seen = []
+
+        def slowly(platform, request):
+            seen.append(request[2:])
+            platform.clock += timedelta(minutes=1)
+
+        with mock.patch.object(sweep, "_one", slowly):
+            runs = []
+            for _ in range(3):
+                sweep.run(self.platform)
+                runs.append("".join(seen))
+                seen.clear()
+            self.assertEqual(runs, ["abc", "def", "gab"])
+            with mock.patch.object(sweep, "RUN_TIME", timedelta(hours=1)):
+                sweep.run(self.platform)
+                sweep.run(self.platform)
+        self.assertEqual("".join(seen), "cdefgab" + "abcdefg")
+
+
 class Dates(Case):
     def test_reminders_are_scheduled_and_sent_once(self):
         self.platform.broken["calls"] = 1000
