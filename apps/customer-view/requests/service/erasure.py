@@ -5,6 +5,7 @@ Everything here may run again after a stop at any place, in MODEL.md's order: fi
 found, goes last.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import date
 
@@ -51,9 +52,11 @@ def suppress(platform, request: dict, subject: dict) -> dict:
     keys, at = platform.settings.keys, text(platform.now())
     goldens = list(locate.persons_of(platform, {"subject": subject}))
     names = [f"account/{account['token']}" for account in subject["accounts"]]
+    given = [golden.get("fields", {}).get("given", {}).get("value", "") for golden in goldens]
     for account in _stored(platform, subject["accounts"]):
         names += [f"{kind}/{token}" for kind, token in _values(keys, account)]
         subject = _more(subject, "index", account.get("index", []))
+        given += _given(account)
     for golden in goldens:
         stated = locate.stated_values(golden)
         names += [f"{kind}/{keys.token(kind, _normal(kind, value))}" for _, kind, value in stated]
@@ -64,16 +67,40 @@ def suppress(platform, request: dict, subject: dict) -> dict:
         names += [f"{kind}/{token}" for token in subject.get(f"{kind}s", [])]
         tokens = [name.removeprefix(f"{kind}/") for name in names if name.startswith(f"{kind}/")]
         subject = _more(subject, f"{kind}s", tokens)
+    called = sorted({keys.token("given", word) for word in map(_first_word, given) if len(word) > 1})
     for name in dict.fromkeys(names):
         entry = {"format": 1, "at": at, "request": request["id"]}
+        if not name.startswith("account/"):
+            entry["names"] = called
         platform.data.update(f"suppressed/{name}.json", lambda before, entry=entry: _greatest(before, entry))
     return {"at": at, **subject}
 
 
 def _greatest(before: dict | None, entry: dict) -> dict:
-    """A later erasure suppresses what came since the earlier one; the same one, asking anew, moves nothing."""
-    keep = before and (before["request"] == entry["request"] or before["at"] >= entry["at"])
-    return before if keep else entry
+    """A later erasure suppresses what came since the earlier one; the same one, asking anew, moves no date.
+
+    Names add up, for a family may share the value. None means everybody, which stays so; a new round of the same
+    erasure finds fewer accounts, and so may find none.
+    """
+    if before is None:
+        return entry
+    same = before["request"] == entry["request"]
+    chosen = before if same or before["at"] >= entry["at"] else entry
+    known, new = before.get("names", []), entry.get("names", [])
+    names = sorted({*known, *new}) if known and (new or same) else []
+    return {**chosen, "names": names} if "names" in entry else chosen
+
+
+def _given(account: dict) -> list[str]:
+    """The given names that the account has or had."""
+    said = account.get("said", {}).get("given")
+    before = [old["value"] for old in account.get("before", []) if old["field"] == "given"]
+    return [said["value"], *before] if said else before
+
+
+def _first_word(given: str) -> str:
+    """By which `resolve` tells who else has the same e-mail or telephone."""
+    return next((word for word in re.split(r"[\s.-]+", given) if word), "").lower()
 
 
 def _normal(kind: str, value: str) -> str:

@@ -59,6 +59,20 @@ class Erasure(Case):
             f"phone/{keys.token('phone', '+4930123456')}",
         ):
             self.assertEqual(self.platform.data.get(f"suppressed/{name}.json").value["request"], request)
+        phone = self.platform.data.get(f"suppressed/phone/{keys.token('phone', '+4930123456')}.json").value
+        self.assertEqual(phone["names"], [keys.token("given", "ada")])
+
+    def test_names_of_a_shared_value_add_up_and_none_stays_everybody(self):
+        def greatest(known: list[str], names: list[str], request: str = "r-2") -> list[str]:
+            before = {"at": "2026-01-01T00:00:00Z", "request": "r-1", "names": known}
+            entry = {"at": "2026-02-01T00:00:00Z", "request": request, "names": names}
+            return erasure._greatest(before, entry)["names"]
+
+        self.assertEqual(greatest(["a"], ["b"]), ["a", "b"])
+        self.assertEqual(greatest([], ["b"]), [])
+        self.assertEqual(greatest(["a"], []), [])
+        self.assertEqual(greatest(["a"], [], "r-1"), ["a"])
+        self.assertEqual(greatest(["a"], ["b"], "r-1"), ["a", "b"])
 
     def test_nothing_may_come_back_before_anything_goes(self):
         self.ask("erasure")
