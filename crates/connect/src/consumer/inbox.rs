@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// What the records of one consumer may take in memory, about.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -25,6 +25,8 @@ pub(super) struct Inbox<T> {
     thread: Condvar,
     /// Wakes who makes batches.
     reader: Notify,
+    /// Changes whenever claims become void.
+    revoked: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -186,6 +188,7 @@ impl<T> Inbox<T> {
             }),
             thread: Condvar::new(),
             reader: Notify::new(),
+            revoked: watch::Sender::new(()),
         }
     }
 
@@ -228,6 +231,7 @@ impl<T> Inbox<T> {
             let epoch = state.epoch;
             state.partitions.insert(partition, Partition::new(epoch));
         }
+        self.revoked.send_replace(());
         self.reader.notify_one();
     }
 
@@ -263,6 +267,7 @@ impl<T> Inbox<T> {
         state
             .partitions
             .retain(|partition, _| !partitions.contains(partition));
+        self.revoked.send_replace(());
         self.reader.notify_one();
         settled
     }
@@ -454,6 +459,24 @@ impl<T> Claim<T> {
     #[must_use]
     pub fn partition(&self) -> i32 {
         self.partition
+    }
+
+    /// Whether the group still has the partition here. If not, its records are another batch's, and nothing is to be
+    /// done with them any more.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        let state = self.inbox.state();
+        let found = state.partitions.get(&self.partition);
+        found.is_some_and(|found| found.epoch == self.epoch)
+    }
+
+    /// Waits until it is void.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe.
+    pub async fn void(&self) {
+        let mut revoked = self.inbox.revoked.subscribe();
+        while self.is_valid() && revoked.changed().await.is_ok() {}
     }
 
     /// All before `next` is done and does not come again.

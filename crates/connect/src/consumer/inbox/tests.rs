@@ -167,6 +167,23 @@ fn a_claim_of_an_earlier_assignment_is_void() {
     assert_eq!(offsets(&inbox.take(ALL, 1, now)), [(0, vec![0])]);
 }
 
+#[tokio::test]
+async fn who_has_a_claim_is_told_that_it_is_void() {
+    let (inbox, now) = inbox(2);
+    inbox.push(0, 0, Some((0, 1)), now);
+    inbox.push(1, 0, Some((0, 1)), now);
+    let parts = inbox.take(ALL, 1, now);
+    let (revoked, kept) = (&parts[0].claim, &parts[1].claim);
+    assert!(revoked.is_valid() && kept.is_valid());
+    let group = async {
+        inbox.revoke(&[0], Duration::ZERO);
+        inbox.assign([0]);
+    };
+    tokio::join!(revoked.void(), group);
+    assert!(!revoked.is_valid(), "that it came back does not help");
+    assert!(kept.is_valid());
+}
+
 #[test]
 fn a_revoked_partition_waits_for_its_batch() {
     let (inbox, now) = inbox(1);

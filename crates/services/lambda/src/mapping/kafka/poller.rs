@@ -307,3 +307,6 @@ fn servers_of(service: &LambdaService, source: &KafkaSource) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,9 @@
 //!
 //! A batch is worked off from a stack of pieces. At first it is one piece; a failure may leave a part of it, or two
 //! halves, of which the first is next: so order within a partition holds whatever becomes of it.
+//!
+//! The records of a partition that the group took away meanwhile are dropped before the next try: another batch, here
+//! or on another node, has them by then.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,6 +72,8 @@ enum Outcome {
     Answered(Bytes),
     Failed,
     TooLarge,
+    /// Its partitions were taken away before it ran.
+    Void,
     /// It did not run, and is not to be tried again.
     NotRun,
 }
@@ -126,6 +131,20 @@ impl Piece {
     }
 }
 
+impl KafkaPlan {
+    fn given_up<'a>(&'a self, piece: &'a Piece, condition: Condition) -> GivenUp<'a> {
+        GivenUp {
+            mapping: &self.mapping,
+            function: &self.function.arn,
+            envelope: &self.envelope,
+            records: &piece.records,
+            condition,
+            invocations: piece.invocations,
+            last: &piece.last,
+        }
+    }
+}
+
 impl KafkaRun {
     pub(super) fn new(
         shared: &Arc<Shared>,
@@ -173,9 +192,12 @@ impl KafkaRun {
             self.settle(piece.ends);
             return Some(Vec::new());
         }
-        let event = self.plan.envelope.event(&piece.records);
-        match self.invoke(event, &mut piece).await {
+        match self.invoke(&mut piece).await {
             Outcome::NotRun => None,
+            Outcome::Void => {
+                self.settle(piece.ends);
+                Some(Vec::new())
+            }
             Outcome::Answered(answer) => self.answered(&answer, piece).await,
             Outcome::Failed => {
                 self.shared.status.tell("PROBLEM: Function call failed");
@@ -185,8 +207,7 @@ impl KafkaRun {
             Outcome::TooLarge => {
                 let text = "PROBLEM: A record is larger than a function's payload may be";
                 self.shared.tell_problem(&self.plan.mapping, text);
-                self.give_up(&piece, Condition::MaximumPayloadSizeExceeded)
-                    .await?;
+                self.give_up(piece, Condition::MaximumPayloadSizeExceeded).await?;
                 Some(Vec::new())
             }
         }
@@ -234,7 +255,7 @@ impl KafkaRun {
         let with_destination = settings.on_failure.as_ref().map(|_| RETRIES_WITH_DESTINATION);
         let most = settings.maximum_retry_attempts.or(with_destination);
         if most.is_some_and(|most| piece.failures > most) {
-            self.give_up(&piece, Condition::RetryAttemptsExhausted).await?;
+            self.give_up(piece, Condition::RetryAttemptsExhausted).await?;
             return Some(Vec::new());
         }
         let doublings = (piece.failures - 1).min(16);
@@ -243,9 +264,31 @@ impl KafkaRun {
         Some(vec![piece])
     }
 
-    /// Waits; none if it is to wait no longer.
+    /// Waits; none if it is to wait no longer, or for nothing.
     async fn wait(&self, time: Duration) -> Option<()> {
-        self.patience.run_until_cancelled(tokio::time::sleep(time)).await
+        tokio::select! {
+            biased;
+            () = self.patience.cancelled() => None,
+            () = self.all_void() => None,
+            () = tokio::time::sleep(time) => Some(()),
+        }
+    }
+
+    /// Waits until the group has taken all its partitions away.
+    async fn all_void(&self) {
+        for claim in self.claims.values() {
+            claim.void().await;
+        }
+    }
+
+    /// Drops what the group took away; true if the piece had some of it.
+    fn drop_void(&mut self, piece: &mut Piece) -> bool {
+        self.claims.retain(|_, claim| claim.is_valid());
+        let before = piece.records.len();
+        piece
+            .records
+            .retain(|record| self.claims.contains_key(&record.partition));
+        piece.records.len() < before
     }
 
     /// Gives up what is older than the mapping allows; the rest of the piece.
@@ -259,50 +302,44 @@ impl KafkaRun {
         let old = piece.part(old);
         piece.records = young;
         if !old.records.is_empty() {
-            self.tell_destination(&old, Condition::MaximumRecordAgeExceeded)
+            self.tell_destination(old, Condition::MaximumRecordAgeExceeded)
                 .await?;
         }
         Some(piece)
     }
 
-    async fn give_up(&mut self, piece: &Piece, condition: Condition) -> Option<()> {
+    async fn give_up(&mut self, piece: Piece, condition: Condition) -> Option<()> {
+        let ends = piece.ends.clone();
         self.tell_destination(piece, condition).await?;
-        self.settle(piece.ends.clone());
+        self.settle(ends);
         Some(())
     }
 
-    /// Tries until the destination has what is given up.
-    async fn tell_destination(&self, piece: &Piece, condition: Condition) -> Option<()> {
-        let KafkaPlan {
-            mapping,
-            function,
-            envelope,
-            ..
-        } = &*self.plan;
-        let Some(destination) = &mapping.settings.kafka.on_failure else {
+    /// Tries until the destination has what is given up, and is still this batch's to give up.
+    async fn tell_destination(&mut self, mut piece: Piece, condition: Condition) -> Option<()> {
+        let plan = Arc::clone(&self.plan);
+        let Some(destination) = &plan.mapping.settings.kafka.on_failure else {
             tracing::warn!(
-                mapping = %mapping.id, records = piece.records.len(), ?condition,
+                mapping = %plan.mapping.id, records = piece.records.len(), ?condition,
                 "records are given up; the event source mapping has no failure destination"
             );
             return Some(());
         };
-        let given_up = GivenUp {
-            mapping,
-            function: &function.arn,
-            envelope,
-            records: &piece.records,
-            condition,
-            invocations: piece.invocations,
-            last: &piece.last,
-        };
         let mut wait = FIRST_WAIT;
-        while let Err(why) = given_up.tell(&self.shared.service, destination).await {
+        loop {
+            self.drop_void(&mut piece);
+            if piece.records.is_empty() {
+                return Some(());
+            }
+            let given_up = plan.given_up(&piece, condition);
+            let Err(why) = given_up.tell(&self.shared.service, destination).await else {
+                return Some(());
+            };
             let text = format!("PROBLEM: The failure destination does not take records: {why}");
-            self.shared.tell_problem(mapping, &text);
+            self.shared.tell_problem(&plan.mapping, &text);
             self.wait(wait).await?;
             wait = (wait * 2).min(LONGEST_RETRY_WAIT);
         }
-        Some(())
     }
 
     fn settle(&mut self, ends: impl IntoIterator<Item = (i32, i64)>) {
@@ -314,9 +351,17 @@ impl KafkaRun {
     }
 
     /// Tries until the function ran.
-    async fn invoke(&self, event: Bytes, piece: &mut Piece) -> Outcome {
+    async fn invoke(&mut self, piece: &mut Piece) -> Outcome {
         let mut wait = FIRST_WAIT;
+        let mut event = None;
         loop {
+            if self.drop_void(piece) {
+                event = None;
+            }
+            if piece.records.is_empty() {
+                return Outcome::Void;
+            }
+            let event = event.get_or_insert_with(|| self.plan.envelope.event(&piece.records));
             match self.invoke_once(event.clone(), piece).await {
                 Ok(response) => {
                     let failed = response.error.is_some();

@@ -1,0 +1,116 @@
+//! What a poller of a topic does at moments that are hard to meet from outside.
+
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
+use serde_json::json;
+
+use super::*;
+use crate::testing::World;
+
+const TOPIC: &str = "orders";
+/// Nothing here takes so long but a defect.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A poller that nobody runs, of a topic of one partition with one record, and of a function that notes that it ran.
+struct Still {
+    world: World,
+    mock: MockCluster<'static, DefaultProducerContext>,
+    poller: KafkaPoller,
+    mapping: Arc<Mapping>,
+    source: KafkaSource,
+    folder: tempfile::TempDir,
+}
+
+impl Still {
+    async fn new() -> Self {
+        let mock = MockCluster::new(1).unwrap();
+        mock.create_topic(TOPIC, 1, 1).unwrap();
+        let mut config = rdkafka::ClientConfig::new();
+        config.set("bootstrap.servers", mock.bootstrap_servers());
+        let producer: BaseProducer = config.create().unwrap();
+        let record = BaseRecord::<(), _>::to(TOPIC).partition(0).payload("a");
+        producer.send(record).unwrap();
+        producer.flush(LONG).unwrap();
+        let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
+        let noted = json!(folder.path().join("noted"));
+        let source = format!("exports.handler = async () => require('fs').appendFileSync({noted}, 'ran');");
+        world.create("f", &source).await;
+        let body = json!({
+            "FunctionName": "f", "Topics": [TOPIC], "StartingPosition": "TRIM_HORIZON",
+            "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [mock.bootstrap_servers()]}},
+        });
+        let made = world
+            .call("POST", "/2015-03-31/event-source-mappings", &body)
+            .await;
+        assert_eq!(made.status, 202, "{made:?}");
+        let assignment = world.service.mappings().unattended().remove(0);
+        let poller = KafkaPoller::new(world.service.clone(), assignment, CancellationToken::new());
+        let mapping = poller.desired.borrow().clone().unwrap();
+        let Source::Kafka(source) = mapping.source.clone() else {
+            panic!("it is of a topic")
+        };
+        Self {
+            world,
+            mock,
+            poller,
+            mapping,
+            source,
+            folder,
+        }
+    }
+
+    fn plan(&self) -> Arc<KafkaPlan> {
+        Arc::new(KafkaPlan {
+            mapping: Arc::clone(&self.mapping),
+            function: invocable(&self.world.service, &self.mapping.function).unwrap(),
+            envelope: Envelope::new(&self.source, self.mock.bootstrap_servers()),
+            cap: 1,
+        })
+    }
+
+    /// Opens the consumer and takes the record.
+    async fn parts(&mut self) -> Vec<Part<KafkaRecord>> {
+        self.poller.open(&self.mapping, &self.source).await.unwrap();
+        let consumer = &self.poller.reading.as_ref().unwrap().consumer;
+        let all = Bounds {
+            records: 10,
+            bytes: usize::MAX,
+        };
+        let taken = async {
+            loop {
+                let parts = consumer.take(all, 1);
+                if !parts.is_empty() {
+                    return parts;
+                }
+                drop(tokio::time::timeout(Duration::from_millis(20), consumer.changed()).await);
+            }
+        };
+        tokio::time::timeout(LONG, taken).await.expect("in time")
+    }
+
+    fn has_run(&self) -> bool {
+        self.folder.path().join("noted").exists()
+    }
+}
+
+#[tokio::test]
+async fn a_batch_whose_partitions_were_taken_away_does_not_run() {
+    let mut still = Still::new().await;
+    let (parts, plan) = (still.parts().await, still.plan());
+    let place = Place::take(&still.poller.shared, None);
+    let (run, piece) = KafkaRun::new(&still.poller.shared, plan, parts, place);
+    let reading = still.poller.reading.take().unwrap();
+    reading.consumer.close().await;
+    tokio::time::timeout(LONG, run.run(piece)).await.expect("it ends");
+    assert!(!still.has_run());
+}
+
+#[tokio::test]
+async fn a_batch_whose_partitions_are_here_runs() {
+    let mut still = Still::new().await;
+    let (parts, plan) = (still.parts().await, still.plan());
+    let place = Place::take(&still.poller.shared, None);
+    let (run, piece) = KafkaRun::new(&still.poller.shared, plan, parts, place);
+    tokio::time::timeout(LONG, run.run(piece)).await.expect("it ends");
+    assert!(still.has_run());
+}
