@@ -1,5 +1,7 @@
 //! Against librdkafka's own mock of a cluster, in this process.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -43,27 +45,29 @@ impl Broker {
     }
 
     fn consumer(&self, start: StartingPosition) -> Consumer<String> {
+        let cluster = self.cluster();
+        self.consumer_of(start, Box::new(move || Ok(cluster.clone())))
+    }
+
+    fn cluster(&self) -> Cluster {
+        Cluster {
+            servers: self.mock.bootstrap_servers().parse().unwrap(),
+            security: Security::default(),
+        }
+    }
+
+    fn consumer_of(&self, start: StartingPosition, cluster: Box<FindCluster>) -> Consumer<String> {
         let subscription = Subscription {
             topic: TOPIC.to_owned(),
             group: "group".to_owned(),
             instance: None,
             start,
         };
-        let servers = self.mock.bootstrap_servers();
-        let cluster = Cluster {
-            servers: servers.parse().unwrap(),
-            security: Security::default(),
-        };
         let prepare = |record: &Record<'_>| {
             let value = String::from_utf8(record.value()?.to_vec()).ok()?;
             (!value.starts_with("unwanted")).then_some((value, 1))
         };
-        Consumer::start(
-            subscription,
-            Box::new(move || Ok(cluster.clone())),
-            Arc::new(prepare),
-        )
-        .unwrap()
+        Consumer::start(subscription, cluster, Arc::new(prepare)).unwrap()
     }
 }
 
@@ -227,5 +231,26 @@ async fn a_commit_that_fails_is_tried_again() {
     let consumer = broker.consumer(StartingPosition::TrimHorizon);
     broker.write(0, numbered("c", 0..1));
     assert_eq!(read(&consumer, 1).await, numbered("c", 0..1));
+    consumer.close().await;
+}
+
+#[tokio::test]
+async fn a_login_that_fails_later_is_tried_with_the_credentials_of_then() {
+    let broker = Broker::start(1);
+    let (cluster, asked) = (broker.cluster(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&asked);
+    let find = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Ok(cluster.clone())
+    };
+    let consumer = broker.consumer_of(StartingPosition::TrimHorizon, Box::new(find));
+    broker.write(0, numbered("a", 0..1));
+    assert_eq!(read(&consumer, 1).await, numbered("a", 0..1));
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    let failing = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED; 1];
+    broker.mock.request_errors(RDKafkaApiKey::Fetch, &failing);
+    broker.write(0, numbered("b", 0..1));
+    until(&consumer, || (asked.load(Ordering::Relaxed) == 2).then_some(())).await;
+    assert_eq!(read(&consumer, 1).await, numbered("b", 0..1));
     consumer.close().await;
 }

@@ -279,7 +279,7 @@ impl<T: Send + 'static> Thread<T> {
                 prepare = Arc::clone(&self.prepare.borrow_and_update());
                 self.commit(client);
                 if looked.elapsed() >= LOOK && (suspicious || self.health.problem().is_some()) {
-                    self.recover(client);
+                    self.recover(client)?;
                     (suspicious, looked) = (false, Instant::now());
                 }
                 if !self.serve(client, now)? {
@@ -301,6 +301,7 @@ impl<T: Send + 'static> Thread<T> {
                     match Problem::of(&error, "") {
                         // a connection that was idle is closed by its broker, and opened anew
                         Problem::Connection => suspicious = true,
+                        problem if needs_new_client(&problem) => return Err(problem),
                         problem => self.note(problem),
                     }
                     false
@@ -366,8 +367,8 @@ impl<T: Send + 'static> Thread<T> {
         }
     }
 
-    /// Asks whether something is wrong, or still is.
-    fn recover(&self, client: &Client<T>) {
+    /// Asks whether something is wrong, or still is; an error if only another client gets over it.
+    fn recover(&self, client: &Client<T>) -> Result<(), Problem> {
         match self.look(client) {
             Ok(_) => {
                 self.health.clear();
@@ -375,6 +376,8 @@ impl<T: Send + 'static> Thread<T> {
             }
             Err(problem) => self.note(problem),
         }
+        let problem = self.health.problem();
+        problem.filter(needs_new_client).map_or(Ok(()), Err)
     }
 }
 
