@@ -153,9 +153,15 @@ impl<T> State<T> {
         (MOST_BYTES / self.partitions.len().max(1)).max(LEAST_BYTES)
     }
 
+    /// To be committed soon.
     fn settle(&mut self, partition: i32, next: i64) {
-        self.settled.insert(partition, next);
+        self.note_settled(partition, next);
         self.attention = true;
+    }
+
+    /// To be committed with what is committed next.
+    fn note_settled(&mut self, partition: i32, next: i64) {
+        self.settled.insert(partition, next);
     }
 
     /// Notes that there is room again, or none any more.
@@ -302,7 +308,8 @@ impl<T> Inbox<T> {
             None => match found.queue.back_mut() {
                 Some(last) => last.next = next,
                 None if found.claimed => found.tail = Some(next),
-                None => state.settle(partition, next),
+                // committed with the next that is: not a request for each record that no filter wants
+                None => state.note_settled(partition, next),
             },
         }
         state.attention

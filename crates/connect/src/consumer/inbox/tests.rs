@@ -97,7 +97,8 @@ fn a_batch_has_at_least_a_record_and_at_most_its_bytes() {
 #[test]
 fn what_nobody_wants_is_settled_with_what_comes_before_it() {
     let (inbox, now) = inbox(1);
-    inbox.push(0, 0, None, now);
+    let has_attention = inbox.push(0, 0, None, now);
+    assert!(!has_attention, "it is not committed by itself");
     assert_eq!(inbox.take_settled(), [(0, 1)]);
     inbox.push(0, 1, Some((1, 1)), now);
     inbox.push(0, 2, None, now);
