@@ -38,6 +38,10 @@ struct State<T> {
     cursor: i32,
     /// To be committed: the next offset of each partition.
     settled: BTreeMap<i32, i64>,
+    /// What the records of all partitions take that wait.
+    bytes: usize,
+    /// That is as much as it may be.
+    is_over: bool,
     /// Records of a partition that may wait.
     most_records: usize,
     closing: bool,
@@ -58,6 +62,8 @@ struct Partition<T> {
     paused: bool,
     /// To be fetched again from here on: a batch was given up.
     rewind: Option<i64>,
+    /// The highest offset that was settled since the partition was assigned.
+    highest: Option<i64>,
 }
 
 /// A record in a batch.
@@ -144,6 +150,7 @@ impl<T> Partition<T> {
             full_since: None,
             paused: false,
             rewind: None,
+            highest: None,
         }
     }
 }
@@ -161,17 +168,48 @@ impl<T> State<T> {
 
     /// To be committed with what is committed next.
     fn note_settled(&mut self, partition: i32, next: i64) {
-        self.settled.insert(partition, next);
+        if let Some(found) = self.partitions.get_mut(&partition) {
+            let highest = found.highest.map_or(next, |highest| highest.max(next));
+            found.highest = Some(highest);
+            self.settled.insert(partition, highest);
+        }
+    }
+
+    /// Lets go of what waits of a partition.
+    fn clear(&mut self, partition: i32) {
+        if let Some(found) = self.partitions.get_mut(&partition) {
+            self.bytes -= found.bytes;
+            found.queue.clear();
+            found.bytes = 0;
+        }
     }
 
     /// Notes that there is room again, or none any more.
     fn measure(&mut self, partition: i32, now: Instant) {
+        let was_over = std::mem::replace(&mut self.is_over, self.bytes >= MOST_BYTES);
+        if was_over || self.is_over {
+            let all: Vec<i32> = self.partitions.keys().copied().collect();
+            let free = self.partitions.values().filter(|found| !found.claimed);
+            let is_plenty = free.map(|found| found.bytes).sum::<usize>() >= MOST_BYTES;
+            for partition in all {
+                self.measure_one(partition, is_plenty, now);
+            }
+        } else {
+            self.measure_one(partition, false, now);
+        }
+    }
+
+    /// When all partitions together hold as much as they may, none gets more that has something, or whose batch runs;
+    /// and none at all while batches can be made of so much (`is_plenty`). So those whose batches fail do not hold up
+    /// the others for ever.
+    fn measure_one(&mut self, partition: i32, is_plenty: bool, now: Instant) {
         let (most_bytes, most_records) = (self.most_bytes(), self.most_records);
         let Some(found) = self.partitions.get_mut(&partition) else {
             return;
         };
+        let is_enough = is_plenty || found.claimed || !found.queue.is_empty();
         let is_full = found.bytes >= most_bytes || found.queue.len() >= most_records;
-        if !is_full {
+        if !(is_full || self.is_over && is_enough) {
             self.attention |= found.full_since.take().is_some();
         } else if found.full_since.is_none() {
             found.full_since = Some(now);
@@ -188,6 +226,8 @@ impl<T> Inbox<T> {
                 epoch: 0,
                 cursor: 0,
                 settled: BTreeMap::new(),
+                bytes: 0,
+                is_over: false,
                 most_records: LEAST_RECORDS,
                 closing: false,
                 attention: false,
@@ -233,6 +273,7 @@ impl<T> Inbox<T> {
     pub(super) fn assign(&self, partitions: impl IntoIterator<Item = i32>) {
         let mut state = self.state();
         for partition in partitions {
+            state.clear(partition);
             state.epoch += 1;
             let epoch = state.epoch;
             state.partitions.insert(partition, Partition::new(epoch));
@@ -247,10 +288,7 @@ impl<T> Inbox<T> {
         let end = Instant::now() + patience;
         let mut state = self.state();
         for partition in partitions {
-            if let Some(found) = state.partitions.get_mut(partition) {
-                found.queue.clear();
-                found.bytes = 0;
-            }
+            state.clear(*partition);
         }
         let is_claimed = |state: &State<T>| {
             let mut found = partitions
@@ -273,6 +311,9 @@ impl<T> Inbox<T> {
         state
             .partitions
             .retain(|partition, _| !partitions.contains(partition));
+        if let Some(first) = state.partitions.keys().next().copied() {
+            state.measure(first, Instant::now());
+        }
         self.revoked.send_replace(());
         self.reader.notify_one();
         settled
@@ -291,6 +332,7 @@ impl<T> Inbox<T> {
         match wanted {
             Some((value, bytes)) => {
                 let was_empty = found.queue.is_empty();
+                let tell = was_empty && !found.claimed;
                 found.bytes += bytes;
                 found.queue.push_back(Item {
                     value,
@@ -299,7 +341,7 @@ impl<T> Inbox<T> {
                     bytes,
                     since: now,
                 });
-                let tell = was_empty && !found.claimed;
+                state.bytes += bytes;
                 state.measure(partition, now);
                 if tell || state.attention {
                     self.reader.notify_one();
@@ -340,7 +382,9 @@ impl<T> Inbox<T> {
             return Step::Pause(due);
         }
         let (half_bytes, half_records) = (state.most_bytes() / 2, state.most_records / 2);
-        let has_room = |found: &Partition<T>| found.bytes <= half_bytes && found.queue.len() <= half_records;
+        let has_room = |found: &Partition<T>| {
+            found.full_since.is_none() && found.bytes <= half_bytes && found.queue.len() <= half_records
+        };
         let mut paused = state.partitions.iter().filter(|(_, found)| found.paused);
         let drained: Vec<i32> = paused
             .by_ref()
@@ -385,11 +429,13 @@ impl<T> Inbox<T> {
         std::mem::take(&mut self.state().settled).into_iter().collect()
     }
 
-    /// A commit failed: it is tried again unless there is a later one or the partition is another's.
+    /// A commit failed: it is tried again unless there is a later one, which may have been committed meanwhile, or the
+    /// partition is another's.
     pub(super) fn unsettled(&self, partition: i32, next: i64) {
         let mut state = self.state();
-        if state.partitions.contains_key(&partition) {
-            state.settled.entry(partition).or_insert(next);
+        let found = state.partitions.get(&partition);
+        if found.is_some_and(|found| found.highest == Some(next)) {
+            state.settled.insert(partition, next);
         }
     }
 
@@ -428,7 +474,7 @@ impl<T> Inbox<T> {
             let Some(found) = state.partitions.get_mut(partition) else {
                 break;
             };
-            let mut items = Vec::new();
+            let (mut items, before) = (Vec::new(), found.bytes);
             while let Some(item) = found.queue.front() {
                 let fits = records < bounds.records && bytes + item.bytes <= bounds.bytes;
                 if !fits && records > 0 {
@@ -450,6 +496,7 @@ impl<T> Inbox<T> {
                 next: first.offset,
                 end: last.next,
             };
+            state.bytes -= before - found.bytes;
             state.cursor = partition + 1;
             state.measure(*partition, now);
             parts.push(Part { items, claim });
@@ -513,9 +560,8 @@ impl<T> Drop for Claim<T> {
         found.claimed = false;
         let tail = found.tail.take();
         if self.next < self.end {
-            found.queue.clear();
-            found.bytes = 0;
             found.rewind = Some(self.next);
+            state.clear(self.partition);
             state.attention = true;
         } else if let Some(tail) = tail {
             state.settle(self.partition, tail);

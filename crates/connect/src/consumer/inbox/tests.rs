@@ -154,6 +154,68 @@ fn a_slow_partition_is_paused_and_the_others_are_not() {
     assert_eq!(inbox.step(now + GRACE), Step::Resume(vec![0]));
 }
 
+/// Fetches records of this size as the thread does, of all partitions in turn, until nothing more comes.
+fn fill(inbox: &Inbox<i64>, partitions: i32, bytes: usize, now: Instant) {
+    let mut paused = std::collections::BTreeSet::new();
+    let fetches = (0..10).flat_map(|offset| (0..partitions).map(move |partition| (partition, offset)));
+    for (partition, offset) in fetches {
+        loop {
+            match inbox.step(now + GRACE) {
+                Step::Pause(which) => {
+                    inbox.paused(&which, true);
+                    paused.extend(which);
+                }
+                Step::Resume(which) => {
+                    inbox.paused(&which, false);
+                    paused.retain(|partition| !which.contains(partition));
+                }
+                _ => break,
+            }
+        }
+        if !paused.contains(&partition) {
+            inbox.push(partition, offset, Some((offset, bytes)), now);
+        }
+    }
+}
+
+#[test]
+fn all_partitions_together_hold_no_more_than_they_may() {
+    const LARGE: usize = 7 * 1024 * 1024;
+    let (inbox, now) = inbox(100);
+    fill(&inbox, 100, LARGE, now);
+    assert!(inbox.waiting().bytes < MOST_BYTES + LARGE);
+    assert!(inbox.waiting().full, "a batch is made of what there is");
+    // batches that fail hold the first ones up, not the others
+    let failing = inbox.take(ALL, 1, now);
+    assert_eq!(failing.len(), 3);
+    fill(&inbox, 100, LARGE, now);
+    let others = inbox.take(ALL, 1, now);
+    assert!(!others.is_empty());
+    drop((failing, others));
+    for partition in 0..100 {
+        inbox.rewound(partition);
+    }
+    fill(&inbox, 100, LARGE, now);
+    assert!(inbox.waiting().bytes < MOST_BYTES + LARGE);
+    assert!(inbox.waiting().records >= 3, "it goes on");
+}
+
+#[test]
+fn a_commit_that_failed_does_not_undo_a_later_one() {
+    let (inbox, now) = inbox(1);
+    inbox.push(0, 0, None, now);
+    assert_eq!(inbox.take_settled(), [(0, 1)]);
+    inbox.unsettled(0, 1);
+    assert_eq!(inbox.take_settled(), [(0, 1)], "it is tried again");
+    inbox.push(0, 1, None, now);
+    assert_eq!(inbox.take_settled(), [(0, 2)]);
+    inbox.unsettled(0, 1);
+    assert_eq!(inbox.take_settled(), [], "it may be committed, and would go back");
+    inbox.assign([0]);
+    inbox.unsettled(0, 2);
+    assert_eq!(inbox.take_settled(), [], "it is of an earlier assignment");
+}
+
 #[test]
 fn a_claim_of_an_earlier_assignment_is_void() {
     let (inbox, now) = inbox(1);
