@@ -109,8 +109,9 @@ impl<T: Send + 'static> Consumer<T> {
             inbox: Arc::clone(&inbox),
             health: health.clone(),
         };
+        let told = Arc::clone(&inbox);
         let run = move || {
-            let _tells_also_of_a_panic = Ended(has_ended);
+            let _tells_also_of_a_panic = Ended(has_ended, told);
             thread.run();
         };
         std::thread::Builder::new()
@@ -152,7 +153,13 @@ impl<T: Send + 'static> Consumer<T> {
         self.inbox.waiting()
     }
 
-    /// Waits until there may be more to take, or something got into the way.
+    /// Whether its thread is gone: by a panic, as nobody closed it. Nothing more comes.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+
+    /// Waits until there may be more to take, something got into the way, or it ended.
     pub async fn changed(&self) {
         self.inbox.changed().await;
     }
@@ -178,11 +185,12 @@ impl<T> Drop for Consumer<T> {
     }
 }
 
-struct Ended(watch::Sender<bool>);
+struct Ended<T>(watch::Sender<bool>, Arc<Inbox<T>>);
 
-impl Drop for Ended {
+impl<T> Drop for Ended<T> {
     fn drop(&mut self) {
         self.0.send_replace(true);
+        self.1.tell_reader();
     }
 }
 

@@ -10,6 +10,8 @@ use super::*;
 use crate::cluster::Security;
 
 const TOPIC: &str = "orders";
+/// The value of a record over which the consumer's thread panics.
+const PANICS: &str = "panics";
 /// Nothing here takes so long but a defect.
 const LONG: Duration = Duration::from_secs(30);
 const ALL: Bounds = Bounds {
@@ -65,6 +67,7 @@ impl Broker {
         };
         let prepare = |record: &Record<'_>| {
             let value = String::from_utf8(record.value()?.to_vec()).ok()?;
+            assert_ne!(value, PANICS);
             (!value.starts_with("unwanted")).then_some((value, 1))
         };
         Consumer::start(subscription, cluster, Arc::new(prepare)).unwrap()
@@ -252,5 +255,24 @@ async fn a_login_that_fails_later_is_tried_with_the_credentials_of_then() {
     broker.write(0, numbered("b", 0..1));
     until(&consumer, || (asked.load(Ordering::Relaxed) == 2).then_some(())).await;
     assert_eq!(read(&consumer, 1).await, numbered("b", 0..1));
+    consumer.close().await;
+}
+
+#[tokio::test]
+async fn a_thread_that_is_gone_is_noticed() {
+    let broker = Broker::start(1);
+    let consumer = broker.consumer(StartingPosition::TrimHorizon);
+    broker.write(0, numbered("a", 0..1));
+    assert_eq!(read(&consumer, 1).await, numbered("a", 0..1));
+    assert!(!consumer.has_ended());
+    broker.write(0, [PANICS.to_owned()]);
+    let ended = async {
+        while !consumer.has_ended() {
+            consumer.changed().await;
+        }
+    };
+    tokio::time::timeout(LONG, ended)
+        .await
+        .expect("it wakes who waits");
     consumer.close().await;
 }
