@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -65,7 +65,9 @@ pub(super) struct Shared {
     /// Cancelled when batches that wait for room in the function's concurrency are to give up.
     patience: Mutex<CancellationToken>,
     scale: Mutex<Scale>,
-    /// What its batches hold of the memory for batches, in KiB.
+    /// The memory for batches of its kind of source: a permit for each KiB.
+    pub(super) memory: Arc<Semaphore>,
+    /// What its batches hold of it, in KiB.
     held: AtomicUsize,
     /// A batch ended.
     pub(super) ended: Notify,
@@ -91,12 +93,14 @@ impl Shared {
         status: Arc<Status>,
         stop: &CancellationToken,
         scale: Scale,
+        memory: Arc<Semaphore>,
     ) -> Self {
         Self {
             service,
             status,
             patience: Mutex::new(stop.child_token()),
             scale: Mutex::new(scale),
+            memory,
             held: AtomicUsize::new(0),
             ended: Notify::new(),
         }
@@ -124,7 +128,7 @@ impl Shared {
     /// some is free however many mappings have a backlog.
     pub(super) fn holds_its_share(&self) -> bool {
         let held = self.held.load(Ordering::Relaxed);
-        held > 0 && held >= self.service.mappings().memory.available_permits() / 2
+        self.status.is_running() && held >= self.memory.available_permits() / 2
     }
 
     /// Sets `LastProcessingResult` to what is in the way.
@@ -180,7 +184,8 @@ enum Next {
 impl Poller {
     pub(super) fn new(service: LambdaService, assignment: Assignment, stop: CancellationToken) -> Self {
         let now = service.clock().now();
-        let shared = Shared::new(service, assignment.status, &stop, Scale::new(now));
+        let memory = Arc::clone(&service.mappings().memory);
+        let shared = Shared::new(service, assignment.status, &stop, Scale::new(now), memory);
         Self {
             desired: assignment.desired,
             stop,
@@ -461,7 +466,7 @@ impl Poller {
     /// Starts the batches that are ready and may run.
     async fn start_batches(&mut self, plan: &Plan, interrupt: &CancellationToken) {
         let kib = self.hand.kib().min(LARGEST_SHARE_KIB);
-        let memory = Arc::clone(&self.shared.service.mappings().memory).acquire_many_owned(kib);
+        let memory = Arc::clone(&self.shared.memory).acquire_many_owned(kib);
         let memory = self.while_leased(plan, interrupt, memory).await;
         let Some(Ok(mut memory)) = memory else {
             return self.put_back_expiring(plan).await;

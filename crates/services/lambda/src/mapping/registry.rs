@@ -13,8 +13,11 @@ use super::tables;
 use crate::error::{LambdaError, MappingError};
 use crate::tables::LoadFunctionsError;
 
-/// What the batches of all mappings may take in memory together, in KiB.
+/// What the batches of all mappings of queues may take in memory together, in KiB.
 const MEMORY_KIB: usize = 256 * 1024;
+/// What those of all mappings of topics may, but for one batch of each. They have their own: batches that fail keep
+/// theirs as long as they are tried, which may be for ever.
+const KAFKA_MEMORY_KIB: usize = 128 * 1024;
 
 /// All mappings of the node.
 #[derive(Debug)]
@@ -25,8 +28,10 @@ pub(crate) struct Mappings {
     changing: tokio::sync::Mutex<()>,
     /// Wakes who starts pollers.
     pub(super) changed: Notify,
-    /// A permit for each KiB of batches.
+    /// A permit for each KiB of batches of queues.
     pub(super) memory: Arc<Semaphore>,
+    /// The same of topics.
+    pub(super) kafka_memory: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -163,6 +168,7 @@ impl Mappings {
             changing: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             memory: Arc::new(Semaphore::new(MEMORY_KIB)),
+            kafka_memory: Arc::new(Semaphore::new(KAFKA_MEMORY_KIB)),
         })
     }
 

@@ -55,6 +55,13 @@ impl Scale {
         }
     }
 
+    /// So many pollers from now on; what a backlog gave stays until the source is idle.
+    pub(crate) fn set_pollers(&mut self, pollers: u32) {
+        self.initial = pollers;
+        self.least = pollers;
+        self.limit = self.limit.max(pollers);
+    }
+
     /// Batches that may be started now, when at most `cap` run.
     pub(crate) fn room(&self, cap: u32) -> u32 {
         self.limit.min(cap).saturating_sub(self.running)
@@ -164,6 +171,19 @@ mod tests {
         assert_eq!(scale.limit, 2);
         scale.grow(START.plus_millis(CALM_MS + STEP_MS));
         assert_eq!(scale.limit, 3);
+    }
+
+    #[test]
+    fn pollers_change_while_it_runs() {
+        let mut scale = Scale::of_pollers(START, 1);
+        scale.set_pollers(4);
+        assert_eq!(scale.room(MOST), 4);
+        scale.throttled(START);
+        assert_eq!(scale.room(MOST), 4);
+        scale.set_pollers(2);
+        assert_eq!(scale.room(MOST), 4, "not before it is idle");
+        scale.idle();
+        assert_eq!(scale.room(MOST), 2);
     }
 
     #[test]

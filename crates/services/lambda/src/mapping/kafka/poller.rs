@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tradewind_connect::consumer::{Bounds, Consumer, Part, Prepare, Subscription};
@@ -54,15 +54,13 @@ impl KafkaPoller {
         assignment: Assignment,
         stop: CancellationToken,
     ) -> Self {
-        let least = assignment
-            .desired
-            .borrow()
-            .as_ref()
-            .and_then(|mapping| mapping.settings.kafka.minimum_pollers);
-        let scale = Scale::of_pollers(service.clock().now(), least.unwrap_or(1));
+        let least = assignment.desired.borrow().as_deref().map_or(1, least_pollers);
+        let scale = Scale::of_pollers(service.clock().now(), least);
+        let memory = Arc::clone(&service.mappings().kafka_memory);
+        let shared = Shared::new(service, assignment.status, &stop, scale, memory);
         Self {
             desired: assignment.desired,
-            shared: Arc::new(Shared::new(service, assignment.status, &stop, scale)),
+            shared: Arc::new(shared),
             stop,
             batches: TaskTracker::new(),
             reading: None,
@@ -88,6 +86,8 @@ impl KafkaPoller {
                 // what waits for a retry is tried as the mapping says now
                 self.shared.give_up_waiting(&self.stop);
             }
+            let pollers = least_pollers(&mapping);
+            self.shared.scale(|scale| scale.set_pollers(pollers));
             let work = async {
                 if mapping.enabled {
                     self.work(mapping).await;
@@ -122,7 +122,9 @@ impl KafkaPoller {
             }
         };
         if let Err(error) = self.open(&mapping, &source).await {
-            self.shared.tell_problem(&mapping, &format!("PROBLEM: {error}"));
+            let text = format!("PROBLEM: {error}");
+            self.shared.tell_problem(&mapping, &text);
+            self.told = Some(text);
             return tokio::time::sleep(AFTER_PROBLEM).await;
         }
         self.tell_health(&mapping);
@@ -134,7 +136,7 @@ impl KafkaPoller {
             function,
             cap: most.min(reserved),
         };
-        let pause = self.start_batches(Arc::new(plan)).await;
+        let pause = self.start_batches(&Arc::new(plan));
         let Some(reading) = &self.reading else { return };
         tokio::select! {
             () = reading.consumer.changed() => {}
@@ -149,6 +151,14 @@ impl KafkaPoller {
 
     /// Starts a consumer, or goes on with the one that reads the same in the same way.
     async fn open(&mut self, mapping: &Arc<Mapping>, source: &KafkaSource) -> std::io::Result<()> {
+        if self
+            .reading
+            .as_ref()
+            .is_some_and(|reading| reading.consumer.has_ended())
+        {
+            self.let_go().await;
+            return Err(std::io::Error::other("The consumer panicked; it starts again"));
+        }
         let settings = &mapping.settings;
         let same = |reading: &Reading| reading.source == *source && reading.access == settings.kafka.access;
         if !self.reading.as_ref().is_some_and(same) {
@@ -202,7 +212,7 @@ impl KafkaPoller {
     }
 
     /// Starts the batches that are ready and may run; says how long to wait for more.
-    async fn start_batches(&mut self, plan: Arc<KafkaPlan>) -> Duration {
+    fn start_batches(&mut self, plan: &Arc<KafkaPlan>) -> Duration {
         let settings = &plan.mapping.settings;
         let bounds = settings.bounds(USUAL_WINDOW);
         let Some(reading) = &self.reading else {
@@ -237,13 +247,8 @@ impl KafkaPoller {
             let batches = waiting.records.div_ceil(bounds.size.max(1)).min(room as usize);
             let parts = reading.consumer.take(most, batches);
             let kib = kib(&parts).min(LARGEST_SHARE_KIB);
-            let memory = Arc::clone(&self.shared.service.mappings().memory);
-            // it is never closed
-            let Ok(memory) = memory.acquire_many_owned(kib).await else {
-                return AFTER_PROBLEM;
-            };
-            let place = Place::take(&self.shared, Some(memory));
-            let (run, piece) = KafkaRun::new(&self.shared, Arc::clone(&plan), parts, place);
+            let place = Place::take(&self.shared, share(&self.shared.memory, kib));
+            let (run, piece) = KafkaRun::new(&self.shared, Arc::clone(plan), parts, place);
             self.batches.spawn(run.run(piece));
         }
     }
@@ -263,6 +268,11 @@ impl KafkaPoller {
     }
 }
 
+/// Batches that run at first and at least.
+fn least_pollers(mapping: &Mapping) -> u32 {
+    mapping.settings.kafka.minimum_pollers.unwrap_or(1)
+}
+
 /// Batches that may be started now. The scale grows with the time that there is a backlog.
 fn room(shared: &Shared, backlog: &mut bool, cap: u32, has_more: bool) -> u32 {
     let now = shared.service.clock().now();
@@ -275,6 +285,13 @@ fn room(shared: &Shared, backlog: &mut bool, cap: u32, has_more: bool) -> u32 {
         *backlog = has_more;
         scale.room(cap)
     })
+}
+
+/// The memory of a batch, or what is left of it. Nobody waits for it: batches that fail hold theirs as long as they are
+/// tried, and [`Shared::holds_its_share`] leaves each mapping at least one batch.
+fn share(memory: &Arc<Semaphore>, kib: u32) -> Option<OwnedSemaphorePermit> {
+    let free = u32::try_from(memory.available_permits()).unwrap_or(u32::MAX);
+    Arc::clone(memory).try_acquire_many_owned(kib.min(free)).ok()
 }
 
 /// What a batch takes in memory, about.

@@ -114,3 +114,44 @@ async fn a_batch_whose_partitions_are_here_runs() {
     tokio::time::timeout(LONG, run.run(piece)).await.expect("it ends");
     assert!(still.has_run());
 }
+
+#[tokio::test]
+async fn batches_that_fail_hold_up_neither_queues_nor_other_topics() {
+    let mut still = Still::new().await;
+    let (shared, mappings) = (Arc::clone(&still.poller.shared), still.world.service.mappings());
+    let queues = mappings.memory.available_permits();
+    let all = u32::try_from(mappings.kafka_memory.available_permits()).unwrap();
+    let others = share(&mappings.kafka_memory, all + 1).expect("what is left");
+    assert_eq!(mappings.memory.available_permits(), queues);
+    assert!(!shared.holds_its_share(), "it may have one batch");
+    let running = Place::take(&shared, share(&shared.memory, 1));
+    assert!(shared.holds_its_share(), "and no more");
+    drop(running);
+    drop(still.parts().await);
+    let plan = still.plan();
+    while !still.has_run() {
+        still.poller.start_batches(&plan);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(others);
+}
+
+#[tokio::test]
+async fn a_new_minimum_of_pollers_holds_at_once() {
+    let still = Still::new().await;
+    let (world, shared) = (still.world, Arc::clone(&still.poller.shared));
+    let (stop, tasks) = (still.poller.stop.clone(), TaskTracker::new());
+    tasks.spawn(still.poller.run());
+    let mapping = format!("/2015-03-31/event-source-mappings/{}", still.mapping.id);
+    let more = json!({"ProvisionedPollerConfig": {"MinimumPollers": 7}});
+    assert_eq!(world.call("PUT", &mapping, &more).await.status, 202);
+    let reached = async {
+        while shared.scale(|scale| scale.room(MOST)) < 6 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LONG, reached).await.expect("in time");
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+}
