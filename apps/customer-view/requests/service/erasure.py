@@ -254,7 +254,14 @@ def _forget_request(platform, other: str) -> None:
 def _requests_of(platform, request: dict) -> list[str]:
     places = [f"by-contact/{email}/" for email in request["subject"]["emails"]]
     found = {key.rpartition("/")[2] for place in places for key in platform.requests.keys(place)}
-    return sorted(found - {request["id"]})
+    return sorted(other for other in found - {request["id"]} if not _is_anothers(platform, request, other))
+
+
+def _is_anothers(platform, request: dict, other: str) -> bool:
+    """Whether a request under the same address was of somebody else, with whom the person shares it."""
+    subject = register.read(platform, other)["subject"] or {"accounts": []}
+    theirs = {account["token"] for account in subject["accounts"]}
+    return bool(theirs) and theirs.isdisjoint(account["token"] for account in request["subject"]["accounts"])
 
 
 def without_person(value: dict) -> dict:

@@ -106,6 +106,18 @@ class Whose(Scope):
         self.assertNotIn("Otto", data)
         self.assertEqual(len(json.loads(data)["systems"]["calls"]["records"]), 1)
 
+    def test_who_shares_a_mailbox_keeps_their_archive_when_the_other_is_erased(self):
+        otto = person(self.platform, "Otto", ADA, systems=("calls",))
+        theirs = self.ask()
+        self.platform.run()
+        self.approve(theirs, persons=[otto])
+        request = self.ask("erasure")
+        self.platform.run()
+        self.approve(request, persons=[self.ada])
+        self.assertEqual(self.read(request)["outcome"], "fulfilled")
+        self.assertIsNotNone(self.platform.requests.get(self.read(theirs)["archive"]["key"]))
+        self.assertIsNotNone(self.platform.data.get(locate.person_path(otto)))
+
     def test_what_joins_before_the_view_answers_is_decided_first(self):
         self.platform.broken["view"] = 1
         request = self.ask()
@@ -119,7 +131,7 @@ class Whose(Scope):
 
     def test_a_corrected_address_is_found_and_the_wrong_one_opens_nothing(self):
         right = "ada.right@example.com"
-        statement = {"person": self.ada, "kind": "field", "name": "email", "value": right, "by": "o", "why": "", "at": AT}
+        statement = {"kind": "field", "name": "email", "value": right, "by": "o", "why": "", "at": AT}
         golden = self.platform.data.get(locate.person_path(self.ada)).value
         statements = [{**statement, "token": account["token"]} for account in golden["accounts"]]
         self.platform.data.update(locate.person_path(self.ada), lambda value: {**value, "statements": statements})
