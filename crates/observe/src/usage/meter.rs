@@ -4,7 +4,7 @@
 //! - [`Meter::count`] takes a read lock and adds to an atomic; it waits for nobody but who names a resource for the
 //!   first time.
 //! - What was counted is taken exactly once.
-//! - Resources are bounded: beyond the bound the same is counted without its resource.
+//! - Resources are bounded, in number and length: beyond the bound the same is counted without its resource.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,6 +13,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// Resources an item is counted by; what further ones use is counted without them.
 const MAX_RESOURCES: usize = 16 * 1024;
+/// The longest resource, in bytes: ARNs have at most as many.
+const MAX_RESOURCE: usize = 2048;
 
 macro_rules! metered {
     ($($(#[$doc:meta])* $name:ident => $word:literal,)+) => {
@@ -131,7 +133,8 @@ impl Meter {
     pub fn counter(&self, item: Metered, resource: &str) -> Counter {
         let mut counters = self.of(item).write().unwrap_or_else(PoisonError::into_inner);
         let is_full = counters.len() >= MAX_RESOURCES && !counters.contains_key(resource);
-        let resource = if is_full { "" } else { resource };
+        let is_too_much = is_full || resource.len() > MAX_RESOURCE;
+        let resource = if is_too_much { "" } else { resource };
         counters.entry(resource.into()).or_default().clone()
     }
 

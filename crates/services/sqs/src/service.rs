@@ -89,19 +89,26 @@ impl SqsService {
         self.0.meter.get_or_init(|| meter);
     }
 
-    /// Counts a request that had so many bytes, or was answered with them.
+    /// Counts a request that had so many bytes, or was answered with them. What names a queue that there is not is
+    /// counted for none: else who asks would decide how many counters there are.
     pub(crate) fn count(&self, queue: Option<&QueueArn>, bytes: usize) {
         let Some(meter) = self.0.meter.get() else {
             return;
         };
         let units = units_of_64_kib(bytes);
-        match queue {
+        match queue.filter(|queue| self.is_or_was(queue)) {
             Some(queue) if queue.name.is_fifo() => {
                 meter.count(Metered::SqsFifoRequests, &queue.to_string(), units)
             }
             Some(queue) => meter.count(Metered::SqsRequests, &queue.to_string(), units),
             None => meter.count(Metered::SqsRequests, "", units),
         }
+    }
+
+    /// Whether there is such a queue, or was a moment ago: a request may have deleted it.
+    fn is_or_was(&self, queue: &QueueArn) -> bool {
+        let now = self.now();
+        self.registry(|registry| registry.get(queue).is_some() || registry.was_deleted_recently(queue, now))
     }
 
     /// The CloudFormation types of this service.

@@ -1,8 +1,12 @@
 //! What a request is charged as: S3's prices know writes and lists, reads, and deletions, which are free.
 
-use http::Method;
 use http::request::Parts;
+use http::{Method, StatusCode};
 use tradewind_observe::usage::Metered;
+
+use crate::model::BucketName;
+use crate::state::State;
+use crate::tables;
 
 /// What parameters a request has that lists; all others name a part of a bucket's configuration.
 const OF_LISTS: &[&str] = &[
@@ -26,16 +30,34 @@ const OF_LISTS: &[&str] = &[
     "x-id",
 ];
 
-/// What a request is counted as, and the ARN of its bucket; called before the path is changed.
-pub(super) fn charge_of(parts: &Parts) -> Option<(Metered, String)> {
+/// What a request is counted as, and the bucket that it names; called before the path is changed.
+pub(super) fn charge_of(parts: &Parts) -> Option<(Metered, Option<BucketName>)> {
     let item = item_of(parts)?;
-    let bucket = super::bucket_of(parts);
-    Some((
-        item,
-        bucket
-            .map(|bucket| format!("arn:aws:s3:::{bucket}"))
-            .unwrap_or_default(),
-    ))
+    let bucket = super::bucket_of(parts).and_then(|bucket| bucket.parse().ok());
+    Some((item, bucket))
+}
+
+/// Counts a request that was answered, for its bucket if there is one of that name: else who asks would decide how
+/// many counters there are.
+pub(super) async fn count(
+    state: &State,
+    (item, bucket): (Metered, Option<BucketName>),
+    answered: StatusCode,
+) {
+    let arn = match bucket {
+        Some(bucket) if exists(state, &bucket, answered).await => format!("arn:aws:s3:::{bucket}"),
+        Some(_) | None => String::new(),
+    };
+    state.notifier.router().count_now(item, &arn, 1);
+}
+
+/// A success says that there is the bucket; after anything else it is looked for.
+async fn exists(state: &State, bucket: &BucketName, answered: StatusCode) -> bool {
+    if answered.is_success() {
+        return true;
+    }
+    let found = tables::find_bucket(&state.database, bucket.as_str()).await;
+    found.is_ok_and(|found| found.is_some())
 }
 
 fn item_of(parts: &Parts) -> Option<Metered> {
@@ -87,7 +109,7 @@ mod tests {
                 .header("host", "localhost:4566");
             let (parts, ()) = request.body(()).unwrap().into_parts();
             charge_of(&parts)
-                .map(|(item, bucket)| (item, bucket.rsplit(':').next().unwrap_or_default().to_owned()))
+                .map(|(item, bucket)| (item, bucket.map(|bucket| bucket.to_string()).unwrap_or_default()))
         };
         for (method, uri, item) in [
             ("PUT", "/photos/a", Metered::S3Writes),
@@ -113,5 +135,30 @@ mod tests {
         assert_eq!(of("GET", "/"), Some((Metered::S3Writes, String::new())));
         assert_eq!(of("DELETE", "/photos/a"), None);
         assert_eq!(of("POST", "/photos?delete"), None);
+    }
+
+    #[tokio::test]
+    async fn only_buckets_that_there_are_have_counters() {
+        use tradewind_observe::usage::Meter;
+
+        let (state, _folder) = crate::state::for_tests().await;
+        let meter = Meter::default();
+        state.notifier.router().count_in(meter.clone());
+        let bucket = |name: &str| name.parse::<BucketName>().ok();
+        count(&state, (Metered::S3Reads, bucket("photos")), StatusCode::OK).await;
+        count(
+            &state,
+            (Metered::S3Reads, bucket("made-up")),
+            StatusCode::NOT_FOUND,
+        )
+        .await;
+        count(&state, (Metered::S3Reads, bucket("Made%2dup")), StatusCode::OK).await;
+        let mut counted: Vec<_> = meter
+            .take()
+            .into_iter()
+            .map(|c| (c.resource, c.quantity))
+            .collect();
+        counted.sort();
+        assert_eq!(counted, [("".into(), 2), ("arn:aws:s3:::photos".into(), 1)]);
     }
 }

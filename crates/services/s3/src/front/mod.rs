@@ -57,9 +57,7 @@ pub(crate) async fn handle(
     caller: Caller,
 ) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
-    if let Some((item, bucket)) = charge::charge_of(&parts) {
-        state.notifier.router().count_now(item, &bucket, 1);
-    }
+    let charge = charge::charge_of(&parts);
     let asked = answer::Asked::of(&parts);
     let cors = browser::cors_headers(state, &parts).await;
     let answered = respond(state, wire, &mut parts, body, caller).await;
@@ -68,6 +66,9 @@ pub(crate) async fn handle(
         Err(error) => answer::refusal(error, &asked),
     };
     response.headers_mut().extend(cors.unwrap_or_default());
+    if let Some(charge) = charge {
+        charge::count(state, charge, response.status()).await;
+    }
     response
 }
 

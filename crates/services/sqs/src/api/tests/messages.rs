@@ -420,6 +420,12 @@ async fn requests_are_counted_by_queue_and_by_64_kib() {
     world.ok("ListQueues", json!({})).await;
     let fifo = world.queue("orders.fifo", json!({"FifoQueue": "true"})).await;
     world.ok("GetQueueAttributes", json!({"QueueUrl": fifo})).await;
+    let nowhere = url.replace("orders", "made-up");
+    world
+        .refused("ReceiveMessage", json!({"QueueUrl": nowhere}))
+        .await;
+    let brief = world.queue("brief", json!({})).await;
+    world.ok("DeleteQueue", json!({"QueueUrl": brief})).await;
     let mut counted: Vec<_> = meter
         .take()
         .into_iter()
@@ -431,8 +437,9 @@ async fn requests_are_counted_by_queue_and_by_64_kib() {
     let fifo_arn = "arn:aws:sqs:us-east-1:000000000000:orders.fifo";
     let expected = [
         ("sqs.fifo.requests", fifo_arn.into(), 1),
-        // creations and a list name no queue
-        ("sqs.requests", "".into(), 3),
+        // creations and a list name no queue, a receive names one that there is not
+        ("sqs.requests", "".into(), 5),
+        ("sqs.requests", arn.replace("orders", "brief").into(), 1),
         ("sqs.requests", arn.into(), 5),
     ];
     assert_eq!(counted, expected);
