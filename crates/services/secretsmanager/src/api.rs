@@ -76,14 +76,14 @@ impl SecretsManagerService {
             return Err(SecretsManagerError::UnknownOperation(action.to_owned()));
         };
         match operation {
-            Operation::BatchGetSecretValue => self.batch_get_secret_value(call, &input(body)?).await,
+            Operation::BatchGetSecretValue => self.batch_get_secret_value(call, &input(body)?),
             Operation::CreateSecret => self.create_secret(call, input(body)?).await,
             Operation::DeleteResourcePolicy => self.delete_resource_policy(call, input(body)?).await,
             Operation::DeleteSecret => self.delete_secret(call, input(body)?).await,
             Operation::DescribeSecret => self.describe_secret(call, input(body)?),
             Operation::GetRandomPassword => get_random_password(&input(body)?),
             Operation::GetResourcePolicy => self.get_resource_policy(call, input(body)?),
-            Operation::GetSecretValue => self.get_secret_value(call, input(body)?).await,
+            Operation::GetSecretValue => self.get_secret_value(call, input(body)?),
             Operation::ListSecretVersionIds => self.list_secret_version_ids(call, input(body)?),
             Operation::ListSecrets => self.list_secrets(call, &input(body)?),
             Operation::PutResourcePolicy => self.put_resource_policy(call, input(body)?).await,

@@ -8,13 +8,16 @@
 //! - A value is stored and kept sealed under the node's key, together with the secret and version it is of: a
 //!   row that was moved to another place does not open. Values are never printed.
 //! - A secret with a value has exactly one version that is `AWSCURRENT`; a stage is of one version at most.
-//! - An answered change is on the disk; memory shows it no sooner.
+//! - An answered change is on the disk; memory shows it no sooner. The days on which values were asked for are
+//!   written later, by the worker: a disk that takes nothing keeps nobody from a secret.
 //! - A secret that is scheduled for deletion gives no value; when its time has come, its rows go.
 //! - The value of a version never changes.
 
+mod access;
 mod api;
 mod error;
 mod filter;
+mod generated;
 mod model;
 mod names;
 mod operation;

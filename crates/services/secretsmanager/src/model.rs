@@ -43,7 +43,7 @@ pub(crate) struct Secret {
     pub(crate) versions: Vec<Version>,
     /// Which stack's resource it is.
     pub(crate) owner: Option<String>,
-    /// The `GenerateSecretString` that a stack had the value made by.
+    /// The `GenerateSecretString` that a stack had the value made by, sealed (see `generated.rs`).
     pub(crate) generated_by: Option<String>,
 }
 

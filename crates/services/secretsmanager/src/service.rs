@@ -9,11 +9,12 @@ use tradewind_model::{AccountId, Clock, Region, SecretError, SecretText, Secrets
 use tradewind_store::blobs::Blobs;
 use tradewind_store::{Batch, Database};
 
+use crate::access::Accessed;
 use crate::error::SecretsManagerError;
 use crate::model::{CURRENT, Secret, SecretValue, Version};
-use crate::names::SecretId;
+use crate::names::{SecretId, SecretKey};
 use crate::registry::Registry;
-use crate::{sealed, tables};
+use crate::{generated, sealed, tables};
 
 /// What the service is made of.
 #[derive(Clone, Debug)]
@@ -37,6 +38,7 @@ struct Shared {
     /// Held from a decision to its commit, so that two changes do not decide on the same state. It is an
     /// async mutex because the write happens while it is held.
     changing: Mutex<()>,
+    accessed: Accessed,
 }
 
 /// A value on its way into a version of a secret.
@@ -54,13 +56,17 @@ impl SecretsManagerService {
     /// When the database fails or holds what this binary cannot read.
     pub async fn open(config: SecretsManagerConfig) -> Result<Self, SecretsManagerError> {
         let mut registry = Registry::default();
-        for secret in tables::load(&config.database).await? {
+        for mut secret in tables::load(&config.database).await? {
+            if generated::seal_old(&config.blobs, &mut secret).await? {
+                config.database.write(tables::put(Batch::new(), &secret)?).await?;
+            }
             registry.put(secret);
         }
         Ok(Self(Arc::new(Shared {
             config,
             registry: RwLock::new(registry),
             changing: Mutex::new(()),
+            accessed: Accessed::default(),
         })))
     }
 
@@ -77,6 +83,28 @@ impl SecretsManagerService {
     /// Reads the secrets. `read` is short: changes wait for it.
     pub(crate) fn registry<T>(&self, read: impl FnOnce(&Registry) -> T) -> T {
         read(&self.0.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.0.config.database
+    }
+
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.0.config.blobs
+    }
+
+    pub(crate) fn accessed(&self) -> &Accessed {
+        &self.0.accessed
+    }
+
+    /// Changes a secret in memory, if it is there.
+    pub(crate) fn amend(&self, key: &SecretKey, change: impl FnOnce(&mut Secret)) {
+        let mut registry = self.0.registry.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = registry.get(key) {
+            let mut found = Secret::clone(&found);
+            change(&mut found);
+            registry.put(found);
+        }
     }
 
     /// Waits for its turn to change something.

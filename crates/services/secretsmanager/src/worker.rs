@@ -1,4 +1,5 @@
-//! What happens by itself: secrets whose recovery window has ended go.
+//! What happens by itself: secrets whose recovery window has ended go, and the days on which values were asked for
+//! are written.
 
 use std::time::Duration;
 
@@ -11,17 +12,24 @@ use crate::service::SecretsManagerService;
 const INTERVAL: Duration = Duration::from_secs(60);
 
 impl SecretsManagerService {
-    /// Deletes what is due, as long as the node runs.
+    /// Deletes what is due and writes what was noted, as long as the node runs.
     ///
     /// # Cancel safety
-    /// Each deletion is a transaction of its own: dropped, it goes on from there.
+    /// Each change is a transaction of its own: dropped, it goes on from there.
     pub async fn run(&self, cancelled: CancellationToken) {
         loop {
             if let Err(error) = self.delete_due().await {
                 tracing::error!(%error, "secrets whose time has come cannot be deleted; trying again");
             }
+            if let Err(error) = self.write_accesses().await {
+                tracing::warn!(%error, "when secrets were asked for cannot be written; trying again");
+            }
+            if cancelled.is_cancelled() {
+                return;
+            }
             tokio::select! {
-                () = cancelled.cancelled() => return,
+                // once more, for what was noted last
+                () = cancelled.cancelled() => {}
                 () = tokio::time::sleep(INTERVAL) => {}
             }
         }

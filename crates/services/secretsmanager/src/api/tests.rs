@@ -434,6 +434,14 @@ async fn tags_descriptions_and_policies_change() {
     world.text("s").await;
     let found = world.ok("DescribeSecret", json!({"SecretId": "s"})).await;
     assert_eq!(found["LastAccessedDate"], json!(1_699_920_000.0), "the day");
+    world.service.write_accesses().await.unwrap();
+    world.restart().await;
+    let found = world.ok("DescribeSecret", json!({"SecretId": "s"})).await;
+    assert_eq!(
+        found["LastAccessedDate"],
+        json!(1_699_920_000.0),
+        "it was written"
+    );
     let answer = world.ok("GetResourcePolicy", json!({"SecretId": "s"})).await;
     assert_eq!(answer["ResourcePolicy"], policy);
     world.ok("DeleteResourcePolicy", json!({"SecretId": "s"})).await;
@@ -469,4 +477,16 @@ async fn what_is_not_there_is_named() {
         )
         .await;
     assert_eq!(password["RandomPassword"].as_str().unwrap().len(), 12);
+}
+
+#[tokio::test]
+async fn a_disk_that_takes_nothing_keeps_nobody_from_a_secret() {
+    let world = World::new().await;
+    world
+        .ok("CreateSecret", json!({"Name": "s", "SecretString": "x"}))
+        .await;
+    let gone = tradewind_store::Batch::new().run("DROP TABLE secretsmanager_secrets", vec![]);
+    world.database.write(gone).await.unwrap();
+    assert_eq!(world.text("s").await, "x");
+    assert!(world.service.write_accesses().await.is_err());
 }

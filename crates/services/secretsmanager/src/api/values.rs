@@ -7,7 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tradewind_model::Timestamp;
 
 use super::{Call, answer, seconds};
 use crate::error::SecretsManagerError;
@@ -20,7 +19,6 @@ use crate::token::Paging;
 /// What a batch gets at most.
 const MAX_BATCH: usize = 20;
 const MAX_STAGE: usize = 256;
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -117,7 +115,7 @@ pub(crate) fn check_value(value: &SecretValue) -> Result<(), SecretsManagerError
 }
 
 impl SecretsManagerService {
-    pub(super) async fn get_secret_value(
+    pub(super) fn get_secret_value(
         &self,
         call: &Call,
         request: GetSecretValue,
@@ -129,7 +127,7 @@ impl SecretsManagerService {
             request.version_stage.as_deref(),
         )?;
         let view = self.view_of_value(&secret, version)?;
-        self.note_access(&secret, &version.id).await?;
+        self.note_access(&secret, &version.id);
         Ok(view)
     }
 
@@ -146,45 +144,21 @@ impl SecretsManagerService {
         })))
     }
 
-    /// Notes the day on which a value was asked for, once a day.
-    async fn note_access(&self, secret: &Secret, version: &str) -> Result<(), SecretsManagerError> {
-        let today = Some(Timestamp::from_millis(
-            self.now().as_millis().div_euclid(DAY_MS) * DAY_MS,
-        ));
-        let noted = secret.accessed == today
-            && secret
-                .version(version)
-                .is_none_or(|found| found.accessed == today);
-        if noted {
-            return Ok(());
-        }
-        let _changing = self.changing().await;
-        let Some(found) = self.registry(|registry| registry.get(&secret.arn.key)) else {
-            return Ok(());
-        };
-        let mut found = Secret::clone(&found);
-        found.accessed = today;
-        if let Some(version) = found.versions.iter_mut().find(|found| found.id == version) {
-            version.accessed = today;
-        }
-        self.store(found).await
-    }
-
-    pub(super) async fn batch_get_secret_value(
+    pub(super) fn batch_get_secret_value(
         &self,
         call: &Call,
         request: &BatchGet,
     ) -> Result<Value, SecretsManagerError> {
         match (&request.secret_id_list, &request.filters) {
-            (Some(ids), None) => self.get_all(call, ids).await,
-            (None, Some(filters)) => self.get_filtered(call, filters, &request.paging).await,
+            (Some(ids), None) => self.get_all(call, ids),
+            (None, Some(filters)) => self.get_filtered(call, filters, &request.paging),
             _ => Err(SecretsManagerError::InvalidParameter(
                 "Either 'SecretIdList' or 'Filters' must be provided, but not both.".into(),
             )),
         }
     }
 
-    async fn get_all(&self, call: &Call, ids: &[String]) -> Result<Value, SecretsManagerError> {
+    fn get_all(&self, call: &Call, ids: &[String]) -> Result<Value, SecretsManagerError> {
         if !(1..=MAX_BATCH).contains(&ids.len()) {
             let rule = format!("Member must have length between 1 and {MAX_BATCH}");
             return Err(SecretsManagerError::constraint("", "secretIdList", &rule));
@@ -196,7 +170,7 @@ impl SecretsManagerService {
                 version_id: None,
                 version_stage: None,
             };
-            match self.get_secret_value(call, request).await {
+            match self.get_secret_value(call, request) {
                 Ok(value) => values.push(value),
                 Err(error @ (SecretsManagerError::DiskFull | SecretsManagerError::Internal(_))) => {
                     return Err(error);
@@ -209,7 +183,7 @@ impl SecretsManagerService {
         Ok(json!({"SecretValues": values, "Errors": errors}))
     }
 
-    async fn get_filtered(
+    fn get_filtered(
         &self,
         call: &Call,
         filters: &[Filter],
@@ -226,7 +200,7 @@ impl SecretsManagerService {
         let ids: Vec<String> = page.iter().map(|secret| secret.arn.to_string()).collect();
         let mut found = match ids.as_slice() {
             [] => json!({"SecretValues": [], "Errors": []}),
-            ids => self.get_all(call, ids).await?,
+            ids => self.get_all(call, ids)?,
         };
         found["NextToken"] = json!(next);
         Ok(answer(found))

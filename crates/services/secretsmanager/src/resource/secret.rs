@@ -12,6 +12,7 @@ use tradewind_model::resource::{
 
 use crate::api::{MAX_DESCRIPTION, check_tags, check_value, new_secret};
 use crate::error::SecretsManagerError;
+use crate::generated;
 use crate::model::{CURRENT, Secret, SecretValue};
 use crate::names::{SecretArn, SecretKey};
 use crate::password::PasswordRequest;
@@ -96,14 +97,18 @@ impl SecretType {
         let _changing = self.service.changing().await;
         let mut secret = self.existing(key, &context.owner())?;
         (secret.description, secret.tags) = (description, tags);
-        let value = self.new_value(&mut secret, wanted)?;
+        let value = self.new_value(&mut secret, wanted).await?;
         let state = state(&secret.arn);
         self.store(secret, value).await?;
         Ok(state)
     }
 
     /// The value to store, if it is another than the current one.
-    fn new_value(&self, secret: &mut Secret, wanted: Wanted) -> Result<Option<SecretValue>, ResourceError> {
+    async fn new_value(
+        &self,
+        secret: &mut Secret,
+        wanted: Wanted,
+    ) -> Result<Option<SecretValue>, ResourceError> {
         match wanted {
             Wanted::Nothing => {
                 secret.generated_by = None;
@@ -119,11 +124,11 @@ impl SecretType {
                     .transpose()?;
                 Ok(Some(value).filter(|value| current.as_ref() != Some(value)))
             }
-            Wanted::Generated { by, .. } if secret.generated_by.as_ref() == Some(&by) => Ok(None),
+            Wanted::Generated { by, .. } if generated::is_by(self.service.blobs(), secret, &by) => Ok(None),
             Wanted::Generated { by, settings } => {
                 let value = SecretValue::Text(generate(&settings)?);
                 check_value(&value)?;
-                secret.generated_by = Some(by);
+                secret.generated_by = Some(generated::seal(self.service.blobs(), secret, &by).await?);
                 Ok(Some(value))
             }
         }

@@ -100,6 +100,36 @@ async fn a_generated_value_stays_until_its_settings_change() {
 }
 
 #[tokio::test]
+async fn what_a_value_is_made_by_is_stored_sealed() {
+    let mut world = World::new().await;
+    let context = ResourceContext::for_tests("Db");
+    let given = properties(json!({"GenerateSecretString": {
+        "SecretStringTemplate": "{\"token\": \"hush-hush\"}", "GenerateStringKey": "password",
+    }}));
+    let made = secrets(&world).create(&context, &given).await.unwrap();
+    let name = "shop-dev-Db-0123456789AB";
+    let first = world.text(name).await;
+    let stored = async |world: &World| {
+        let sql = "SELECT definition FROM secretsmanager_secrets";
+        let rows = world.database.read(sql, vec![]).await.unwrap();
+        rows[0].text(0).unwrap().to_owned()
+    };
+    let definition = stored(&world).await;
+    assert!(!definition.contains("hush"), "{definition}");
+    // as an earlier version stored it
+    let mut old: Value = serde_json::from_str(&definition).unwrap();
+    old["generated_by"] = given["GenerateSecretString"].to_string().into();
+    let sql = "UPDATE secretsmanager_secrets SET definition = $1";
+    let batch = tradewind_store::Batch::new().run(sql, vec![old.to_string().into()]);
+    world.database.write(batch).await.unwrap();
+    assert!(stored(&world).await.contains("hush"));
+    world.restart().await;
+    assert!(!stored(&world).await.contains("hush"));
+    secrets(&world).update(&context, &made, &given).await.unwrap();
+    assert_eq!(world.text(name).await, first, "it is known by what it was made");
+}
+
+#[tokio::test]
 async fn what_is_not_honoured_is_refused_before_anything_is_made() {
     let world = World::new().await;
     let secrets = secrets(&world);
