@@ -86,6 +86,8 @@ impl Deliverer for Target {
         for delivery in deliveries {
             self.attempts.send(delivery.clone()).await.unwrap();
         }
+        let panics = |delivery: &Delivery| delivery.attempt == 1 && delivery.payload == "panic";
+        assert!(!deliveries.iter().any(panics), "as the test wants it");
         if deliveries[0].lane.key().starts_with("slow") {
             self.gate.acquire().await.unwrap().forget();
         }

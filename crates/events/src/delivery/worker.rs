@@ -32,6 +32,8 @@ enum Step {
     Fetched(Result<Found, QueueError>),
     /// When it is to be tried again.
     Attempted(Option<Timestamp>),
+    /// A batch in order is leased, and nobody makes it: it could not be settled.
+    Astray,
 }
 
 struct Found {
@@ -52,6 +54,9 @@ struct Progress {
     due: Option<Timestamp>,
     /// A lane that keeps its order does nothing before this time.
     held: Option<Timestamp>,
+    /// Deliveries of a lane that keeps its order may be leased that nobody makes. They go back to their places
+    /// before any other is fetched.
+    astray: bool,
     /// The second in which attempts were begun last, and how many.
     begun: (i64, u32),
 }
@@ -206,9 +211,13 @@ impl Worker {
         }
         (progress.fetching, progress.more, progress.held) = (true, false, None);
         self.taken += 1;
+        let astray = progress.astray;
         let (shared, queue) = (Arc::clone(&self.shared), queue_of(&lane));
         let task = self.tasks.spawn(async move {
             let queues = &shared.config.queues;
+            if astray && let Err(error) = queues.return_all_in_order(&queue).await {
+                return Step::Fetched(Err(error));
+            }
             let found = queues
                 .receive_in_order(&queue, batch, MAX_BATCH_BYTES, lease)
                 .await;
@@ -239,6 +248,7 @@ impl Worker {
         match (ended, task) {
             (Ok((_, Step::Fetched(found))), Task::Fetch(asked)) => self.fetched(&lane, asked, found),
             (Ok((_, Step::Attempted(retry))), _) => self.attempted(&lane, retry),
+            (Ok((_, Step::Astray)), _) => self.rest(&lane),
             (Ok(_), Task::Attempt) => {}
             (Err(failure), _) => {
                 tracing::error!(lane = %lane, %failure, "a delivery failed in an unforeseen way");
@@ -248,9 +258,11 @@ impl Worker {
         self.forget_idle(&lane);
     }
 
-    /// Leaves a lane alone for a while.
+    /// Leaves a lane alone for a while after what should not have happened.
     fn rest(&mut self, lane: &LaneId) {
         let again = self.shared.config.clock.now().plus_millis(AFTER_FAILURE_MS);
+        let progress = self.lanes.entry(lane.clone()).or_default();
+        (progress.astray, progress.held) = (true, Some(again));
         self.wake_at(lane, again);
     }
 
@@ -301,6 +313,7 @@ impl Worker {
 
     fn attempt_in_order(&mut self, lane: &LaneId, messages: Vec<Received>) {
         let progress = self.lanes.entry(lane.clone()).or_default();
+        progress.astray = false;
         if messages.is_empty() {
             if progress.more {
                 self.may_have_more(lane);
@@ -312,9 +325,12 @@ impl Worker {
         progress.running += 1;
         self.taken += 1;
         let (shared, of) = (Arc::clone(&self.shared), lane.clone());
-        let task = self
-            .tasks
-            .spawn(async move { Step::Attempted(in_order::attempt(&shared, of, messages).await) });
+        let task = self.tasks.spawn(async move {
+            match in_order::attempt(&shared, of, messages).await {
+                Ok(retry) => Step::Attempted(retry),
+                Err(in_order::Unsettled) => Step::Astray,
+            }
+        });
         self.lane_of.insert(task.id(), (lane.clone(), Task::Attempt));
     }
 

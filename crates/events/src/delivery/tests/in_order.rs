@@ -115,3 +115,20 @@ async fn what_cannot_be_settled_is_not_overtaken() {
     world.until_empty("shop").await;
     assert_eq!(world.dead_letters().await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_batch_that_panics_is_not_overtaken() {
+    let mut world = World::new().await;
+    world.open_in_order("shop").await;
+    world.owe_all("shop", &["a", "panic"]).await;
+    assert_eq!(world.attempts(2).await, expected(&[("a", 1), ("panic", 1)]));
+    world.owe_all("shop", &["c"]).await;
+    // what the worker does for another lane it does after what it does for this one
+    world.open_in_order("yard").await;
+    world.owe_all("yard", &["y"]).await;
+    assert_eq!(world.attempts(1).await, expected(&[("y", 1)]));
+    world.pass(5);
+    let then = [("a", 2), ("panic", 2), ("c", 1)];
+    assert_eq!(world.attempts(3).await, expected(&then));
+    world.until_empty("shop").await;
+}

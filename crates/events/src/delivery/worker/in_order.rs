@@ -1,7 +1,8 @@
 //! A batch of a lane that keeps its order: attempted together, and settled in one transaction.
 //!
 //! The lane has one batch at a time. What is to be tried again goes back to where it was, and the lane rests until
-//! then: nothing that was owed later is delivered before.
+//! then: nothing that was owed later is delivered before. A batch that cannot be settled goes back to where it was,
+//! too, and all of it is delivered again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,9 @@ use crate::router::Routing;
 const TRIES: u32 = 10;
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
+/// A batch is still leased when nobody makes it any more.
+pub(super) struct Unsettled;
+
 /// A batch and what it is made with.
 struct Made<'a> {
     shared: &'a Shared,
@@ -33,8 +37,12 @@ pub(super) async fn attempt(
     shared: &Arc<Shared>,
     lane: LaneId,
     messages: Vec<Received>,
-) -> Option<Timestamp> {
-    let (settings, deliverer) = (shared.settings(&lane)?, shared.deliverer(&lane)?);
+) -> Result<Option<Timestamp>, Unsettled> {
+    let Some(settings) = shared.settings(&lane) else {
+        // closed meanwhile
+        return Ok(None);
+    };
+    let deliverer = shared.deliverer(&lane).ok_or(Unsettled)?;
     let receipts: Vec<Receipt> = messages.iter().map(|message| message.receipt).collect();
     let deliveries = messages
         .iter()
@@ -53,8 +61,9 @@ pub(super) async fn attempt(
         Next::Done | Next::Dead(_) => None,
     });
     let retry = delay.max();
-    made.settle(&deliveries, &receipts, &ends).await;
-    retry.map(|delay| shared.config.clock.now().plus_millis(millis(delay)))
+    let retry = retry.map(|delay| shared.config.clock.now().plus_millis(millis(delay)));
+    made.settle(&deliveries, &receipts, &ends).await?;
+    Ok(retry)
 }
 
 impl Made<'_> {
@@ -87,18 +96,24 @@ impl Made<'_> {
     }
 
     /// Until the database takes it: what was owed later must not be delivered before.
-    async fn settle(&self, deliveries: &[Delivery], receipts: &[Receipt], ends: &[Next]) {
+    async fn settle(
+        &self,
+        deliveries: &[Delivery],
+        receipts: &[Receipt],
+        ends: &[Next],
+    ) -> Result<(), Unsettled> {
         for attempt in 1..=TRIES {
             let Err(error) = self.try_settle(deliveries, receipts, ends).await else {
-                return;
+                return Ok(());
             };
             // the lane was closed meanwhile, and what it owed is gone with it
             if self.shared.settings(self.lane).is_none() {
-                return;
+                return Ok(());
             }
             tracing::error!(lane = %self.lane, %error, attempt, "deliveries cannot be settled");
             tokio::time::sleep(BETWEEN_TRIES).await;
         }
+        Err(Unsettled)
     }
 
     async fn try_settle(
