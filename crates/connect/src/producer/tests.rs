@@ -106,13 +106,40 @@ async fn without_a_broker_it_may_be_tried_again() {
 }
 
 #[tokio::test]
-async fn what_was_refused_together_is_sent_one_by_one() {
+async fn what_was_refused_together_is_sent_by_halves() {
     let (mock, cluster) = mock(1);
     let producer = Producer::open(&cluster).await.unwrap();
     producer.send("t", &records(1, 1)[0]).await.unwrap();
     let refusal = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
-    mock.request_errors(RDKafkaApiKey::Produce, &[refusal, refusal]);
+    mock.request_errors(RDKafkaApiKey::Produce, &[refusal; 3]);
     let results = producer.send_all("t", &records(1, 3)).await;
-    let refused = results.iter().filter(|result| result.is_err()).count();
-    assert_eq!((results.len(), refused), (3, 1), "{results:?}");
+    // all three, the first two, the first
+    let refused: Vec<bool> = results.iter().map(Result::is_err).collect();
+    assert_eq!(refused, [true, false, false], "{results:?}");
+}
+
+#[tokio::test]
+async fn one_that_is_too_large_among_many_costs_few_requests() {
+    let (requests, written) = (Mutex::new(0), Mutex::new(Vec::new()));
+    let numbers: Vec<u32> = (0..500).collect();
+    let results = halving(&numbers, async |part: &[u32]| {
+        *requests.lock().unwrap() += 1;
+        if part.contains(&137) {
+            let refused = ProduceError {
+                problem: Problem::Other("too large".into()),
+                is_retriable: false,
+                code: ProduceCode::Refused,
+            };
+            return vec![Err(refused); part.len()];
+        }
+        written.lock().unwrap().extend_from_slice(part);
+        vec![Ok(()); part.len()]
+    })
+    .await;
+    let refused: Vec<usize> = (0..500).filter(|at| results[*at].is_err()).collect();
+    assert_eq!(refused, [137]);
+    let expected: Vec<u32> = numbers.into_iter().filter(|number| *number != 137).collect();
+    assert_eq!(*written.lock().unwrap(), expected, "all others, in their order");
+    let requests = *requests.lock().unwrap();
+    assert!(requests <= 20, "{requests}");
 }
