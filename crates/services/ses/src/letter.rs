@@ -13,7 +13,7 @@ use crate::error::SesError;
 /// A mail that can be handed in.
 #[derive(Debug)]
 pub(crate) struct Letter {
-    /// The addresses that say who wrote it; each has to be allowed to.
+    /// The addresses that say who wrote it, who sent it and where bounces go; each has to be allowed to.
     pub(crate) senders: Vec<String>,
     /// The address that the envelope is from.
     pub(crate) from: String,
@@ -119,7 +119,7 @@ impl Draft {
         };
         let letter = letter.map_err(|error| wrong(&error))?;
         Ok(Letter {
-            senders: vec![from.email.to_string()],
+            senders: vec![from.email.to_string(), sender.to_string()],
             from: sender.to_string(),
             to: recipients.iter().map(ToString::to_string).collect(),
             content: letter.formatted(),

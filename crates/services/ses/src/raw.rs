@@ -49,7 +49,9 @@ pub(crate) fn letter(raw: &[u8], given: &RawGiven, id: &str, now: Timestamp) -> 
             .collect::<Result<_, SesError>>()?,
     };
     let mut senders = written;
-    senders.push(from.email.to_string());
+    senders.extend(addresses(&fields, &["sender"])?);
+    let envelope = bounces.as_ref().unwrap_or(&from).email.to_string();
+    senders.extend([from.email.to_string(), envelope.clone()]);
     let mut content =
         format!("Message-ID: {}\r\nDate: {}\r\n", message_id(id, &from), date(now)).into_bytes();
     for field in fields
@@ -63,7 +65,7 @@ pub(crate) fn letter(raw: &[u8], given: &RawGiven, id: &str, now: Timestamp) -> 
     push_lines(&mut content, body);
     Ok(Letter {
         senders,
-        from: bounces.unwrap_or(from).email.to_string(),
+        from: envelope,
         to,
         content,
     })
@@ -202,7 +204,8 @@ mod tests {
             (letter.from.as_str(), letter.to),
             ("bounces@example.com", vec!["one@example.org".to_owned()])
         );
-        assert_eq!(letter.senders, ["shop@example.com", "other@example.com"]);
+        let senders = ["shop@example.com", "other@example.com", "bounces@example.com"];
+        assert_eq!(letter.senders, senders);
     }
 
     #[test]

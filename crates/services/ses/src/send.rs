@@ -1,5 +1,6 @@
 //! What both APIs do with a letter: check it, and owe it to its recipients.
 
+use tokio::sync::SemaphorePermit;
 use tradewind_events::Routing;
 use tradewind_model::{AccountId, Region};
 use tradewind_store::Batch;
@@ -14,6 +15,9 @@ const MAX_RECIPIENTS: usize = 50;
 const MAX_MAIL: usize = 10 * 1024 * 1024;
 /// The longest mail times its recipients: what one transaction stores.
 const MAX_COPIES: usize = 64 * 1024 * 1024;
+/// What the transactions of all requests store at the same time, in KiB: one that is as large as may be, or many
+/// small ones. Others wait, in their order.
+pub(crate) const MAX_STORING_KIB: usize = MAX_COPIES / 1024;
 
 /// Who calls.
 #[derive(Clone, Debug)]
@@ -31,6 +35,7 @@ impl SesService {
     /// Sends a letter: all its recipients are owed it when this returns.
     pub(crate) async fn send(&self, call: &Call, id: &str, letter: &Letter) -> Result<(), SesError> {
         self.check(call, letter)?;
+        let _room = self.room_for(letter.content.len() * letter.to.len()).await;
         let mut routing = Routing::new(Batch::new());
         for to in &letter.to {
             let owed = Owed {
@@ -43,6 +48,14 @@ impl SesService {
         }
         self.database().write(routing.into_batch()).await?;
         Ok(())
+    }
+
+    /// Waits until so many bytes may be stored.
+    async fn room_for(&self, bytes: usize) -> SemaphorePermit<'_> {
+        let kib = bytes.div_ceil(1024).clamp(1, MAX_STORING_KIB);
+        let kib = u32::try_from(kib).unwrap_or(u32::MAX);
+        let room = self.storing().acquire_many(kib).await;
+        room.expect("nobody closes it")
     }
 
     fn check(&self, call: &Call, letter: &Letter) -> Result<(), SesError> {

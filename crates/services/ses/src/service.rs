@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tradewind_events::delivery::{Deliveries, LaneId};
 use tradewind_events::mail::{self, MailRelay};
 use tradewind_model::resource::ResourceType;
@@ -12,6 +12,7 @@ use tradewind_store::Database;
 
 use crate::error::SesError;
 use crate::model::{Identity, IdentityKey, IdentityName};
+use crate::send::MAX_STORING_KIB;
 use crate::{tables, worker};
 
 /// Mails that are handed in at the same time.
@@ -41,6 +42,8 @@ struct Shared {
     /// Held from a decision to its commit, so that two changes do not decide on the same state. It is an
     /// async mutex because the write happens while it is held.
     changing: Mutex<()>,
+    /// In KiB.
+    storing: Semaphore,
 }
 
 impl SesService {
@@ -57,6 +60,7 @@ impl SesService {
             config,
             identities: RwLock::new(identities),
             changing: Mutex::new(()),
+            storing: Semaphore::new(MAX_STORING_KIB),
         }));
         deliveries.connect(worker::LANES, Arc::new(service.clone()));
         deliveries.open(&Self::lane(), settings).await?;
@@ -80,6 +84,11 @@ impl SesService {
 
     pub(crate) fn deliveries(&self) -> &Deliveries {
         &self.0.config.deliveries
+    }
+
+    /// What may be stored yet at this time, in KiB.
+    pub(crate) fn storing(&self) -> &Semaphore {
+        &self.0.storing
     }
 
     pub(crate) fn relay(&self) -> Option<&MailRelay> {

@@ -92,6 +92,23 @@ async fn who_is_no_identity_does_not_send() {
     let raw = STANDARD.encode("From: evil@example.net\nTo: a@example.org\n\nx");
     let disguised = json!({"FromEmailAddress": "a@example.com", "Content": {"Raw": {"Data": raw}}});
     assert!(world.refused(disguised).await.contains("evil@example.net"));
+    let mut elsewhere = simple("a@example.com", &["a@example.org"]);
+    elsewhere["FeedbackForwardingEmailAddress"] = json!("victim@example.net");
+    assert!(
+        world
+            .refused(elsewhere.clone())
+            .await
+            .contains("victim@example.net")
+    );
+    elsewhere["FeedbackForwardingEmailAddress"] = json!("bounces@example.com");
+    world.send(elsewhere).await;
+    let raw = STANDARD.encode("From: a@example.com\nSender: evil@example.net\nTo: a@example.org\n\nx");
+    let sent_by = json!({"Content": {"Raw": {"Data": raw}}});
+    assert!(world.refused(sent_by).await.contains("evil@example.net"));
+    let query = "Action=SendEmail&Source=a%40example.com&ReturnPath=victim%40example.net\
+                 &Destination.ToAddresses.member.1=b%40example.org&Message.Subject.Data=x&Message.Body.Text.Data=y";
+    let (status, answer) = world.query(query).await;
+    assert!(status == 400 && answer.contains("MessageRejected"), "{answer}");
     let (status, _) = world
         .call("DELETE", "/v2/email/identities/example.com", json!({}))
         .await;
@@ -316,4 +333,18 @@ async fn a_stack_has_its_identity() {
         .unwrap()
         .clone();
     assert_eq!(identities.check(&refused).len(), 1);
+}
+
+#[tokio::test]
+async fn mails_wait_for_room_to_be_stored_in() {
+    let world = with_identity("example.com").await;
+    let storing = world.service.storing();
+    let all = u32::try_from(storing.available_permits()).unwrap();
+    let room = storing.acquire_many(all).await.unwrap();
+    let mut sending = Box::pin(world.send(simple("a@example.com", &["b@example.org"])));
+    let early = tokio::time::timeout(std::time::Duration::from_millis(50), &mut sending).await;
+    assert!(early.is_err(), "there is no room");
+    drop(room);
+    sending.await;
+    assert_eq!(storing.available_permits(), all as usize);
 }
