@@ -110,6 +110,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), DatabaseError> {
     };
     let tables = tables(connection).map_err(told)?;
     refuse_cut_off(connection, path)?;
+    refuse_auto_vacuum(connection, path)?;
     for table in tables {
         let first = format!("SELECT 1 FROM \"{}\" LIMIT 1", table.replace('"', "\"\""));
         connection
@@ -138,6 +139,18 @@ fn refuse_cut_off(connection: &Connection, path: &Path) -> Result<(), DatabaseEr
     match there < expected {
         true => Err(corrupt(path, format!("{there} bytes are left of {expected}"))),
         false => Ok(()),
+    }
+}
+
+/// Pages that say where others belong: what blanks stale pages would blank them, too. No file of a node has them.
+fn refuse_auto_vacuum(connection: &Connection, path: &Path) -> Result<(), DatabaseError> {
+    let mode: u32 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+    match mode {
+        0 => Ok(()),
+        _ => Err(corrupt(
+            path,
+            "it has `PRAGMA auto_vacuum` on, which no node does".into(),
+        )),
     }
 }
 

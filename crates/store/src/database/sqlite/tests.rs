@@ -101,6 +101,21 @@ async fn a_file_that_was_cut_off_is_refused() {
     assert!(matches!(error, DatabaseError::Corrupt { .. }), "{error}");
 }
 
+#[test]
+fn a_file_that_vacuums_itself_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("node.db");
+    let foreign = rusqlite::Connection::open(&path).unwrap();
+    foreign
+        .execute_batch("PRAGMA auto_vacuum = INCREMENTAL; CREATE TABLE t (x); INSERT INTO t VALUES (1);")
+        .unwrap();
+    drop(foreign);
+    let before = std::fs::read(&path).unwrap();
+    let error = Sqlite::open(&path, &[SCHEMA]).err().unwrap();
+    assert!(error.to_string().contains("auto_vacuum"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before, "it is as it was");
+}
+
 #[tokio::test]
 async fn a_damaged_table_is_refused_at_once_and_a_damaged_row_is_found() {
     let dir = tempfile::tempdir().unwrap();
