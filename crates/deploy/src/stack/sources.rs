@@ -39,17 +39,33 @@ pub(crate) fn of(row: &ResourceRow) -> Vec<EventSource> {
 }
 
 fn mapping(properties: &Properties) -> Option<EventSource> {
-    let arn = text(properties, "EventSourceArn")?;
-    let kind = match arn.split(':').nth(2)? {
-        "sqs" => "sqs",
-        _ => "stream",
+    let arn = text(properties, "EventSourceArn");
+    let topic = properties
+        .get("Topics")
+        .and_then(|topics| topics.get(0)?.as_str());
+    let (kind, source) = match (arn, topic) {
+        (None, topic) => ("kafka", topic?.to_owned()),
+        (Some(arn), Some(topic)) => ("msk", format!("{} {topic}", cluster_of(arn))),
+        (Some(arn), None) => (queue_or_stream(arn)?, name_of(arn).to_owned()),
     };
     Some(EventSource {
         function: text(properties, "FunctionName")?.to_owned(),
         kind,
-        source: name_of(arn).to_owned(),
+        source,
         enabled: properties.get("Enabled").is_none_or(|enabled| !is_false(enabled)),
     })
+}
+
+fn queue_or_stream(arn: &str) -> Option<&'static str> {
+    Some(match arn.split(':').nth(2)? {
+        "sqs" => "sqs",
+        _ => "stream",
+    })
+}
+
+/// The name in `arn:aws:kafka:REGION:ACCOUNT:cluster/NAME/UUID`.
+fn cluster_of(arn: &str) -> &str {
+    arn.split('/').nth(1).unwrap_or(arn)
 }
 
 fn is_false(value: &Value) -> bool {
@@ -204,6 +220,17 @@ mod tests {
     }
 
     const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
+
+    #[test]
+    fn a_mapping_of_kafka_says_its_topic() {
+        let cluster = "arn:aws:kafka:us-east-1:000000000000:cluster/main/0-1";
+        let named = json!({"EventSourceArn": cluster, "Topics": ["orders"], "FunctionName": FUNCTION});
+        let servers = json!({"Topics": ["orders"], "FunctionName": FUNCTION,
+            "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["a:1"]}}});
+        let mapping = |properties| sources("AWS::Lambda::EventSourceMapping", "uuid", properties);
+        assert_eq!(mapping(named), ["msk main orders"]);
+        assert_eq!(mapping(servers), ["kafka orders"]);
+    }
 
     #[test]
     fn each_type_says_what_invokes() {
