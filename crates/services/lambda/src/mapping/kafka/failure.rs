@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tradewind_compute::InvokeResponse;
-use tradewind_connect::Record;
+use tradewind_connect::{ProduceCode, Record};
 use tradewind_events::{Message, Routing, Trace};
 use tradewind_model::{FunctionArn, RequestId, Timestamp};
 use tradewind_store::Batch;
@@ -12,6 +12,7 @@ use tradewind_store::Batch;
 use super::super::model::Mapping;
 use super::Destination;
 use super::event::{Envelope, KafkaRecord};
+use super::producer::MappingProducer;
 use crate::service::LambdaService;
 
 /// Why records are given up.
@@ -49,6 +50,7 @@ pub(super) struct GivenUp<'a> {
     /// How often the function ran with them.
     pub(super) invocations: u32,
     pub(super) last: &'a LastTry,
+    pub(super) producer: &'a MappingProducer,
 }
 
 impl GivenUp<'_> {
@@ -113,10 +115,16 @@ impl GivenUp<'_> {
             }
         });
         let records: Vec<Record> = records.collect();
-        let producer = super::producer::producer_of(service, self.mapping).await;
+        let producer = self.producer.open(service, self.mapping).await;
         let producer = producer.map_err(|problem| problem.to_string())?;
         let written = producer.send_all(topic, &records).await;
         let written: Result<Vec<()>, _> = written.into_iter().collect();
+        if written
+            .as_ref()
+            .is_err_and(|error| error.code != ProduceCode::Refused)
+        {
+            self.producer.close().await;
+        }
         written.map(drop).map_err(|error| error.to_string())
     }
 

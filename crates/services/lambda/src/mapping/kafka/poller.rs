@@ -16,6 +16,7 @@ use super::super::scale::{MOST, STEP, Scale};
 use super::super::worker::invocable;
 use super::access::cluster_of;
 use super::event::{Envelope, KafkaRecord, prepare};
+use super::producer::MappingProducer;
 use super::run::{KafkaPlan, KafkaRun};
 use super::{Access, KafkaCluster, KafkaSource, USUAL_WINDOW, cluster_name};
 use crate::service::LambdaService;
@@ -33,6 +34,8 @@ pub(in super::super) struct KafkaPoller {
     shared: Arc<Shared>,
     batches: TaskTracker,
     reading: Option<Reading>,
+    /// Of the mapping as it is now.
+    producer: Arc<MappingProducer>,
     /// More waits than the batches take.
     backlog: bool,
     /// What was told of the cluster.
@@ -64,6 +67,7 @@ impl KafkaPoller {
             stop,
             batches: TaskTracker::new(),
             reading: None,
+            producer: Arc::default(),
             backlog: false,
             told: None,
         }
@@ -85,6 +89,7 @@ impl KafkaPoller {
             {
                 // what waits for a retry is tried as the mapping says now
                 self.shared.give_up_waiting(&self.stop);
+                self.producer = Arc::default();
             }
             let pollers = least_pollers(&mapping);
             self.shared.scale(|scale| scale.set_pollers(pollers));
@@ -134,6 +139,7 @@ impl KafkaPoller {
             envelope: Envelope::new(&source, servers_of(&self.shared.service, &source)),
             mapping,
             function,
+            producer: Arc::clone(&self.producer),
             cap: most.min(reserved),
         };
         let pause = self.start_batches(&Arc::new(plan));

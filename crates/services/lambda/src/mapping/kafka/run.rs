@@ -22,6 +22,7 @@ use super::super::poller::{Place, Shared};
 use super::super::worker::Invocable;
 use super::event::{Envelope, KafkaRecord};
 use super::failure::{Condition, GivenUp, LastTry};
+use super::producer::MappingProducer;
 use super::response::{Verdict, verdict};
 use crate::journey::{self, Begun};
 
@@ -40,6 +41,7 @@ pub(super) struct KafkaPlan {
     pub(super) mapping: Arc<Mapping>,
     pub(super) function: Invocable,
     pub(super) envelope: Envelope,
+    pub(super) producer: Arc<MappingProducer>,
     /// Batches that may run.
     pub(super) cap: u32,
 }
@@ -141,6 +143,7 @@ impl KafkaPlan {
             condition,
             invocations: piece.invocations,
             last: &piece.last,
+            producer: &self.producer,
         }
     }
 }

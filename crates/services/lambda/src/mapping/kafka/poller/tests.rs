@@ -64,6 +64,7 @@ impl Still {
             mapping: Arc::clone(&self.mapping),
             function: invocable(&self.world.service, &self.mapping.function).unwrap(),
             envelope: Envelope::new(&self.source, self.mock.bootstrap_servers()),
+            producer: Arc::default(),
             cap: 1,
         })
     }
@@ -154,4 +155,20 @@ async fn a_new_minimum_of_pollers_holds_at_once() {
     stop.cancel();
     tasks.close();
     tasks.wait().await;
+}
+
+#[tokio::test]
+async fn a_mapping_has_one_producer_until_it_is_closed() {
+    let still = Still::new().await;
+    let (producer, service) = (MappingProducer::default(), &still.world.service);
+    producer.open(service, &still.mapping).await.unwrap();
+    let mut unusable = Mapping::clone(&still.mapping);
+    unusable.settings.kafka.access = vec![Access {
+        kind: super::super::AccessKind::BasicAuth,
+        uri: "nothing".to_owned(),
+    }];
+    let again = producer.open(service, &unusable).await;
+    again.expect("it is open, whatever the secret is by now");
+    producer.close().await;
+    assert!(producer.open(service, &unusable).await.is_err());
 }
