@@ -184,11 +184,13 @@ impl Producer {
     /// # Cancel safety
     /// As [`Producer::send`], but for those that were not taken up yet.
     pub async fn send_all(&self, topic: &str, records: &[Record]) -> Vec<Result<(), ProduceError>> {
-        let all: Vec<&Record> = records.iter().collect();
-        let results = halving(&all, async |part: &[&Record]| {
-            self.send_together(topic, part).await
-        })
-        .await;
+        let mut halves = Halves::of(records.len());
+        while let Some(group) = halves.groups.pop() {
+            let part: Vec<&Record> = group.iter().map(|at| &records[*at]).collect();
+            let results = self.send_together(topic, &part).await;
+            halves.sent(group, results);
+        }
+        let results = halves.results;
         if results.last().is_some_and(Result::is_ok) {
             self.health.clear();
         }
@@ -238,30 +240,36 @@ impl Producer {
     }
 }
 
-/// Sends all together, and what was refused again by halves, in its order: a broker refuses for one record what the
-/// client sent together with it. One such record among 500 costs some 18 requests.
-async fn halving<R: Copy>(
-    records: &[R],
-    send: impl AsyncFn(&[R]) -> Vec<Result<(), ProduceError>>,
-) -> Vec<Result<(), ProduceError>> {
-    let mut results = vec![Err(ProduceError::unreachable()); records.len()];
-    let mut groups: Vec<Vec<usize>> = vec![(0..records.len()).collect()];
-    while let Some(group) = groups.pop() {
-        let part: Vec<R> = group.iter().map(|at| records[*at]).collect();
-        for (at, result) in group.iter().zip(send(&part).await) {
-            results[*at] = result;
-        }
-        if group.len() < 2 {
-            continue;
-        }
-        let mut refused = group;
-        refused.retain(|at| matches!(&results[*at], Err(error) if error.code == ProduceCode::Refused));
-        if !refused.is_empty() {
-            let later = refused.split_off(refused.len().div_ceil(2));
-            groups.extend([later, refused].into_iter().filter(|group| !group.is_empty()));
+/// What is sent all together, and what of it was refused again by halves, in its order: a broker refuses for one
+/// record what the client sent together with it. One such record among 500 costs some 18 requests.
+struct Halves {
+    results: Vec<Result<(), ProduceError>>,
+    /// What is to be sent, the next last.
+    groups: Vec<Vec<usize>>,
+}
+
+impl Halves {
+    fn of(count: usize) -> Self {
+        Self {
+            results: vec![Err(ProduceError::unreachable()); count],
+            groups: vec![(0..count).collect()],
         }
     }
-    results
+
+    /// Notes what became of a group.
+    fn sent(&mut self, mut group: Vec<usize>, results: Vec<Result<(), ProduceError>>) {
+        for (at, result) in group.iter().zip(results) {
+            self.results[*at] = result;
+        }
+        if group.len() < 2 {
+            return;
+        }
+        let results = &self.results;
+        group.retain(|at| matches!(&results[*at], Err(error) if error.code == ProduceCode::Refused));
+        let later = group.split_off(group.len().div_ceil(2));
+        let both = [later, group].into_iter();
+        self.groups.extend(both.filter(|group| !group.is_empty()));
+    }
 }
 
 fn headers(record: &Record) -> Option<OwnedHeaders> {

@@ -118,28 +118,30 @@ async fn what_was_refused_together_is_sent_by_halves() {
     assert_eq!(refused, [true, false, false], "{results:?}");
 }
 
-#[tokio::test]
-async fn one_that_is_too_large_among_many_costs_few_requests() {
-    let (requests, written) = (Mutex::new(0), Mutex::new(Vec::new()));
-    let numbers: Vec<u32> = (0..500).collect();
-    let results = halving(&numbers, async |part: &[u32]| {
-        *requests.lock().unwrap() += 1;
-        if part.contains(&137) {
-            let refused = ProduceError {
-                problem: Problem::Other("too large".into()),
-                is_retriable: false,
-                code: ProduceCode::Refused,
-            };
-            return vec![Err(refused); part.len()];
-        }
-        written.lock().unwrap().extend_from_slice(part);
-        vec![Ok(()); part.len()]
-    })
-    .await;
-    let refused: Vec<usize> = (0..500).filter(|at| results[*at].is_err()).collect();
-    assert_eq!(refused, [137]);
-    let expected: Vec<u32> = numbers.into_iter().filter(|number| *number != 137).collect();
-    assert_eq!(*written.lock().unwrap(), expected, "all others, in their order");
-    let requests = *requests.lock().unwrap();
+#[test]
+fn one_that_is_too_large_among_many_costs_few_requests() {
+    let refused = ProduceError {
+        problem: Problem::Other("too large".into()),
+        is_retriable: false,
+        code: ProduceCode::Refused,
+    };
+    let (mut requests, mut written) = (0, Vec::new());
+    let mut halves = Halves::of(500);
+    while let Some(group) = halves.groups.pop() {
+        requests += 1;
+        let result = match group.contains(&137) {
+            true => Err(refused.clone()),
+            false => {
+                written.extend_from_slice(&group);
+                Ok(())
+            }
+        };
+        let results = vec![result; group.len()];
+        halves.sent(group, results);
+    }
+    let failed: Vec<usize> = (0..500).filter(|at| halves.results[*at].is_err()).collect();
+    assert_eq!(failed, [137]);
+    let expected: Vec<usize> = (0..500).filter(|number| *number != 137).collect();
+    assert_eq!(written, expected, "all others, in their order");
     assert!(requests <= 20, "{requests}");
 }
