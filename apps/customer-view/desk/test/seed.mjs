@@ -5,6 +5,11 @@ import { token } from "../../view/tokens.mjs";
 
 const DAY = 24 * 60 * 60 * 1000;
 const seconds = (time) => new Date(time).toISOString().replace(/\.\d+Z$/, "Z");
+/** The date so many days after today's in the controller's time zone, by which the desk counts. */
+const dateIn = (days, now) => {
+  const today = new Intl.DateTimeFormat("en-CA", { timeZone: process.env.TIME_ZONE ?? "Europe/Berlin" }).format(now);
+  return new Date(Date.parse(today) + days * DAY).toISOString().slice(0, 10);
+};
 
 export const ADA = person("S-000017");
 export const MALLORY = person("S-000666");
@@ -70,7 +75,7 @@ export function requests(now = Date.now()) {
   const made = (id, kind, email, state, ago, dueIn, more = {}) => [`requests/${id}.json`, {
     format: 1, id, kind, language: "en", contact: { email }, details: {}, contactHash: token("email", email), state, outcome: null, reason: null,
     receivedAt: seconds(now - ago * DAY), stateAt: seconds(now - ago * DAY), confirmedAt: seconds(now - ago * DAY + 600_000), closedAt: null,
-    deadline: { due: seconds(now + dueIn * DAY).slice(0, 10), dueAt: seconds(now + (dueIn + 0.5) * DAY), extended: null },
+    deadline: { due: dateIn(dueIn, now), dueAt: seconds(now + (dueIn + 0.5) * DAY), extended: null },
     link: { number: 1, issuedAt: seconds(now - ago * DAY), expiresAt: null, usedAt: null },
     subject: null, round: 1, systems: {}, hold: null, escalations: [], marks: { greeted: seconds(now - ago * DAY + 660_000) }, archive: null, certificate: null,
     history: [{ at: seconds(now - ago * DAY), by: "person", what: "request.received", detail: {} }, { at: seconds(now - ago * DAY + 600_000), by: "person", what: "request.confirm", detail: {} }], told: 2,
@@ -86,7 +91,7 @@ export function requests(now = Date.now()) {
     made("r-soon1", "erasure", "<img/src=x>@example.com", "collecting", 26, 4, { systems: answered(["answered", "answered"]) }),
     made("r-new1", "rectification", "grace@example.org", "review", 2, 29, { systems: answered(["answered", "answered", "answered", "answered", "answered", "answered"]) }),
     made("r-held1", "erasure", "held@example.net", "held", 12, 19, { hold: { reason: "invoice 2026-11 is disputed in court", by: "officer", at: seconds(now - 5 * DAY) } }),
-    made("r-long1", "portability", "li@example.cn", "collecting", 20, 71, { deadline: { due: seconds(now + 71 * DAY).slice(0, 10), dueAt: seconds(now + 72 * DAY), extended: { at: seconds(now - 10 * DAY), by: "officer", reason: "many accounts", dueBefore: seconds(now + 11 * DAY).slice(0, 10) } }, systems: answered([]) }),
+    made("r-long1", "portability", "li@example.cn", "collecting", 20, 71, { deadline: { due: dateIn(71, now), dueAt: seconds(now + 72 * DAY), extended: { at: seconds(now - 10 * DAY), by: "officer", reason: "many accounts", dueBefore: dateIn(11, now) } }, systems: answered([]) }),
     ...[3, 8, 12, 20, 29].map((days, index) => made(`r-done${index}`, index % 2 ? "access" : "erasure", `done${index}@example.com`, "done", 60 + index, -30, { closedAt: seconds(now - (60 + index - days) * DAY), systems: answered(SYSTEMS.map(() => "answered")) })),
     ["evidence/r-late1/shop.json", { format: 1, system: "shop", at: seconds(now - 2 * DAY), records: 1, data: { note: "</pre><script>document.title='owned'</script>" } }],
     ["evidence/r-late1/orders.json", { format: 1, system: "orders", at: seconds(now - 2 * DAY), records: 1, data: null, kept: [{ what: "invoice", count: 3, reason: "§ 147 AO", until: "2036-12-31" }] }],
