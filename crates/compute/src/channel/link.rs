@@ -101,12 +101,17 @@ impl Link {
         written.is_ok_and(|written| written == head.len() + payload.len())
     }
 
-    /// Takes the next packet that the function has not read out of the pipe again.
-    pub(super) fn take_packet_back(&mut self) -> Option<Vec<u8>> {
-        let mut packet = vec![0; PACKET_BYTES];
-        let length = self.read_back(&mut packet);
-        packet.truncate(length);
-        (length > 0).then_some(packet)
+    /// Takes all packets that the function has not read out of the pipe again, in one step: one by one,
+    /// the function could read the second after the first was taken. None is taken where the system
+    /// cannot do that.
+    pub(super) fn take_packets_back(&mut self) -> Vec<Vec<u8>> {
+        let Some(unread) = &self.unread else {
+            return Vec::new();
+        };
+        move_packets(unread).unwrap_or_else(|error| {
+            tracing::debug!(%error, "events cannot be taken back from an instance");
+            Vec::new()
+        })
     }
 
     /// Takes what the function has not read out of the pipe again, at most `most` bytes, and counts it.
@@ -149,6 +154,44 @@ fn set_packets(pipe: &pipe::Sender, wanted: bool) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn set_packets(_pipe: &pipe::Sender, _wanted: bool) -> bool {
     false
+}
+
+/// Moves what is in a pipe to another with splice(2), which holds the locks of both until all is moved,
+/// and reads it there. Packets stay packets.
+#[cfg(target_os = "linux")]
+fn move_packets(unread: &std::fs::File) -> io::Result<Vec<Vec<u8>>> {
+    use rustix::pipe::{SpliceFlags, splice};
+
+    let (mut taken, aside) = io::pipe()?;
+    match splice(
+        unread,
+        None,
+        &aside,
+        None,
+        LARGE_READ_BYTES,
+        SpliceFlags::NONBLOCK,
+    ) {
+        // the pipe is empty
+        Err(rustix::io::Errno::AGAIN) => return Ok(Vec::new()),
+        moved => moved?,
+    };
+    drop(aside);
+    let mut packets = Vec::new();
+    loop {
+        let mut packet = vec![0; PACKET_BYTES];
+        match taken.read(&mut packet) {
+            Ok(0) => return Ok(packets),
+            Ok(length) => packet.truncate(length),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        }
+        packets.push(packet);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn move_packets(_unread: &std::fs::File) -> io::Result<Vec<Vec<u8>>> {
+    Ok(Vec::new())
 }
 
 /// A reader of the same pipe that does not block, whatever the function does with its own.
