@@ -25,22 +25,30 @@ pub enum Verdict {
     Partly(Vec<usize>),
 }
 
-/// Reads `batchItemFailures` of the answer to a batch.
+/// The elements of `batchItemFailures` in the answer to a batch, whatever the source names its records by. None,
+/// which fails the whole batch, for what is no answer of that kind; no such member and null are an empty list.
+#[must_use]
+pub fn batch_item_failures(answer: &[u8]) -> Option<Vec<Value>> {
+    match serde_json::from_slice(answer).ok()? {
+        Value::Null => Some(Vec::new()),
+        Value::Object(mut members) => match members.remove("batchItemFailures") {
+            None | Some(Value::Null) => Some(Vec::new()),
+            Some(Value::Array(failures)) => Some(failures),
+            Some(_) => None,
+        },
+        _ => None,
+    }
+}
+
+/// Reads `batchItemFailures` of the answer to a batch of messages.
 ///
 /// No such member, null and the empty list mean success. An answer that is no JSON object, and an identifier
 /// that is empty, no text, or of no record fail the whole batch. Of an ordered source a record that comes
 /// after a failed one of its group failed, too: it must not leave before that one.
 #[must_use]
 pub fn verdict(answer: &[u8], items: &[BatchItem<'_>]) -> Verdict {
-    let failures = match serde_json::from_slice::<Value>(answer) {
-        Ok(Value::Null) => return Verdict::Done,
-        Ok(Value::Object(mut members)) => members.remove("batchItemFailures"),
-        Ok(_) | Err(_) => return Verdict::Failed,
-    };
-    let failures = match failures {
-        None | Some(Value::Null) => return Verdict::Done,
-        Some(Value::Array(failures)) => failures,
-        Some(_) => return Verdict::Failed,
+    let Some(failures) = batch_item_failures(answer) else {
+        return Verdict::Failed;
     };
     let Some(named) = failures.iter().map(identifier).collect::<Option<HashSet<_>>>() else {
         return Verdict::Failed;

@@ -27,7 +27,7 @@ mod share;
 mod trace;
 pub mod transform;
 
-pub use batch_response::{BatchItem, Verdict, verdict};
+pub use batch_response::{BatchItem, Verdict, batch_item_failures, verdict};
 pub use message::{AttributeValue, Message, MessageAttribute};
 pub use queue_source::{QueueFacts, QueueRecord, QueueSource, RecordAttribute};
 pub use receiver::{Receiver, Undeliverable};

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use tradewind_events::batch_item_failures;
 
 use super::event::{Envelope, KafkaRecord};
 
@@ -22,15 +23,8 @@ pub(super) enum Verdict {
 ///
 /// As with streams the first failed record of a partition counts: what comes after it comes again, too.
 pub(super) fn verdict(answer: &[u8], envelope: &Envelope, records: &[KafkaRecord]) -> Verdict {
-    let failures = match serde_json::from_slice::<Value>(answer) {
-        Ok(Value::Null) => return Verdict::Done,
-        Ok(Value::Object(mut members)) => members.remove("batchItemFailures"),
-        Ok(_) | Err(_) => return Verdict::Failed,
-    };
-    let failures = match failures {
-        None | Some(Value::Null) => return Verdict::Done,
-        Some(Value::Array(failures)) => failures,
-        Some(_) => return Verdict::Failed,
+    let Some(failures) = batch_item_failures(answer) else {
+        return Verdict::Failed;
     };
     let partitions: BTreeMap<String, i32> = records
         .chunk_by(|one, next| one.partition == next.partition)
