@@ -145,9 +145,12 @@ const ON_POSTGRES: &[&str] = &[
     "iam",
     "lambda",
     "logs",
+    "observe",
     "pipes",
     "s3",
     "scheduler",
+    "secretsmanager",
+    "ses",
     "sns",
     "sqs",
 ];
