@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tradewind_model::Timestamp;
 
-pub use self::ledger::{DROPPED, Ledger, LedgerConfig, Owner, StackOf, Used};
+pub use self::ledger::{DROPPED, Ledger, LedgerConfig, Owner, Owners, StacksOf, Used};
 pub use self::meter::{Counted, Counter, Meter, Metered, units_of_64_kib};
 pub use self::tables::MIGRATIONS;
 

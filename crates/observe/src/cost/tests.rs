@@ -289,7 +289,13 @@ async fn a_month_of_the_customer_view_costs_what_a_pencil_says() {
         clock: clock.clone(),
         usage: usage.clone(),
         meter: meter.clone(),
-        stack_of: std::sync::Arc::new(|_| Box::pin(async { Some("customer-view".to_owned()) })),
+        stacks_of: std::sync::Arc::new(|resources: Vec<String>| {
+            let owned = resources.into_iter();
+            let owners = owned
+                .map(|resource| (resource, "customer-view".to_owned()))
+                .collect();
+            Box::pin(async move { owners })
+        }),
     });
     let ledger = ledger.await.unwrap();
     let invoke = |function: &str, billed_ms: u64, memory_mib: u32| {

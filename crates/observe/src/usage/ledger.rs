@@ -7,7 +7,7 @@
 //!
 //! Buckets are of a minute, after three days of an hour, after 65 days of a day, and go after 400 days.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,8 +41,10 @@ const ROLL_UP_STEP: i64 = 6;
 /// The item of records that are in no bucket.
 pub const DROPPED: &str = "usage.dropped";
 
-/// Says which stack made a resource.
-pub type StackOf = Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> + Send + Sync>;
+/// The stacks that made resources, by the resources' ARNs; those that no stack made are not in it.
+pub type Owners = HashMap<String, String>;
+/// Says which stacks made these resources.
+pub type StacksOf = Arc<dyn Fn(Vec<String>) -> Pin<Box<dyn Future<Output = Owners> + Send>> + Send + Sync>;
 
 /// What a ledger is made of.
 #[derive(Clone)]
@@ -55,8 +57,9 @@ pub struct LedgerConfig {
     pub usage: UsageSink,
     /// All else.
     pub meter: Meter,
-    /// The stack of a resource, asked when it is first seen.
-    pub stack_of: StackOf,
+    /// The stacks of resources, asked when they are first seen, for all that a flush brings at once; and once an
+    /// hour for those that had none.
+    pub stacks_of: StacksOf,
 }
 
 impl fmt::Debug for LedgerConfig {
@@ -83,8 +86,8 @@ struct State {
     open: Option<Flush>,
     /// What is to be flushed after it.
     waiting: Vec<Entry>,
-    /// Series that are in the database.
-    known: HashSet<i64>,
+    /// Series that are in the database, and whether nothing more is to be found out about whose they are.
+    known: HashMap<i64, bool>,
     /// Dropped records that were taken.
     dropped: u64,
     /// The hour of the last roll-up.
@@ -94,7 +97,7 @@ struct State {
 #[derive(Debug)]
 struct Flush {
     batch: Batch,
-    series: Vec<i64>,
+    series: HashMap<i64, bool>,
 }
 
 #[derive(Debug)]
@@ -203,8 +206,19 @@ impl Ledger {
         let mut state = self.0.state.lock().await;
         self.settle(&mut state).await?;
         self.gather(&mut state);
+        let (mut asked, mut owners) = (HashSet::new(), Owners::new());
         while !state.waiting.is_empty() {
-            self.begin(&mut state).await;
+            let new = state.new_resources(&asked);
+            if !new.is_empty() {
+                // nobody waits for the lock meanwhile; what waits may be flushed by another
+                drop(state);
+                owners.extend((self.0.config.stacks_of)(new.clone()).await);
+                asked.extend(new);
+                state = self.0.state.lock().await;
+                self.settle(&mut state).await?;
+                continue;
+            }
+            state.begin(&owners);
             let Some(flush) = &state.open else { break };
             write(flush.batch.clone()).await?;
             state.close();
@@ -261,48 +275,6 @@ impl Ledger {
             }));
     }
 
-    /// Makes the next flush of what waits.
-    async fn begin(&self, state: &mut State) {
-        let stacks = self.stacks_of_new(state).await;
-        let from = state.waiting.len().saturating_sub(MAX_FLUSH);
-        let entries = state.waiting.split_off(from);
-        let mut batch = tables::numbered(Batch::new(), state.sequence + 1);
-        let mut new = HashSet::new();
-        for entry in entries {
-            let id = entry.series.id();
-            if !state.known.contains(&id) && new.insert(id) {
-                let stack = stacks
-                    .iter()
-                    .find(|(resource, _)| **resource == *entry.series.resource);
-                batch = tables::put_series(batch, &entry.series, stack.and_then(|(_, stack)| stack.clone()));
-            }
-            batch = match entry.amount {
-                Amount::Function(totals) => tables::add_function(batch, id, entry.minute, &totals),
-                Amount::Count(quantity) => tables::add_count(batch, id, entry.minute, quantity),
-            };
-        }
-        state.open = Some(Flush {
-            batch: batch.growing(),
-            series: new.into_iter().collect(),
-        });
-    }
-
-    /// The stacks of the resources of the next flush that are not known yet.
-    async fn stacks_of_new(&self, state: &State) -> Vec<(Box<str>, Option<String>)> {
-        let from = state.waiting.len().saturating_sub(MAX_FLUSH);
-        let next = state.waiting.get(from..).unwrap_or_default().iter();
-        let new: HashSet<&str> = next
-            .filter(|entry| !entry.series.resource.is_empty() && !state.known.contains(&entry.series.id()))
-            .map(|entry| &*entry.series.resource)
-            .collect();
-        let mut stacks = Vec::with_capacity(new.len());
-        for resource in new {
-            let stack = (self.0.config.stack_of)(resource.to_owned()).await;
-            stacks.push((resource.into(), stack));
-        }
-        stacks
-    }
-
     /// Widens old buckets and forgets the oldest, if that was not done this hour.
     pub(super) async fn roll_up(&self) -> Result<(), DatabaseError> {
         let now = minute_of(self.0.config.clock.now());
@@ -330,10 +302,13 @@ impl Ledger {
             database
                 .write(tables::forget(Batch::new(), now - KEPT_FOR))
                 .await?;
+            // those that were forgotten have to be made known again
+            let left = tables::series(database).await?;
+            state.known.retain(|id, _| left.contains(id));
         }
         state.rolled_up = now / HOUR;
-        // series that were forgotten have to be made known again
-        state.known.clear();
+        // a stack may have made them that did not say so yet
+        state.known.retain(|_, is_settled| *is_settled);
         Ok(())
     }
 
@@ -368,6 +343,51 @@ impl Ledger {
 }
 
 impl State {
+    fn next(&self) -> &[Entry] {
+        let from = self.waiting.len().saturating_sub(MAX_FLUSH);
+        self.waiting.get(from..).unwrap_or_default()
+    }
+
+    /// The resources of the next flush that are neither known nor were asked for.
+    fn new_resources(&self, asked: &HashSet<String>) -> Vec<String> {
+        let is_new = |entry: &&Entry| {
+            let series = &entry.series;
+            let resource = &*series.resource;
+            !resource.is_empty() && !asked.contains(resource) && !self.known.contains_key(&series.id())
+        };
+        let new: HashSet<&str> = self
+            .next()
+            .iter()
+            .filter(is_new)
+            .map(|entry| &*entry.series.resource)
+            .collect();
+        new.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Makes the next flush of what waits.
+    fn begin(&mut self, owners: &Owners) {
+        let from = self.waiting.len().saturating_sub(MAX_FLUSH);
+        let entries = self.waiting.split_off(from);
+        let mut batch = tables::numbered(Batch::new(), self.sequence + 1);
+        let mut new = HashMap::new();
+        for entry in entries {
+            let id = entry.series.id();
+            if !self.known.contains_key(&id) && !new.contains_key(&id) {
+                let stack = owners.get(&*entry.series.resource);
+                new.insert(id, stack.is_some() || entry.series.resource.is_empty());
+                batch = tables::put_series(batch, &entry.series, stack.cloned());
+            }
+            batch = match entry.amount {
+                Amount::Function(totals) => tables::add_function(batch, id, entry.minute, &totals),
+                Amount::Count(quantity) => tables::add_count(batch, id, entry.minute, quantity),
+            };
+        }
+        self.open = Some(Flush {
+            batch: batch.growing(),
+            series: new,
+        });
+    }
+
     /// The open flush is in the database.
     fn close(&mut self) {
         let Some(flush) = self.open.take() else { return };

@@ -1,5 +1,7 @@
 //! The tables of usage: series (who used what) and their buckets, of a minute, an hour or a day.
 
+use std::collections::HashSet;
+
 use sha2::{Digest, Sha256};
 use tradewind_store::{Batch, Database, DatabaseError, Migration, Row};
 
@@ -215,6 +217,12 @@ pub(super) fn forget(batch: Batch, before: i64) -> Batch {
              AND id NOT IN (SELECT series FROM usage_counts)",
             Vec::new(),
         )
+}
+
+/// The ids of all series.
+pub(super) async fn series(database: &Database) -> Result<HashSet<i64>, DatabaseError> {
+    let rows = database.read("SELECT id FROM usage_series", Vec::new()).await?;
+    rows.iter().map(|row| row.integer(0)).collect()
 }
 
 /// The start of the oldest bucket of that span; of any for none.

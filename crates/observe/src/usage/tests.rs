@@ -21,6 +21,8 @@ struct World {
     usage: UsageSink,
     meter: Meter,
     ledger: Ledger,
+    /// How often it was asked for stacks.
+    asked: Arc<AtomicUsize>,
 }
 
 impl World {
@@ -32,13 +34,20 @@ impl World {
     /// A node over what another left.
     async fn over(database: Database, clock: Clock) -> Self {
         let (usage, meter) = (UsageSink::default(), Meter::default());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
         let config = LedgerConfig {
             database: database.clone(),
             clock: clock.clone(),
             usage: usage.clone(),
             meter: meter.clone(),
-            stack_of: Arc::new(|resource| {
-                Box::pin(async move { resource.ends_with(":cart").then(|| "shop".to_owned()) })
+            stacks_of: Arc::new(move |resources: Vec<String>| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                let carts = resources
+                    .into_iter()
+                    .filter(|resource| resource.ends_with(":cart"));
+                let owners = carts.map(|cart| (cart, "shop".to_owned())).collect();
+                Box::pin(async move { owners })
             }),
         };
         let ledger = Ledger::open(config).await.unwrap();
@@ -48,6 +57,7 @@ impl World {
             usage,
             meter,
             ledger,
+            asked,
         }
     }
 
@@ -122,6 +132,31 @@ async fn usage_is_kept_by_minute_function_and_stack() {
         world.ledger.begins().await.unwrap(),
         Some(Timestamp::from_millis(START))
     );
+}
+
+#[tokio::test]
+async fn whose_resources_are_is_asked_for_all_at_once_and_again_only_for_nobodys() {
+    let world = World::new().await;
+    let asked = || world.asked.load(Ordering::Relaxed);
+    world.ledger.keep().await.unwrap();
+    for function in ["cart", "pay", "stock"] {
+        world.invoke(function);
+    }
+    world.ledger.keep().await.unwrap();
+    assert_eq!(asked(), 1);
+    world.invoke("cart");
+    world.invoke("pay");
+    world.ledger.keep().await.unwrap();
+    assert_eq!(asked(), 1);
+    world.clock.advance_millis(60 * MINUTE);
+    world.ledger.keep().await.unwrap();
+    world.invoke("cart");
+    world.ledger.keep().await.unwrap();
+    assert_eq!(asked(), 1, "a stack's stays its own");
+    world.invoke("pay");
+    world.ledger.keep().await.unwrap();
+    assert_eq!(asked(), 2);
+    assert_eq!(world.both().await.0, 7);
 }
 
 /// What may become of a flush.
@@ -276,6 +311,14 @@ fn counters_are_taken_once_and_are_bounded() {
     assert_eq!(meter.take(), Vec::new());
     held.add(1);
     assert_eq!(meter.take().len(), 1);
+}
+
+#[test]
+fn what_is_too_long_for_an_arn_is_counted_for_nobody() {
+    let meter = Meter::default();
+    meter.count(Metered::S3Reads, &"a".repeat(2049), 1);
+    let taken = meter.take();
+    assert_eq!((&*taken[0].resource, taken[0].quantity), ("", 1));
 }
 
 #[test]

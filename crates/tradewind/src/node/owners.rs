@@ -1,10 +1,12 @@
 //! Which stack a resource is part of, for its usage.
 
+use std::collections::{HashMap, HashSet};
+
 use tradewind_deploy::stack::{ResourceDescription, StackEngine};
 use tradewind_lambda::LambdaService;
 use tradewind_model::Clock;
 use tradewind_observe::Home;
-use tradewind_observe::usage::{Ledger, LedgerConfig, Meter, StackOf, UsageSink};
+use tradewind_observe::usage::{Ledger, LedgerConfig, Meter, Owners, StacksOf, UsageSink};
 use tradewind_store::{Database, DatabaseError};
 
 use super::NodeConfig;
@@ -30,48 +32,77 @@ pub(super) async fn ledger(
         clock,
         usage: usage.clone(),
         meter,
-        stack_of: stack_of(lambda.clone(), stacks.clone()),
+        stacks_of: stacks_of(lambda.clone(), stacks.clone()),
     };
     Ledger::open(config).await
 }
 
 /// Functions know their stack; all else is looked for in the stacks.
-fn stack_of(lambda: LambdaService, stacks: StackEngine) -> StackOf {
-    std::sync::Arc::new(move |arn| Box::pin(find(lambda.clone(), stacks.clone(), arn)))
+fn stacks_of(lambda: LambdaService, stacks: StackEngine) -> StacksOf {
+    std::sync::Arc::new(move |arns| Box::pin(find(lambda.clone(), stacks.clone(), arns)))
 }
 
-async fn find(lambda: LambdaService, stacks: StackEngine, arn: String) -> Option<String> {
-    if arn.starts_with("arn:aws:lambda:") {
-        let functions = lambda.list_functions().into_iter();
-        let mut found = functions.filter(|function| function.arn.to_string() == arn);
-        return found.next()?.stack;
+async fn find(lambda: LambdaService, stacks: StackEngine, arns: Vec<String>) -> Owners {
+    let (functions, others): (Vec<_>, Vec<_>) = arns
+        .into_iter()
+        .partition(|arn| arn.starts_with("arn:aws:lambda:"));
+    let mut owners = Owners::new();
+    if !functions.is_empty() {
+        let functions: HashSet<_> = functions.into_iter().collect();
+        let all = lambda.list_functions().into_iter();
+        let owned = all.filter_map(|function| Some((function.arn.to_string(), function.stack?)));
+        owners.extend(owned.filter(|(arn, _)| functions.contains(arn)));
     }
-    let stacks = match stacks.list().await {
-        Ok(stacks) => stacks,
-        Err(error) => {
-            tracing::warn!(%error, %arn, "cannot tell whose usage it is; it is counted without its stack");
-            return None;
+    if others.is_empty() {
+        return owners;
+    }
+    match stacks.list().await {
+        Ok(stacks) => {
+            let all = stacks.iter();
+            let all = all.flat_map(|stack| stack.resources.iter().map(|one| (one, &*stack.name)));
+            let made = Made::of(all);
+            let owned = others.into_iter().filter_map(|arn| {
+                let stack = made.stack_of(&arn)?.to_owned();
+                Some((arn, stack))
+            });
+            owners.extend(owned);
         }
-    };
-    let of = |resource: &ResourceDescription| is_same(resource, &arn);
-    let found = stacks.into_iter().find(|stack| stack.resources.iter().any(of));
-    found.map(|stack| stack.name)
+        Err(error) => {
+            tracing::warn!(%error, "cannot tell whose usage it is; it is counted without its stack");
+        }
+    }
+    owners
 }
 
-/// Whether the resource is what the ARN names. Physical ids are URLs, ARNs, ids and names.
-fn is_same(resource: &ResourceDescription, arn: &str) -> bool {
-    let service = arn.split(':').nth(2).unwrap_or_default();
-    let mut of_type = resource.resource_type.split("::");
-    let type_service = of_type.nth(1).unwrap_or_default().to_ascii_lowercase();
-    if service.is_empty() || !type_service.starts_with(service) {
-        return false;
+/// What stacks made: type and stack by physical id. Physical ids are URLs, ARNs, ids and names.
+struct Made<'s>(HashMap<&'s str, Vec<(String, &'s str)>>);
+
+impl<'s> Made<'s> {
+    fn of(all: impl Iterator<Item = (&'s ResourceDescription, &'s str)>) -> Self {
+        let mut made: HashMap<_, Vec<_>> = HashMap::new();
+        for (resource, stack) in all {
+            let mut of_type = resource.resource_type.split("::");
+            let service = of_type.nth(1).unwrap_or_default().to_ascii_lowercase();
+            let id = match service.as_str() {
+                "sqs" => resource.physical_id.rsplit('/').next().unwrap_or_default(),
+                _ => &resource.physical_id,
+            };
+            made.entry(id).or_default().push((service, stack));
+        }
+        Self(made)
     }
-    let id = match service {
-        "sqs" => resource.physical_id.rsplit('/').next().unwrap_or_default(),
-        _ => &resource.physical_id,
-    };
-    let before = arn.strip_suffix(id);
-    !id.is_empty() && before.is_some_and(|rest| rest.is_empty() || rest.ends_with([':', '/']))
+
+    /// The stack of what the ARN names: its end, from a `:` or `/` on, or all of it is the physical id.
+    fn stack_of(&self, arn: &str) -> Option<&'s str> {
+        let service = arn.split(':').nth(2).filter(|service| !service.is_empty())?;
+        let after = arn.match_indices([':', '/']).map(|(at, _)| at + 1);
+        let ends = std::iter::once(0).chain(after).filter_map(|at| arn.get(at..));
+        let mut of_end = ends
+            .filter(|end| !end.is_empty())
+            .flat_map(|end| self.0.get(end).into_iter().flatten());
+        let found = of_end.find(|(type_service, _)| type_service.starts_with(service));
+        found.map(|(_, stack)| *stack)
+    }
 }
 
 #[cfg(test)]
@@ -89,7 +120,7 @@ mod tests {
                 physical_id: physical_id.into(),
                 status: StackStatus::CreateComplete,
             };
-            is_same(&resource, arn)
+            Made::of(std::iter::once((&resource, "shop"))).stack_of(arn) == Some("shop")
         };
         let of = |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:000000000000:{rest}");
         let queue = "http://127.0.0.1:4566/000000000000/orders";
