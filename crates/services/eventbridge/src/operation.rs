@@ -1,26 +1,13 @@
 //! Every operation of the EventBridge API in one table. The router, the "not implemented" answer and the
 //! compatibility page come from it alone.
 
-use tradewind_wire::{OperationSupport, Support};
-
-macro_rules! operations {
-    ($($name:ident => $support:expr,)+) => {
-        /// An operation of the EventBridge API (version 2015-10-07).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub(crate) enum Operation {
-            $($name,)+
-        }
-
-        /// All operations, by name.
-        const OPERATIONS: &[(Operation, &str, Support)] = &[
-            $((Operation::$name, stringify!($name), $support),)+
-        ];
-    };
-}
+use tradewind_wire::{OperationSupport, Support, operations};
 
 use Support::{Missing, Served};
 
 operations! {
+    /// An operation of the EventBridge API (version 2015-10-07).
+    enum Operation in OPERATIONS;
     ActivateEventSource => Missing,
     CancelReplay => Served(""),
     CreateApiDestination => Served("endpoints may be plain HTTP, too"),

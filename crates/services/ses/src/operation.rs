@@ -25,21 +25,6 @@ macro_rules! operations {
     };
 }
 
-macro_rules! query_operations {
-    ($($name:ident => $support:expr,)+) => {
-        /// An operation of the older query API (version 2010-12-01).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub(crate) enum QueryOperation {
-            $($name,)+
-        }
-
-        /// All operations, by name.
-        const QUERY_OPERATIONS: &[(QueryOperation, &str, Support)] = &[
-            $((QueryOperation::$name, stringify!($name), $support),)+
-        ];
-    };
-}
-
 /// One line of the table.
 #[derive(Debug)]
 struct Entry {
@@ -172,7 +157,9 @@ operations! {
     UpdateReputationEntityPolicy "PUT" "/v2/email/reputation/entities/{}/{}/policy" => Missing,
 }
 
-query_operations! {
+tradewind_wire::operations! {
+    /// An operation of the older query API (version 2010-12-01).
+    enum QueryOperation in QUERY_OPERATIONS;
     CloneReceiptRuleSet => Missing,
     CreateConfigurationSet => Missing,
     CreateConfigurationSetEventDestination => Missing,

@@ -1,26 +1,13 @@
 //! Every operation of the SNS API in one table. The router, the "not implemented" answer and the
 //! compatibility page come from it alone.
 
-use tradewind_wire::{OperationSupport, Support};
-
-macro_rules! operations {
-    ($($name:ident => $support:expr,)+) => {
-        /// An operation of the SNS API (version 2010-03-31).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub(crate) enum Operation {
-            $($name,)+
-        }
-
-        /// All operations, by name.
-        const OPERATIONS: &[(Operation, &str, Support)] = &[
-            $((Operation::$name, stringify!($name), $support),)+
-        ];
-    };
-}
+use tradewind_wire::{OperationSupport, Support, operations};
 
 use Support::{Missing, Served};
 
 operations! {
+    /// An operation of the SNS API (version 2010-03-31).
+    enum Operation in OPERATIONS;
     AddPermission => Served("kept in the topic's policy, which is not evaluated yet"),
     CheckIfPhoneNumberIsOptedOut => Missing,
     ConfirmSubscription => Served("by a signed request or by a visit to the `SubscribeURL`"),

@@ -1,26 +1,13 @@
 //! Every operation of the SQS API in one table. The router, the "not implemented" answer and the
 //! compatibility page come from it alone.
 
-use tradewind_wire::{OperationSupport, Support};
-
-macro_rules! operations {
-    ($($name:ident => $support:expr,)+) => {
-        /// An operation of the SQS API (version 2012-11-05).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub(crate) enum Operation {
-            $($name,)+
-        }
-
-        /// All operations, by name.
-        const OPERATIONS: &[(Operation, &str, Support)] = &[
-            $((Operation::$name, stringify!($name), $support),)+
-        ];
-    };
-}
+use tradewind_wire::{OperationSupport, Support, operations};
 
 use Support::Served;
 
 operations! {
+    /// An operation of the SQS API (version 2012-11-05).
+    enum Operation in OPERATIONS;
     AddPermission => Served("kept in the queue's policy, which is not evaluated yet"),
     CancelMessageMoveTask => Served(""),
     ChangeMessageVisibility => Served(""),
