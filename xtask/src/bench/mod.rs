@@ -3,10 +3,10 @@
 mod burst;
 mod cold;
 mod events;
+mod http;
 mod memory;
 mod peers;
 mod pipeline;
-mod platforms;
 mod report;
 mod s3;
 mod sqs;
@@ -27,8 +27,8 @@ pub(crate) enum Bench {
     Warm(Options),
     /// Start of the node and its memory, first answers of new functions
     Cold(Options),
-    /// Warm requests: us, serverless-offline and MiniStack with the same function
-    Peers(Options),
+    /// Warm requests: us, raw node http, serverless-offline and MiniStack with the same handler
+    Http(Options),
     /// 200 cold requests at once: what they take, and what a neighbour notices
     Burst(Options),
     /// Messages through SQS: us, moto server and MiniStack; the queue without a wire
@@ -55,7 +55,7 @@ pub(crate) struct Options {
     /// One short round, to see that everything runs; its figures mean little and are not kept
     #[arg(long)]
     quick: bool,
-    /// The `tradewind` to measure, instead of a release build of this tree
+    /// The `tradewind` to measure, instead of a build of this tree in the profile `dist`
     #[arg(long)]
     binary: Option<PathBuf>,
 }
@@ -72,7 +72,7 @@ impl Options {
     fn binary(&self) -> Result<PathBuf> {
         match &self.binary {
             Some(binary) => Ok(std::fs::canonicalize(binary)?),
-            None => node::build(),
+            None => node::build_dist(),
         }
     }
 }
@@ -82,7 +82,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Warm(options) => warm::run(options),
         Bench::Cold(options) => cold::run(options),
-        Bench::Peers(options) => platforms::run(options),
+        Bench::Http(options) => http::run(options),
         Bench::Burst(options) => burst::run(options),
         Bench::Sqs(options) => sqs::run(options),
         Bench::Memory(options) => memory::run(options),

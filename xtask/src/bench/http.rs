@@ -1,4 +1,5 @@
-//! Peers that run the same project: serverless-offline and MiniStack (goal P1).
+//! Node's own server with the same handler, and peers that run the same project: serverless-offline and
+//! MiniStack (goal P1).
 //!
 //! What fails at a peer is counted and shown; a request that fails here ends the measurement.
 
@@ -60,13 +61,15 @@ impl Subject {
 pub(crate) fn run(options: &Options) -> Result<()> {
     peers::tools()?;
     let binary = options.binary()?;
-    let mut report = Report::start("peers", options);
+    let mut report = Report::start("http", options);
     let node = Node::start(&binary, &Setup::default())?;
     let url = node.route(&root().join("bench/hello"), "/hello")?;
+    let raw = peers::raw_node(&[])?;
     let offline = peers::serverless_offline()?;
     let (ministack, ministack_url) = peers::ministack()?;
     let mut subjects = [
         Subject::new("tradewind", url, &node.server),
+        Subject::new("raw node http", raw.url("/"), &raw),
         Subject::new("serverless-offline", offline.url("/hello"), &offline),
         Subject::new("MiniStack", ministack_url, &ministack),
     ];
@@ -79,12 +82,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for subject in &subjects {
         show(subject, &mut report);
     }
-    let [us, offline, ministack] = &subjects;
+    let [us, raw, offline, ministack] = &subjects;
     for at in 0..CONNECTIONS.len() {
         ensure!(us.failed(at) == 0, "{} requests failed", us.failed(at));
     }
     let rate = |subject: &Subject, at| subject.middle(at, |load| load.requests_per_second);
     let p99 = |subject: &Subject, at| subject.middle(at, |load| load.p99_ms);
+    let times = rate(us, 1) / rate(raw, 1);
+    report.goal("P1", "16 connections × raw node http", times, Goal::AtLeast(0.5));
     let times = rate(us, 1) / rate(offline, 1);
     report.goal(
         "P1",
