@@ -1,6 +1,6 @@
 //! Starts from runtimes that booted in advance.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tradewind_model::MemoryMib;
@@ -222,48 +222,5 @@ async fn a_package_with_a_folder_of_libraries_is_started_from_nothing() {
     eventually(|| node.engine.stems() == 1).await;
     assert!(!was_stem(&node.invoke(&function, "{}").await));
     assert_eq!(node.engine.stems(), 1);
-    node.stop().await;
-}
-
-const ROUNDS: usize = 20;
-
-#[tokio::test]
-#[ignore = "a measurement: run it alone, with --ignored --nocapture"]
-async fn starts_from_stems_and_from_nothing() {
-    for _repetition in 0..2 {
-        for sandbox in SANDBOXES {
-            for stems in [0, 2] {
-                for index in 0..2 {
-                    measure(sandbox, stems, index).await;
-                }
-            }
-        }
-    }
-}
-
-async fn measure(sandbox: SandboxChoice, stems: usize, index: usize) {
-    let node = with_stems(stems, sandbox);
-    let spec = specs(&node).await[index].clone();
-    let mut keeper = spec.clone();
-    keeper.arn = "arn:aws:lambda:us-east-1:000000000000:function:keeper"
-        .parse()
-        .unwrap();
-    node.deploy(keeper);
-    let mut times = Vec::new();
-    for _round in 0..ROUNDS {
-        eventually(|| node.engine.stems() >= stems).await;
-        let function = node.deploy(spec.clone());
-        let begun = Instant::now();
-        let answer = node.invoke(&function, "{}").await;
-        times.push(begun.elapsed());
-        assert_eq!(was_stem(&answer), stems > 0);
-        node.engine.remove(&function);
-    }
-    times.sort_unstable();
-    println!(
-        "{} {sandbox:?} stems {stems}: p50 {:?}",
-        spec.runtime,
-        times[ROUNDS / 2]
-    );
     node.stop().await;
 }
