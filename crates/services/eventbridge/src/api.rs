@@ -5,6 +5,7 @@ mod buses;
 mod connections;
 mod destinations;
 mod events;
+mod partners;
 mod permissions;
 mod replays;
 mod rules;
@@ -12,7 +13,7 @@ mod tags;
 mod targets;
 
 pub(crate) use archives::ArchiveRequest;
-pub(crate) use buses::{BusRequest, new_bus};
+pub(crate) use buses::BusRequest;
 pub(crate) use connections::ConnectionRequest;
 pub(crate) use destinations::DestinationRequest;
 pub(crate) use permissions::{PutPermission, statements};
@@ -91,21 +92,27 @@ impl EventBridgeService {
             return Err(EventBridgeError::UnknownOperation(action.to_owned()));
         };
         match operation {
+            Operation::ActivateEventSource => self.activate_event_source(call, input(body)?).await,
             Operation::CancelReplay => self.cancel_replay(call, input(body)?).await,
             Operation::CreateApiDestination => self.create_api_destination(call, input(body)?).await,
             Operation::CreateArchive => self.create_archive(call, input(body)?).await,
             Operation::CreateConnection => self.create_connection(call, input(body)?).await,
             Operation::CreateEventBus => self.create_event_bus(call, input(body)?).await,
+            Operation::CreatePartnerEventSource => self.create_partner_event_source(call, input(body)?).await,
+            Operation::DeactivateEventSource => self.deactivate_event_source(call, input(body)?).await,
             Operation::DeauthorizeConnection => self.deauthorize_connection(call, input(body)?).await,
             Operation::DeleteApiDestination => self.delete_api_destination(call, input(body)?).await,
             Operation::DeleteArchive => self.delete_archive(call, input(body)?).await,
             Operation::DeleteConnection => self.delete_connection(call, input(body)?).await,
             Operation::DeleteEventBus => self.delete_event_bus(call, input(body)?).await,
+            Operation::DeletePartnerEventSource => self.delete_partner_event_source(call, input(body)?).await,
             Operation::DeleteRule => self.delete_rule(call, input(body)?).await,
             Operation::DescribeApiDestination => self.describe_api_destination(call, input(body)?),
             Operation::DescribeArchive => self.describe_archive(call, input(body)?).await,
             Operation::DescribeConnection => self.describe_connection(call, input(body)?),
             Operation::DescribeEventBus => self.describe_event_bus(call, input(body)?),
+            Operation::DescribeEventSource => self.describe_event_source(call, input(body)?),
+            Operation::DescribePartnerEventSource => self.describe_partner_event_source(call, input(body)?),
             Operation::DescribeReplay => self.describe_replay(call, input(body)?),
             Operation::DescribeRule => self.describe_rule(call, input(body)?),
             Operation::DisableRule => self.disable_rule(call, input(body)?).await,
@@ -114,12 +121,16 @@ impl EventBridgeService {
             Operation::ListArchives => self.list_archives(call, input(body)?).await,
             Operation::ListConnections => self.list_connections(call, input(body)?),
             Operation::ListEventBuses => self.list_event_buses(call, input(body)?),
+            Operation::ListEventSources => self.list_event_sources(call, input(body)?),
+            Operation::ListPartnerEventSourceAccounts => self.list_partner_event_source_accounts(call, input(body)?),
+            Operation::ListPartnerEventSources => self.list_partner_event_sources(call, input(body)?),
             Operation::ListReplays => self.list_replays(call, input(body)?),
             Operation::ListRuleNamesByTarget => self.list_rule_names_by_target(call, input(body)?),
             Operation::ListRules => self.list_rules(call, input(body)?),
             Operation::ListTagsForResource => self.list_tags(input(body)?),
             Operation::ListTargetsByRule => self.list_targets_by_rule(call, input(body)?),
             Operation::PutEvents => self.put_events(call, input(body)?).await,
+            Operation::PutPartnerEvents => self.put_partner_events(call, input(body)?).await,
             Operation::PutPermission => self.put_permission(call, input(body)?).await,
             Operation::PutRule => self.put_rule(call, input(body)?).await,
             Operation::PutTargets => self.put_targets(call, input(body)?).await,

@@ -27,6 +27,7 @@ use crate::error::EventBridgeError;
 use crate::model::{EventBus, parse_pattern};
 use crate::names::{BusArn, Name};
 use crate::receiver::Event;
+use crate::registry::Registry;
 use crate::service::EventBridgeService;
 use crate::tables::{self, ArchivedEvent, Stored};
 
@@ -242,7 +243,8 @@ impl EventBridgeService {
         self.store_replay(batch, replay).await
     }
 
-    /// Removes what is past its retention, what deleted archives left, and replays of long ago.
+    /// Removes what is past its retention, what deleted archives left, replays of long ago, and partner event
+    /// sources that nobody took.
     pub(crate) async fn tidy(&self) -> Result<(), EventBridgeError> {
         let now = self.now();
         let archives = self.registry(|registry| registry.archives());
@@ -263,6 +265,11 @@ impl EventBridgeService {
             let batch = tables::delete(Batch::new(), &arn);
             self.commit(batch, |registry| registry.delete_replay(&arn))
                 .await?;
+        }
+        for source in self.registry(Registry::sources) {
+            if self.source_state(&source).is_none() {
+                self.forget_source(&source).await?;
+            }
         }
         Ok(())
     }

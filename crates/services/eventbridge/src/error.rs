@@ -35,6 +35,9 @@ pub enum EventBridgeError {
     /// The state of what is named does not allow it.
     #[error("{0}")]
     IllegalStatus(String),
+    /// The state of a partner event source does not allow it.
+    #[error("{0}")]
+    InvalidState(String),
     /// The bus's policy would be too long.
     #[error("{0}")]
     PolicyLengthExceeded(String),
@@ -89,6 +92,7 @@ impl EventBridgeError {
             Self::InvalidEventPattern(_) => "InvalidEventPatternException",
             Self::LimitExceeded(_) => "LimitExceededException",
             Self::IllegalStatus(_) => "IllegalStatusException",
+            Self::InvalidState(_) => "InvalidStateException",
             Self::PolicyLengthExceeded(_) => "PolicyLengthExceededException",
             Self::Malformed(_) => "SerializationException",
             Self::NotImplemented(_) => "NotImplemented",
@@ -112,6 +116,7 @@ impl EventBridgeError {
             | Self::InvalidEventPattern(_)
             | Self::LimitExceeded(_)
             | Self::IllegalStatus(_)
+            | Self::InvalidState(_)
             | Self::PolicyLengthExceeded(_)
             | Self::Malformed(_)
             | Self::UnknownOperation(_) => 400,

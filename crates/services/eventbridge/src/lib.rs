@@ -22,6 +22,7 @@ mod event;
 mod model;
 mod names;
 mod operation;
+mod partner;
 mod receiver;
 mod registry;
 mod resource;

@@ -11,6 +11,7 @@ use tradewind_observe::usage::{Metered, units_of_64_kib};
 use crate::event;
 use crate::model::{EventBus, Rule};
 use crate::names::BusArn;
+use crate::partner::PARTNERS;
 use crate::service::EventBridgeService;
 use crate::target::{Input, Target};
 
@@ -66,10 +67,10 @@ impl Receiver for EventBridgeService {
     }
 }
 
-/// Events of AWS's own services cost nothing.
+/// Events of AWS's own services cost nothing; those of partners do.
 fn is_charged(event: &Value) -> bool {
     let source = event["source"].as_str().unwrap_or_default();
-    !source.starts_with("aws.")
+    !source.starts_with("aws.") || source.starts_with(PARTNERS)
 }
 
 /// An event that is being handed on.

@@ -13,6 +13,7 @@ use crate::destination::ApiDestination;
 use crate::error::EventBridgeError;
 use crate::model::{EventBus, Rule};
 use crate::names::{BusArn, Name};
+use crate::partner::PartnerSource;
 
 /// Everything that is configured.
 #[derive(Debug, Default)]
@@ -26,6 +27,8 @@ pub(crate) struct Registry {
     destinations: BTreeMap<String, Arc<ApiDestination>>,
     /// By their ARNs.
     replays: BTreeMap<String, Arc<Replay>>,
+    /// By the buses they are for.
+    sources: BTreeMap<BusArn, Arc<PartnerSource>>,
 }
 
 /// A bus and its rules.
@@ -242,6 +245,41 @@ impl Registry {
     /// The API destinations of an account in a region.
     pub(crate) fn destinations_in(&self, account: &AccountId, region: &Region) -> Vec<Arc<ApiDestination>> {
         of(&self.destinations, account, region, "api-destination")
+    }
+}
+
+/// Partner event sources.
+impl Registry {
+    /// The source that is for this bus.
+    pub(crate) fn source(&self, bus: &BusArn) -> Option<Arc<PartnerSource>> {
+        self.sources.get(bus).map(Arc::clone)
+    }
+
+    pub(crate) fn put_source(&mut self, source: PartnerSource) {
+        self.sources.insert(source.bus.clone(), Arc::new(source));
+    }
+
+    pub(crate) fn delete_source(&mut self, bus: &BusArn) {
+        self.sources.remove(bus);
+    }
+
+    /// The sources of a region, whoever they are for, in the order of their names.
+    pub(crate) fn sources_in(&self, region: &Region) -> Vec<Arc<PartnerSource>> {
+        let of_region = self
+            .sources
+            .values()
+            .filter(|source| source.bus.region == *region);
+        let mut sources: Vec<_> = of_region.map(Arc::clone).collect();
+        sources.sort_by(|one, other| one.name().cmp(other.name()));
+        sources
+    }
+
+    pub(crate) fn sources(&self) -> Vec<Arc<PartnerSource>> {
+        self.sources.values().map(Arc::clone).collect()
+    }
+
+    pub(crate) fn has_bus(&self, arn: &BusArn) -> bool {
+        self.buses.contains_key(arn)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::connection::ConnectionDefinition;
 use crate::destination::{ApiDestination, Destinations, LANES};
 use crate::error::EventBridgeError;
 use crate::model::{EventBus, Rule, RuleDefinition};
+use crate::partner::PartnerSource;
 use crate::registry::Registry;
 use crate::tables;
 
@@ -82,6 +83,9 @@ impl EventBridgeService {
         }
         for destination in tables::load::<ApiDestination>(&config.database).await? {
             registry.put_destination(destination);
+        }
+        for source in tables::load::<PartnerSource>(&config.database).await? {
+            registry.put_source(source);
         }
         let service = Self(Arc::new(Shared {
             config,

@@ -111,12 +111,24 @@ impl World {
     }
 
     async fn call(&self, action: &str, parameters: Value) -> (u16, Value) {
+        self.call_as(&AccountId::default_account(), action, parameters)
+            .await
+    }
+
+    /// An operation of another account that succeeds.
+    pub(crate) async fn ok_as(&self, account: &str, action: &str, parameters: Value) -> Value {
+        let (status, answer) = self.call_as(&account.parse().unwrap(), action, parameters).await;
+        assert_eq!(status, 200, "{action}: {answer}");
+        answer
+    }
+
+    async fn call_as(&self, account: &AccountId, action: &str, parameters: Value) -> (u16, Value) {
         let request = Request::post("/")
             .header("x-amz-target", format!("AWSEvents.{action}"))
             .body(Body::full(parameters.to_string()))
             .unwrap();
         let caller = Caller {
-            account: AccountId::default_account(),
+            account: account.clone(),
             region: Region::default_region(),
             access_key: Some("AKIDEXAMPLE".into()),
             service: Some("events".into()),

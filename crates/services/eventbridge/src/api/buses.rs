@@ -10,6 +10,7 @@ use super::{Call, answer, seconds};
 use crate::error::EventBridgeError;
 use crate::model::EventBus;
 use crate::names::{BusArn, required};
+use crate::partner::source_name;
 use crate::service::EventBridgeService;
 use crate::tables;
 use crate::target::{DeadLetterConfig, parse_queue};
@@ -18,7 +19,6 @@ use crate::token::Paging;
 /// Buses of an account in a region. EventBridge User Guide, "Quotas".
 const MAX_BUSES: usize = 100;
 const MAX_DESCRIPTION: usize = 512;
-const PARTNERS: &str = "aws.partner/";
 
 /// What `CreateEventBus` and `UpdateEventBus` take.
 #[derive(Debug, Deserialize)]
@@ -54,16 +54,6 @@ impl BusRequest {
             true => Err(EventBridgeError::unsupported(what, reason)),
             false => Ok(()),
         };
-        let is_partner = self.event_source_name.is_some()
-            || self
-                .name
-                .as_deref()
-                .is_some_and(|name| name.starts_with(PARTNERS));
-        refuse(
-            is_partner,
-            "A partner event bus (`EventSourceName`)",
-            "no partner sends events to it",
-        )?;
         let key = self
             .kms_key_identifier
             .as_ref()
@@ -89,6 +79,22 @@ impl BusRequest {
             .and_then(|config| config.arn.as_deref());
         dead_letter.map(parse_queue).transpose()?;
         check_description(self.description.as_deref())
+    }
+
+    /// The ARN of the bus to be made. Only the bus of a partner event source has slashes in its name.
+    pub(crate) fn new_bus(&self, account: &AccountId, region: &Region) -> Result<BusArn, EventBridgeError> {
+        let name = required(self.name.as_deref(), "name")?;
+        if let Some(source) = &self.event_source_name {
+            source_name(Some(source.clone()))?;
+            if source != name {
+                let reason = "The name of a partner event bus is that of its event source.";
+                return Err(EventBridgeError::parameter("Name", reason));
+            }
+        } else if name.contains([':', '/']) {
+            let reason = "The name of a bus has neither colons nor slashes.";
+            return Err(EventBridgeError::parameter("Name", reason));
+        }
+        BusArn::parse(Some(name), account, region)
     }
 
     /// Gives the bus what the request says.
@@ -120,7 +126,7 @@ impl EventBridgeService {
         request: BusRequest,
     ) -> Result<Value, EventBridgeError> {
         request.check()?;
-        let arn = new_bus(request.name.as_deref(), &call.account, &call.region)?;
+        let arn = request.new_bus(&call.account, &call.region)?;
         let tags = request
             .tags
             .clone()
@@ -128,6 +134,9 @@ impl EventBridgeService {
             .transpose()?
             .unwrap_or_default();
         let _changing = self.changing().await;
+        if request.event_source_name.is_some() {
+            self.check_source(&arn)?;
+        }
         let count = self.registry(|registry| {
             let taken = registry.bus(&arn).is_ok();
             (!taken).then(|| registry.buses_of(&arn.account, &arn.region).len())
@@ -216,7 +225,18 @@ impl EventBridgeService {
             return Err(EventBridgeError::Validation(text));
         }
         let batch = tables::delete(Batch::new(), &arn.to_string());
-        self.commit(batch, |registry| registry.delete_bus(arn)).await
+        let source = self.source_without_bus(arn);
+        let batch = match &source {
+            Some(source) => tables::put(batch, source)?,
+            None => batch,
+        };
+        self.commit(batch, |registry| {
+            registry.delete_bus(arn);
+            if let Some(source) = source {
+                registry.put_source(source);
+            }
+        })
+        .await
     }
 
     pub(super) fn describe_event_bus(&self, call: &Call, request: OfBus) -> Result<Value, EventBridgeError> {
@@ -239,20 +259,6 @@ impl EventBridgeService {
         let (page, next) = request.paging.page("ListEventBuses", views)?;
         Ok(answer(json!({"EventBuses": page, "NextToken": next})))
     }
-}
-
-/// The ARN of a bus to be made.
-pub(crate) fn new_bus(
-    name: Option<&str>,
-    account: &AccountId,
-    region: &Region,
-) -> Result<BusArn, EventBridgeError> {
-    let name = required(name, "name")?;
-    if name.contains([':', '/']) {
-        let reason = "The name of a bus has neither colons nor slashes.";
-        return Err(EventBridgeError::parameter("Name", reason));
-    }
-    BusArn::parse(Some(name), account, region)
 }
 
 fn exists(arn: &BusArn) -> EventBridgeError {

@@ -44,7 +44,7 @@ pub(crate) struct Entry {
 }
 
 /// Why an entry is not taken: a code and a text.
-type Refusal = (&'static str, String);
+pub(super) type Refusal = (&'static str, String);
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -90,13 +90,23 @@ impl EventBridgeService {
             ));
         }
         let entries = required(request.entries, "entries")?;
-        check_sizes(&entries)?;
+        check_sizes(&entries, MAX_ENTRIES)?;
+        self.put_entries(&entries, |routing, entry| self.put_event(call, routing, entry))
+            .await
+    }
+
+    /// Puts all entries that `put` takes in one transaction, and tells of each.
+    pub(super) async fn put_entries(
+        &self,
+        entries: &[Entry],
+        put: impl Fn(&mut Routing, &Entry) -> Result<String, Refusal>,
+    ) -> Result<Value, EventBridgeError> {
         let mut batch = Batch::new();
         let mut results = Vec::new();
         let mut failed = 0;
-        for entry in &entries {
+        for entry in entries {
             let mut routing = Routing::new(batch);
-            match self.put_event(call, &mut routing, entry) {
+            match put(&mut routing, entry) {
                 Ok(id) => results.push(json!({"EventId": id})),
                 Err((code, message)) => {
                     failed += 1;
@@ -112,20 +122,34 @@ impl EventBridgeService {
     /// Adds what the entry's event owes; gives its id.
     fn put_event(&self, call: &Call, routing: &mut Routing, entry: &Entry) -> Result<String, Refusal> {
         let bus = call.bus(entry.event_bus_name.as_deref()).map_err(refusal)?;
-        let now = self.now();
+        let source = entry.source()?;
+        if source.starts_with(RESERVED) {
+            return Err(("NotAuthorizedForSource", "Not authorized for the source.".into()));
+        }
+        let event = entry.parse(&bus, source, self.now())?;
         let id = new_id();
-        let body = entry.parse(&bus, now)?.envelope(&id);
+        self.route_event(call, routing, entry, &event, &id)?;
+        Ok(id)
+    }
+
+    /// Adds what the entry's event owes.
+    pub(super) fn route_event(
+        &self,
+        call: &Call,
+        routing: &mut Routing,
+        entry: &Entry,
+        event: &NewEvent<'_>,
+        id: &str,
+    ) -> Result<(), Refusal> {
         let trace = entry.trace_header.as_deref().or(call.trace.as_deref());
         let message = Message {
-            body,
+            body: event.envelope(id),
             sender: call.account.to_string(),
-            trace: Trace::from_header(trace, now),
+            trace: Trace::from_header(trace, self.now()),
             ..Message::default()
         };
-        let target = bus.to_arn();
-        let delivered = self.router().deliver(routing, &target, message);
-        delivered.map_err(|error| ("InvalidArgument", error.to_string()))?;
-        Ok(id)
+        let delivered = self.router().deliver(routing, &event.bus.to_arn(), message);
+        delivered.map_err(|error| ("InvalidArgument", error.to_string()))
     }
 }
 
@@ -133,7 +157,7 @@ fn refusal(error: EventBridgeError) -> Refusal {
     ("InvalidArgument", error.to_string())
 }
 
-fn check_sizes(entries: &[Entry]) -> Result<(), EventBridgeError> {
+pub(super) fn check_sizes(entries: &[Entry], most: usize) -> Result<(), EventBridgeError> {
     let bound = |bound: &str, limit: usize| {
         let value = format!("'[{} entries]'", entries.len());
         let rule = format!("Member must have length {bound} than or equal to {limit}");
@@ -142,8 +166,8 @@ fn check_sizes(entries: &[Entry]) -> Result<(), EventBridgeError> {
     if entries.is_empty() {
         return bound("greater", 1);
     }
-    if entries.len() > MAX_ENTRIES {
-        return bound("less", MAX_ENTRIES);
+    if entries.len() > most {
+        return bound("less", most);
     }
     if entries.iter().map(Entry::size).sum::<usize>() > MAX_EVENT {
         let text = "Total size of the entries in the request is over the limit.";
@@ -161,11 +185,16 @@ impl Entry {
         texts + resources + self.time.map_or(0, |_| TIME_BYTES)
     }
 
-    fn parse<'a>(&'a self, bus: &'a BusArn, now: Timestamp) -> Result<NewEvent<'a>, Refusal> {
-        let source = argument(self.source.as_deref(), "Source")?;
-        if source.starts_with(RESERVED) {
-            return Err(("NotAuthorizedForSource", "Not authorized for the source.".into()));
-        }
+    pub(super) fn source(&self) -> Result<&str, Refusal> {
+        argument(self.source.as_deref(), "Source")
+    }
+
+    pub(super) fn parse<'a>(
+        &'a self,
+        bus: &'a BusArn,
+        source: &'a str,
+        now: Timestamp,
+    ) -> Result<NewEvent<'a>, Refusal> {
         let detail = argument(self.detail.as_deref(), "Detail")?;
         let is_object =
             detail.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(detail).is_ok();

@@ -12,9 +12,15 @@ use crate::model::EventBus;
 use crate::names::BusArn;
 use crate::service::EventBridgeService;
 
-const ACCEPTED: &[&str] = &["DeadLetterConfig", "Description", "Name", "Policy", "Tags"];
+const ACCEPTED: &[&str] = &[
+    "DeadLetterConfig",
+    "Description",
+    "EventSourceName",
+    "Name",
+    "Policy",
+    "Tags",
+];
 const REFUSED: &[(&str, &str)] = &[
-    ("EventSourceName", "no partner sends events to this node"),
     (
         "KmsKeyIdentifier",
         "events are not encrypted at rest by this node",
@@ -46,7 +52,7 @@ impl ResourceHandler for EventBusType {
     }
 
     fn replaced_by(&self) -> &'static [&'static str] {
-        &["Name"]
+        &["EventSourceName", "Name"]
     }
 
     async fn create(
@@ -56,11 +62,14 @@ impl ResourceHandler for EventBusType {
     ) -> Result<ResourceState, ResourceError> {
         let wanted: BusRequest = request(properties)?;
         wanted.check()?;
-        let arn = crate::api::new_bus(wanted.name.as_deref(), &context.account, &context.region)?;
+        let arn = wanted.new_bus(&context.account, &context.region)?;
         let tags = wanted.tags.clone().map(TagList::into_tags).transpose()?;
         let policy = properties.get("Policy").and_then(document);
         let policy = policy.map(|policy| statements(&policy)).transpose()?;
         let _changing = self.service.changing().await;
+        if wanted.event_source_name.is_some() {
+            self.service.check_source(&arn)?;
+        }
         let mut bus = self.existing(&arn, &context.owner())?;
         wanted.apply(&mut bus);
         bus.tags = tags.unwrap_or_default();
