@@ -142,10 +142,20 @@ def _events(words: dict, facts: list[dict]) -> Table:
             words["types"].get(fact["type"], fact["type"]),
             fact.get("id", ""),
             _money(fact.get("cents")),
+            _content(words, fact),
         )
         for fact in facts
     ]
-    return Table(words["events"], (words["when"], words["kind"], words["number"], words["sum"]), rows)
+    heads = (words["when"], words["kind"], words["number"], words["sum"], words["content"])
+    return Table(words["events"], heads, rows)
+
+
+def _content(words: dict, fact: dict) -> str:
+    """What was ordered, what became of a parcel, and what the call centre wrote down (Art. 15 has no exception for it)."""
+    parts = [f"{item.get('quantity', 1)} × {item.get('sku', '')}" for item in fact.get("items") or []]
+    parts += [words["statuses"].get(fact["status"], fact["status"])] if "status" in fact else []
+    parts += [fact[name] for name in ("order", "note") if fact.get(name)]
+    return ", ".join(parts)
 
 
 def _filled(tables: list[Table]) -> list[Table]:

@@ -86,6 +86,19 @@ class Access(Case):
         self.assertIsNone(self.read(request)["contact"])
         self.assertEqual(self.platform.requests.keys("active/"), [])
 
+    def test_what_the_call_centre_wrote_down_is_in_the_archive_and_in_both_reports(self):
+        token = self.platform.settings.keys.token("calls", "calls-Ada")
+        call = {"type": "call", "id": "K-3", "at": "2026-02-25T16:00:00Z", "note": "asks <where> the parcel is"}
+        path = f"accounts/calls/{token}.json"
+        self.platform.data.update(path, lambda account: {**account, "facts": {"e-3": call}})
+        request = self.ask()
+        self.platform.run()
+        archive = self.archive(request)
+        (kept,) = json.loads(archive.read("data.json"))["systems"]["calls"]["records"]
+        self.assertEqual(kept["facts"]["e-3"]["note"], call["note"])
+        for language in ("en", "zh"):
+            self.assertIn("asks &lt;where&gt; the parcel is", archive.read(f"report.{language}.html").decode())
+
     def test_a_copy_to_take_with_you_has_only_what_the_person_provided(self):
         request = self.ask("portability")
         self.platform.run()
