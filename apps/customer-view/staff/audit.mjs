@@ -15,7 +15,7 @@ const keyOf = (n) => `audit/${String(n).padStart(12, "0")}.json`;
 const headOf = (n, sha256) => ({ format: 1, n, sha256, mac: mac(`head|${n}|${sha256}`) });
 const isHead = (head) => head !== undefined && head.mac === headOf(head.n, head.sha256).mac;
 const digest = (text) => createHash("sha256").update(text).digest("hex");
-const auditKey = () => createHmac("sha256", process.env.CUSTOMER_VIEW_PEPPER).update("key/audit").digest();
+const auditKey = () => createHmac("sha256", process.env.AUDIT_KEY || process.env.CUSTOMER_VIEW_PEPPER).update("key/audit").digest();
 const mac = (text) => createHmac("sha256", auditKey()).update(text).digest("hex");
 
 // The newest record that this instance knows of, {n, digest}; others may have written since.

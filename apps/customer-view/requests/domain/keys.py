@@ -1,6 +1,7 @@
-"""What is derived from the pepper: tokens of MODEL.md, links, and the keys of audit and certificates.
+"""What is derived from the pepper: tokens of MODEL.md and links; and the keys of the audit trail and of certificates,
+each of a secret of its own where there is one.
 
-One secret, so that there is one to keep; every use has a label of its own, so none can be mistaken for another.
+Every use has a label of its own, so none can be mistaken for another.
 """
 
 import base64
@@ -9,10 +10,11 @@ import hmac
 
 
 class Keys:
-    """Derives; never shows the pepper."""
+    """Derives; never shows the secrets. `own`: by label, what a key is derived from in the pepper's place."""
 
-    def __init__(self, pepper: str):
+    def __init__(self, pepper: str, **own: str):
         self._pepper = pepper.encode()
+        self._own = {label: secret.encode() for label, secret in own.items() if secret}
 
     def __repr__(self) -> str:
         return "Keys(***)"
@@ -23,7 +25,7 @@ class Keys:
 
     def subkey(self, label: str) -> bytes:
         """A key of 32 bytes of its own for one purpose."""
-        return self._mac(self._pepper, f"key/{label}")
+        return self._mac(self._own.get(label, self._pepper), f"key/{label}")
 
     def link(self, purpose: str, request: str, number: int) -> str:
         """The secret of a link: good for one purpose, one request and one issue of it."""

@@ -34,6 +34,11 @@ def secret(name: str) -> str:
     return value
 
 
+def own(name: str) -> str:
+    """A secret that this function may have of its own; nothing where the pepper serves."""
+    return secret(name) if os.environ.get(name) else ""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Who answers, and how. From the environment of the functions."""
@@ -45,6 +50,7 @@ class Settings:
     keys: Keys
     staff: str
     rules: Rules
+    per_source: int = 30
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -55,9 +61,10 @@ class Settings:
             officer=os.environ["OFFICER_EMAIL"],
             sender=os.environ["SENDER_EMAIL"],
             address=_address(),
-            keys=Keys(secret("CUSTOMER_VIEW_PEPPER")),
+            keys=Keys(secret("CUSTOMER_VIEW_PEPPER"), audit=own("AUDIT_KEY"), certificate=own("CERTIFICATE_KEY")),
             staff="" if os.environ.get("STAFF_SECRET") else secret("STAFF_TOKENS"),
             rules=Rules(ZoneInfo(os.environ["TIME_ZONE"]), calendar),
+            per_source=int(os.environ.get("REQUESTS_PER_SOURCE") or 30),
         )
 
 

@@ -6,6 +6,7 @@ import unittest
 from threading import Thread
 
 from requests.domain import audit
+from requests.domain.keys import Keys
 from requests.service import trail
 from requests.service.objects import Found
 
@@ -103,6 +104,15 @@ class Trail(unittest.TestCase):
             self.assertTrue(pieces()[0], gap)
             self.objects |= {audit.name(number): found for number, found in kept.items()}
         self.assertEqual(pieces()[0], [])
+
+    def test_a_key_of_its_own_signs_and_who_has_the_pepper_alone_cannot(self):
+        derived, own = Keys("pepper"), Keys("pepper", audit="long and random", certificate="")
+        self.assertNotEqual(own.subkey("audit"), derived.subkey("audit"))
+        self.assertNotEqual(own.subkey("audit"), Keys("another", audit="short").subkey("audit"))
+        self.assertEqual(own.subkey("certificate"), derived.subkey("certificate"))
+        self.assertEqual(own.token("email", "a@b.example"), derived.token("email", "a@b.example"))
+        self.assertEqual(own.link("status", "r-1", 1), derived.link("status", "r-1", 1))
+        self.assertNotIn("random", repr(own))
 
     def test_many_writers_make_one_chain(self):
         def write():

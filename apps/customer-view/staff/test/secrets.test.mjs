@@ -16,3 +16,9 @@ test("a public word is a secret nowhere but in the stage dev", () => {
 test("tokens of a secret leave the variable unused", () => {
   refusePublicSecrets({ STAGE: "prod", CUSTOMER_VIEW_PEPPER: "own", STAFF_SECRET: "staff", STAFF_TOKENS: `officer=${PUBLIC}` });
 });
+
+test("a key of the audit trail's own is as secret as the pepper, which serves where there is none", () => {
+  refuses({ STAGE: "prod", CUSTOMER_VIEW_PEPPER: "own", AUDIT_KEY: PUBLIC }, "AUDIT_KEY");
+  refuses({ STAGE: "prod", CUSTOMER_VIEW_PEPPER: "own", AUDIT_KEY: " " }, "AUDIT_KEY");
+  refusePublicSecrets({ STAGE: "prod", CUSTOMER_VIEW_PEPPER: "own", AUDIT_KEY: "" });
+});
