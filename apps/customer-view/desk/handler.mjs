@@ -86,8 +86,8 @@ async function showRequest(event) {
 // `requests` decides what may happen to a request, and writes it; the desk hands on who wants it.
 async function decide(event) {
   const officer = await officerOf(event);
-  const { action, reason } = bodyOf(event);
-  return asRequests(officer, "POST /requests/{id}/actions", event.pathParameters, { action, reason });
+  const { action, reason, persons } = bodyOf(event);
+  return asRequests(officer, "POST /requests/{id}/actions", event.pathParameters, { action, reason, persons });
 }
 
 // A legal hold on a person: erasures of theirs stop with its reason.

@@ -78,6 +78,7 @@ export function detail(request, evidence, now, zone) {
     hold: request.hold?.reason,
     details: request.details,
     persons: request.subject?.persons ?? [],
+    doubtful: request.doubt?.persons ?? [],
     actions: actionsOf(request),
     systems: systemsOf(request).map(({ system, state, askedAt, answeredAt, attempts, error }) =>
       ({ system, state, at: answeredAt ?? askedAt, attempts, error: error ?? undefined })),

@@ -98,9 +98,11 @@ export function facts(pairs) {
     ([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 }
 
+const linkTo = (request, id) => element("a", { href: `#/persons/${encodeURIComponent(id)}?for=${encodeURIComponent(request.id)}` }, id);
+
 function details(desk, request) {
   const { say, date } = desk;
-  const link = (id) => element("a", { href: `#/persons/${encodeURIComponent(id)}?for=${encodeURIComponent(request.id)}` }, id);
+  const link = (id) => linkTo(request, id);
   return facts([
     [say("status"), state(say, request.status)],
     [say("outcome"), request.outcome && worded(say, "outcome", request.outcome)],
@@ -122,14 +124,32 @@ function decisions(desk, request) {
   return element("div.actions", {}, element("h3", {}, say("actions")), request.actions.map((action) => decision(desk, request, action)));
 }
 
-function decision(desk, { id }, action) {
+function decision(desk, request, action) {
+  const { id, doubtful } = request;
+  if (action === "approve" && doubtful.length > 0) return identification(desk, request);
   const label = desk.say(`action.${action}`);
   const act = (reason) => call("POST", `desk/requests/${encodeURIComponent(id)}/actions`, { body: { action, reason } });
   return reasoned(desk, { id: action, label, needsReason: NEEDS_REASON.has(action), question: "actionReason", done: "acted" }, act);
 }
 
+/** Whose data it is, where that is in doubt: those that were found, and others that the officer knows of. */
+function identification(desk, request) {
+  const { say } = desk;
+  const found = request.doubtful.map((person, at) => [person, element("input", { type: "checkbox", id: `whose-${at}`, checked: true })]);
+  const others = element("input", { id: "whose-others", autocomplete: "off", maxlength: "2000", pattern: "\\s*(p-[0-9a-f]{32}[\\s,]*)*",
+    "aria-describedby": "whose-hint" });
+  const fields = element("fieldset", {}, element("legend", {}, say("whose")),
+    found.map(([person, box]) => element("div", {}, element("label", {}, box, " ", element("code", {}, person)), " ", linkTo(request, person))),
+    element("label", { for: others.id }, say("whoseOthers")), others, element("p.hint", { id: "whose-hint" }, say("whoseHint")));
+  const act = () => {
+    const persons = [...found.filter(([, box]) => box.checked).map(([person]) => person), ...others.value.split(/[\s,]+/).filter(Boolean)];
+    return call("POST", `desk/requests/${encodeURIComponent(request.id)}/actions`, { body: { action: "approve", persons } });
+  };
+  return reasoned(desk, { id: "approve", label: say("action.identify"), needsReason: false, done: "acted", fields }, act);
+}
+
 /** A button that does `act`, behind a field for the reason where one is needed. */
-export function reasoned(desk, { id, label, needsReason = true, question, done }, act) {
+export function reasoned(desk, { id, label, needsReason = true, question, done, fields }, act) {
   const { say } = desk;
   const wrong = element("p.wrong", { role: "alert" });
   const reason = element("input", { id: `reason-${id}`, required: true, maxlength: "200", autocomplete: "off" });
@@ -146,7 +166,7 @@ export function reasoned(desk, { id, label, needsReason = true, question, done }
     desk.announce(say(done, { what: label }));
   }
   const button = element("button", { type: "submit" }, label);
-  if (!needsReason) return element("form", { onsubmit: submit }, button, wrong);
+  if (!needsReason) return element("form", { onsubmit: submit }, fields, button, wrong);
   return element("details.apart", {}, element("summary", {}, label), element("form", { onsubmit: submit },
     element("label", { for: reason.id }, say(question)), reason, button, wrong));
 }

@@ -7,7 +7,7 @@ const answer = (statusCode, body) => ({ statusCode, body: JSON.stringify(body) }
 export async function handler({ routeKey, pathParameters: { id }, headers, body }) {
   const by = "officer";
   if (headers.authorization !== "Bearer only-good-on-your-own-machine") return answer(403, { error: "forbidden", message: "no member of staff has this token" });
-  const { action, reason } = JSON.parse(body);
+  const { action, reason, persons } = JSON.parse(body);
   if (routeKey === "PUT /requests/holds/{id}") {
     return answer(200, await bucket(process.env.REQUESTS_BUCKET).update(`holds/${id}.json`, () => ({ format: 1, person: id, reason, by })));
   }
@@ -16,6 +16,6 @@ export async function handler({ routeKey, pathParameters: { id }, headers, body 
   if (!state) return answer(400, { error: "unknown-action", message: `\`${action}\` is no action` });
   const at = new Date().toISOString().replace(/\.\d+Z$/, "Z");
   const request = await bucket(process.env.REQUESTS_BUCKET).update(`requests/${id}.json`, (found) =>
-    ({ ...found, state, stateAt: at, hold: action === "hold" ? { reason, by, at } : null }));
+    ({ ...found, state, stateAt: at, hold: action === "hold" ? { reason, by, at } : null, ...(persons && { identity: { persons }, doubt: null }) }));
   return answer(200, request);
 }

@@ -90,6 +90,7 @@ export function requests(now = Date.now()) {
       escalations: [{ at: seconds(now - DAY), systems: ["calls"], why: "`calls`: ReadTimeoutError" }] }),
     made("r-soon1", "erasure", "<img/src=x>@example.com", "collecting", 26, 4, { systems: answered(["answered", "answered"]) }),
     made("r-new1", "rectification", "grace@example.org", "review", 2, 29, { systems: answered(["answered", "answered", "answered", "answered", "answered", "answered"]) }),
+    made("r-doubt1", "access", "quentin@example.com", "review", 1, 30, { doubt: { at: seconds(now - DAY), why: "2 persons have it", persons: [ADA, QUIET] } }),
     made("r-held1", "erasure", "held@example.net", "held", 12, 19, { hold: { reason: "invoice 2026-11 is disputed in court", by: "officer", at: seconds(now - 5 * DAY) } }),
     made("r-long1", "portability", "li@example.cn", "collecting", 20, 71, { deadline: { due: dateIn(71, now), dueAt: seconds(now + 72 * DAY), extended: { at: seconds(now - 10 * DAY), by: "officer", reason: "many accounts", dueBefore: dateIn(11, now) } }, systems: answered([]) }),
     ...[3, 8, 12, 20, 29].map((days, index) => made(`r-done${index}`, index % 2 ? "access" : "erasure", `done${index}@example.com`, "done", 60 + index, -30, { closedAt: seconds(now - (60 + index - days) * DAY), systems: answered(SYSTEMS.map(() => "answered")) })),

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote
 
 from ..domain.staff import OFFICER, PURPOSES, holder, is_purpose
 from ..domain.states import CLOSED, OPEN, State
-from ..service import access, intake, register, staff, sweep, trail
+from ..service import access, intake, pace, register, staff, sweep, trail
 from ..service.platform import platform
 from ..service.problem import Problem
 from . import pages
@@ -20,6 +20,8 @@ HEADERS = {
     "frame-ancestors 'none'",
 }
 BODY_LIMIT = 20_000
+# What somebody sees who guesses: a link's secret, a request's id, a token of staff.
+WRONG = ("wrong-token", "unknown-request", "forbidden")
 
 
 class Call:
@@ -33,6 +35,7 @@ class Call:
         self.query: dict[str, str] = query
         self.token = query.get("token", "")
         self.headers = event.get("headers") or {}
+        self.source = ((event.get("requestContext") or {}).get("http") or {}).get("sourceIp", "")
 
     def text(self) -> str:
         body = self._event.get("body") or ""
@@ -64,14 +67,29 @@ def handler(event: dict, _context) -> dict:
     """One request, one answer; what is wrong has a name."""
     call = Call(event)
     try:
-        return _ROUTES[call.route](call)
+        return _bounded(call)
     except Problem as problem:
         if "text/html" in call.headers.get("accept", ""):
             return _page(problem.status, pages.problem(call.language(), problem))
         return _json(problem.status, {"error": problem.code, "message": problem.message})
 
 
+def _bounded(call: Call) -> dict:
+    """Does the call, unless it comes from where too many wrong links or tokens were tried."""
+    pace.looking(platform(), call.source)
+    try:
+        return _ROUTES[call.route](call)
+    except Problem as problem:
+        if problem.code in WRONG:
+            pace.looked_wrong(platform(), call.source)
+        raise
+
+
 def _receive(call: Call) -> dict:
+    if "authorization" in call.headers:
+        by = _staff(call)
+        return _json(202, staff.file(platform(), _said_by(by, call.json())))
+    pace.asking(platform(), call.source)
     if not call.is_form():
         return _json(202, intake.receive(platform(), call.json()))
     form = call.form()

@@ -7,7 +7,7 @@ from ..domain.keys import normal_email
 from ..domain.letters import LANGUAGES, letter
 from ..domain.states import OPEN, Event, NotAllowed, State
 from ..domain.systems import FIELDS, PURPOSES, Kind
-from . import register, trail
+from . import pace, register, trail
 from .platform import named
 from .problem import Problem, wrong_token
 from .times import instant, text
@@ -21,10 +21,15 @@ TEXT_LIMIT = 400
 
 def receive(platform, body: dict) -> dict:
     """Takes a request in, or finds the open one, and mails a link. What it answers does not tell who we know."""
-    asked = _with_hash(platform, _parse(body))
-    request = _open(platform, asked) or _begin(platform, asked)
+    request = store(platform, body)
     _send_link(platform, request["id"])
     return {"id": request["id"], "kind": request["kind"], "state": State.UNVERIFIED, "due": request["deadline"]["due"]}
+
+
+def store(platform, body: object) -> dict:
+    """The request as it is stored, new or open already."""
+    asked = _with_hash(platform, _parse(body))
+    return _open(platform, asked) or _begin(platform, asked)
 
 
 def confirm(platform, request: str, token: str) -> dict:
@@ -125,7 +130,7 @@ def _store(platform, asked: dict, request: str) -> dict:
 
 
 def _send_link(platform, request: str) -> None:
-    """A new link makes the old one worthless. One a minute, so that nobody floods another's mailbox."""
+    """A new link makes the old one worthless. One a minute and a few an hour: nobody floods another's mailbox."""
     issued = None
 
     def issue(value: dict) -> dict | None:
@@ -139,6 +144,9 @@ def _send_link(platform, request: str) -> None:
         value["link"] = {"number": issued, "issuedAt": text(now), "expiresAt": expires, "usedAt": None}
         return value
 
+    value = register.read(platform, request)
+    if issue(value) is None or not pace.bounded(platform, "link", value["contactHash"], pace.LINKS_PER_ADDRESS):
+        return
     value = register.change(platform, request, issue)
     if issued is None:
         return

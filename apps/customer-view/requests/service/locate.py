@@ -1,5 +1,6 @@
 """Who an address belongs to: its accounts, their persons, and all accounts of these. By MODEL.md's objects."""
 
+import re
 from collections.abc import Iterator
 
 from ..domain.keys import normal_email
@@ -8,6 +9,7 @@ from .times import text
 
 # So many accounts an index object has at most (MODEL.md): whose further accounts share the value is not known.
 CROWDED = 50
+PERSON = re.compile("p-[0-9a-f]{32}")
 
 
 def account_path(account: dict) -> str:
@@ -18,17 +20,25 @@ def person_path(person: str) -> str:
     return f"persons/{person}.json"
 
 
+def is_person(platform, person: str) -> bool:
+    """Whether there is, or was until they were merged, a person of that id."""
+    known = PERSON.fullmatch(person)
+    return bool(known) and _value(platform, person_path(followed(platform, person))) is not None
+
+
 def subject(platform, contact_hash: str, known: dict | None = None, only: list[str] | None = None) -> dict:
     """The persons and accounts behind an address, in a fixed order; both empty for somebody unknown.
 
     The index, and what staff stated, say which accounts have or had the address; each says its person, who may have
     been merged since. `known` is what was located before: it stays, and what joined it, by any e-mail or phone that it
-    had, is found with it. `only` are the persons that the officer says are meant.
+    had, is found with it. `only` are the persons that the officer says are meant, whether the address leads to them or
+    not.
     """
     known = known or {"persons": [], "accounts": []}
     accounts = {_name(account) for account in known["accounts"]}
     persons = {person for known_one in known["persons"] for person in (known_one, followed(platform, known_one))}
     meant = None if only is None else {followed(platform, person) for person in only}
+    persons |= {person for person in meant or () if _value(platform, person_path(person))}
     begun = known.get("at")
     for account in _indexed(platform, "email", contact_hash):
         stored = _value(platform, account_path(_place(account)))

@@ -3,7 +3,7 @@
 from ..domain.deadline import ExtensionRefused
 from ..domain.states import OPEN, Event, NotAllowed, State
 from ..domain.systems import Kind
-from . import collect, erasure, locate, merge, post, register, trail
+from . import collect, erasure, intake, locate, merge, post, register, trail
 from .problem import Problem
 from .times import instant, text
 
@@ -91,13 +91,10 @@ def _approve(platform, found: dict, by: str, body: dict) -> None:
 
 
 def _identify(platform, found: dict, by: str, body: dict) -> None:
-    """What was found is the asking person's: the officer knows. `persons` leaves others out."""
-    persons = body.get("persons", found["doubt"]["persons"])
-    if not isinstance(persons, list) or not persons or not set(map(str, persons)) <= set(found["doubt"]["persons"]):
-        raise Problem(400, "wrong-type", "`persons` must be some of those of the request's `doubt`")
-    subject = locate.subject(platform, found["contactHash"], found["subject"], persons)
-    accounts = [account["token"] for account in subject["accounts"]]
-    identity = {"at": text(platform.now()), "by": by, "persons": persons, "accounts": accounts}
+    """What was found is the asking person's: the officer knows. `persons` leaves others out, or adds some."""
+    persons = _persons(platform, body.get("persons", found["doubt"]["persons"]), found["doubt"]["persons"])
+    identity = _identity(platform, found, by, persons)
+    accounts = identity["accounts"]
 
     def identify(value: dict) -> bool | None:
         if value.get("doubt") != found["doubt"]:
@@ -107,6 +104,52 @@ def _identify(platform, found: dict, by: str, body: dict) -> None:
 
     if register.move(platform, found["id"], Event.IDENTIFY, by, identify, persons=len(persons), accounts=len(accounts)):
         platform.publish("collect", {"request": found["id"]})
+
+
+def _persons(platform, persons: object, offered: list[str] = ()) -> list[str]:
+    """The ids that the officer names: of those that are offered, or of anybody who is known."""
+    if not isinstance(persons, list) or not persons or not all(isinstance(person, str) for person in persons):
+        raise Problem(400, "wrong-type", "`persons` must be a list of ids of persons")
+    for person in set(persons) - set(offered):
+        if not locate.is_person(platform, person):
+            raise Problem(404, "unknown-person", "there is no such person among `persons`")
+    return sorted(set(persons))
+
+
+def _identity(platform, found: dict, by: str, persons: list[str]) -> dict:
+    """Who the officer says that it is, with the accounts that are theirs now."""
+    subject = locate.subject(platform, found["contactHash"], found["subject"], persons)
+    accounts = [account["token"] for account in subject["accounts"]]
+    return {"at": text(platform.now()), "by": by, "persons": persons, "accounts": accounts}
+
+
+def file(platform, body: object) -> dict:
+    """A request that came by letter, by telephone or at a counter: the officer has made sure whose it is, and files it.
+
+    No link is mailed to begin with. The answer goes to the e-mail all the same.
+    """
+    if not isinstance(body, dict):
+        raise Problem(400, "wrong-type", "the request must be a JSON object")
+    asked = dict(body)
+    by, persons = _text(asked, "by"), _persons(platform, asked.pop("persons", None))
+    del asked["by"]
+    found = intake.store(platform, asked)
+    identity = _identity(platform, found, by, persons)
+
+    def identify(value: dict) -> None:
+        value["confirmedAt"] = value["link"]["usedAt"] = identity["at"]
+        value["identity"] = identity
+
+    facts = {"persons": len(persons), "accounts": len(identity["accounts"])}
+    try:
+        moved = register.move(platform, found["id"], Event.CONFIRM, by, identify, **facts)
+    except NotAllowed as error:
+        raise Problem(409, "not-allowed", str(error)) from error
+    if not moved:
+        raise Problem(409, "not-allowed", "the same was asked already, and is being worked on")
+    platform.publish("collect", {"request": found["id"]})
+    found = register.read(platform, found["id"])
+    return {"id": found["id"], "kind": found["kind"], "state": found["state"], "due": found["deadline"]["due"]}
 
 
 def _retry(platform, found: dict, by: str, _body: dict) -> None:

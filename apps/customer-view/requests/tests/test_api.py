@@ -22,7 +22,7 @@ STAFF = {"authorization": "Bearer staff", "x-purpose": "audit"}
 FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html"}
 
 
-class Api(unittest.TestCase):
+class ApiCase(unittest.TestCase):
     def setUp(self):
         self.platform = MemoryPlatform()
         self.ada = person(self.platform, "Ada", ADA)
@@ -34,6 +34,7 @@ class Api(unittest.TestCase):
     def call(self, route, id=None, body=None, query=None, headers=None):
         event = {"routeKey": route, "pathParameters": {"id": id} if id else None, "queryStringParameters": query}
         event |= {"headers": headers or {}, "isBase64Encoded": False}
+        event |= getattr(self, "event", {})
         event["body"] = body if isinstance(body, str) or body is None else json.dumps(body)
         answer = api.handler(event, None)
         is_json = answer["headers"].get("content-type", "").startswith("application/json")
@@ -43,6 +44,8 @@ class Api(unittest.TestCase):
         self.call("POST /requests", body={"kind": kind, "email": ADA})
         return self.platform.link()
 
+
+class Api(ApiCase):
     def test_from_the_form_to_the_archive(self):
         status, page = self.call("GET /requests/form", query={"lang": "zh"})
         self.assertEqual(status, 200)

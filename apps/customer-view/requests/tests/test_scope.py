@@ -99,7 +99,8 @@ class Whose(Scope):
         request = self.ask()
         self.platform.run()
         self.assertIn("2 persons", self.read(request)["doubt"]["why"])
-        self.refused("wrong-type", staff.act, request, {"action": "approve", "by": "officer", "persons": [self.bob]})
+        for code, persons in (("wrong-type", "p-1"), ("wrong-type", []), ("unknown-person", [f"p-{'0' * 32}"])):
+            self.refused(code, staff.act, request, {"action": "approve", "by": "officer", "persons": persons})
         self.approve(request, persons=[self.ada])
         archive = self.platform.requests.get(self.read(request)["archive"]["key"]).body
         data = zipfile.ZipFile(io.BytesIO(archive)).read("data.json").decode()

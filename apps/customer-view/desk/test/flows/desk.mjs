@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { open } from "../browser.mjs";
 import { readTrail } from "../trail.mjs";
-import { ADA, ERASED, seed } from "../seed.mjs";
+import { ADA, ERASED, MALLORY, seed } from "../seed.mjs";
 import { bucket } from "../../../staff/objects.mjs";
 
 const TOKEN = "only-good-on-your-own-machine";
@@ -65,10 +65,10 @@ test("the filters are links that Tab reaches", async () => {
     await browser.press("Tab");
     reached.push(await browser.evaluate("document.activeElement.innerText"));
   }
-  assert.ok(["Late 1", "Closed 5", "All 10"].every((name) => reached.includes(name)), reached.join(", "));
-  await browser.evaluate("[...document.querySelectorAll('nav.filter a')].find((link) => link.innerText === 'All 10').focus()");
+  assert.ok(["Late 1", "Closed 5", "All 11"].every((name) => reached.includes(name)), reached.join(", "));
+  await browser.evaluate("[...document.querySelectorAll('nav.filter a')].find((link) => link.innerText === 'All 11').focus()");
   await browser.press("Enter");
-  await browser.until("document.querySelectorAll('tr[data-row]').length === 10");
+  await browser.until("document.querySelectorAll('tr[data-row]').length === 11");
 });
 
 test("what has the focus can be seen", async () => {
@@ -111,6 +111,19 @@ test("the officer puts a request on hold with a reason", async () => {
   await decides("Put on legal hold", "in court");
   await says("On legal hold");
   await says("in court");
+});
+
+test("where it is in doubt whose data it is, the officer chooses, and names who was found by searching", async () => {
+  await browser.go(`${desk}#/requests/r-doubt1`);
+  await says("2 persons have it");
+  await browser.evaluate("document.querySelector('#whose-1').focus()");
+  await browser.press("Space");
+  await browser.evaluate("document.querySelector('#whose-others').focus()");
+  await browser.type(MALLORY);
+  await photo("whose");
+  await browser.press("Enter");
+  await says("Done: The chosen are theirs", "#note");
+  assert.deepEqual((await bucket(process.env.REQUESTS_BUCKET).get("requests/r-doubt1.json")).identity, { persons: [ADA, MALLORY] });
 });
 
 /** Opens a field for a reason, by keys, and writes one. */
