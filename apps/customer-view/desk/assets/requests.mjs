@@ -98,7 +98,7 @@ export function facts(pairs) {
     ([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 }
 
-const linkTo = (request, id) => element("a", { href: `#/persons/${encodeURIComponent(id)}?for=${encodeURIComponent(request.id)}` }, id);
+const linkTo = (request, id, text = id) => element("a", { href: `#/persons/${encodeURIComponent(id)}?for=${encodeURIComponent(request.id)}` }, text);
 
 function details(desk, request) {
   const { say, date } = desk;
@@ -139,7 +139,7 @@ function identification(desk, request) {
   const others = element("input", { id: "whose-others", autocomplete: "off", maxlength: "2000", pattern: "\\s*(p-[0-9a-f]{32}[\\s,]*)*",
     "aria-describedby": "whose-hint" });
   const fields = element("fieldset", {}, element("legend", {}, say("whose")),
-    found.map(([person, box]) => element("div", {}, element("label", {}, box, " ", element("code", {}, person)), " ", linkTo(request, person))),
+    found.map(([person, box]) => element("div", {}, element("label", {}, box, " ", element("code", {}, person)), " ", linkTo(request, person, say("show")))),
     element("label", { for: others.id }, say("whoseOthers")), others, element("p.hint", { id: "whose-hint" }, say("whoseHint")));
   const act = () => {
     const persons = [...found.filter(([, box]) => box.checked).map(([person]) => person), ...others.value.split(/[\s,]+/).filter(Boolean)];
