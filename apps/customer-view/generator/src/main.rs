@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -101,6 +102,9 @@ struct Write {
     /// So many people carry a word of their own in every text
     #[arg(long, default_value_t = 0)]
     canaries: usize,
+    /// Only what these of the people say, `200..1000`: the others are for another time
+    #[arg(long, value_parser = range)]
+    only: Option<Range<usize>>,
     /// What makes the tokens
     #[arg(
         long,
@@ -144,7 +148,10 @@ impl Deployed {
 
 async fn write(options: &Write) -> Result<()> {
     let population = &options.population;
-    let retailer = Retailer::with_canaries(population.seed, population.people, options.canaries);
+    let everyone = 0..population.people;
+    let only = options.only.clone().unwrap_or(everyone);
+    let retailer =
+        Retailer::with_canaries(population.seed, population.people, options.canaries).only(only.clone());
     let mut truth =
         BufWriter::new(File::create(&options.truth).with_context(|| options.truth.display().to_string())?);
     for (source, account, person) in retailer.truth() {
@@ -153,6 +160,14 @@ async fn write(options: &Write) -> Result<()> {
             "{}",
             json!({"source": source, "account": account, "person": person})
         )?;
+    }
+    for (number, person) in retailer.people().iter().enumerate().take(options.canaries) {
+        if only.contains(&number) {
+            let (emails, mobile, given, family) =
+                (&person.emails, &person.mobile, &person.given, &person.family);
+            let line = json!({"canary": person.word, "emails": emails, "mobile": mobile, "given": given, "family": family});
+            writeln!(truth, "{line}")?;
+        }
     }
     let mut sealer = Sealer::new(options.deployed.bucket("keys")?, Pepper::new(&options.pepper));
     let mut sink = match (&options.kafka, &options.file) {
@@ -186,6 +201,11 @@ async fn write(options: &Write) -> Result<()> {
         json!({"people": population.people, "accounts": retailer.truth().len(), "events": written})
     );
     Ok(())
+}
+
+fn range(text: &str) -> Result<Range<usize>> {
+    let (from, to) = text.split_once("..").context("a range is written `0..100`")?;
+    Ok(from.parse()?..to.parse()?)
 }
 
 /// Not faster than wanted.

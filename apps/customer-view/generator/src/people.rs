@@ -24,6 +24,8 @@ pub struct Person {
     pub emails: Vec<String>,
     /// ISO 639.
     pub language: &'static str,
+    /// A word of their own that stands in every text they say; mostly none.
+    pub word: String,
 }
 
 /// An address.
@@ -127,6 +129,7 @@ fn person(
         landline: shared.landline.clone(),
         emails,
         language: if random.chance(900) { "de" } else { "en" },
+        word: String::new(),
     }
 }
 

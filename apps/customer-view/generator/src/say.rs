@@ -56,6 +56,17 @@ pub(crate) struct Moment<'a> {
     pub(crate) number: u64,
 }
 
+impl Moment<'_> {
+    /// The number of an order, a parcel or a call.
+    fn named(self, letter: char) -> String {
+        format!("{letter}-{}{}", self.number, self.person.word)
+    }
+}
+
+fn with_word(text: &str, word: &str) -> String {
+    format!("{text} {word}").trim_end().to_owned()
+}
+
 /// The personal part.
 pub(crate) fn say(random: &mut Random, deed: Deed, moment: Moment<'_>) -> Map<String, Value> {
     let part = match deed {
@@ -112,7 +123,7 @@ fn order(random: &mut Random, moment: Moment<'_>) -> Part {
         .map(|(sku, quantity, cents)| json!({"sku": sku, "quantity": quantity, "cents": cents}))
         .collect();
     vec![
-        ("order", format!("O-{}", moment.number).into()),
+        ("order", moment.named('O').into()),
         (
             "name",
             slips::whole_name(random, &person.given, &person.family).into(),
@@ -132,7 +143,7 @@ fn order(random: &mut Random, moment: Moment<'_>) -> Part {
 fn parcel(random: &mut Random, moment: Moment<'_>) -> Part {
     let person = moment.person;
     vec![
-        ("parcel", format!("P-{}", moment.number).into()),
+        ("parcel", moment.named('P').into()),
         (
             "name",
             slips::whole_name(random, &person.given, &person.family).into(),
@@ -171,7 +182,7 @@ fn contact(random: &mut Random, moment: Moment<'_>) -> Part {
 fn call(random: &mut Random, moment: Moment<'_>) -> Part {
     let person = moment.person;
     vec![
-        ("call", format!("K-{}", moment.number).into()),
+        ("call", moment.named('K').into()),
         ("phone", phone(random, person, 200)),
         (
             "name",
@@ -180,7 +191,10 @@ fn call(random: &mut Random, moment: Moment<'_>) -> Part {
             }),
         ),
         ("email", sometimes(random, 300, |random| email(random, moment))),
-        ("note", (*random.pick(&NOTES)).into()),
+        (
+            "note",
+            with_word(random.pick::<&str>(&NOTES), &person.word).into(),
+        ),
     ]
 }
 
@@ -215,7 +229,7 @@ fn address(random: &mut Random, moment: Moment<'_>) -> Value {
     let homes = &moment.person.homes;
     let home = &homes[moment.home.min(homes.len() - 1)];
     let (street, postcode) = slips::street(random, home);
-    json!({"street": street, "postcode": postcode, "city": home.city, "country": "DE"})
+    json!({"street": street, "postcode": postcode, "city": with_word(home.city, &moment.person.word), "country": "DE"})
 }
 
 fn consents(random: &mut Random) -> Value {

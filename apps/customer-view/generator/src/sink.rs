@@ -4,20 +4,26 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use customer_view_steps::seal::Key;
 use customer_view_steps::{Bucket, Pepper};
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientConfig, ClientContext};
 use serde_json::{Value, json};
 
 use crate::poison::Poison;
 use crate::retailer::Record;
+
+/// How long the platform or the cluster may be away.
+const PATIENCE: Duration = Duration::from_mins(4);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The topics of the app; `view.changes` is compacted.
 const TOPICS: [&str; 9] = [
@@ -96,7 +102,7 @@ impl Sealer {
         let token = self.pepper.token(record.source, &record.account).to_string();
         let name = format!("{}/{token}", record.source);
         if !self.known.contains_key(&name) {
-            let key = key(&self.keys, &name).await?;
+            let key = patient_key(&self.keys, &name).await?;
             self.known.insert(name.clone(), key);
         }
         let topic = format!("source.{}", record.source);
@@ -120,6 +126,18 @@ impl Sealer {
     }
 }
 
+/// A system waits for its keys while the platform is away.
+async fn patient_key(keys: &Bucket, name: &str) -> Result<Key> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let result = key(keys, name).await;
+        if result.is_ok() || Instant::now() >= until {
+            return result;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 async fn key(keys: &Bucket, name: &str) -> Result<Key> {
     let new = Key::random().context("no randomness")?;
     if keys.create(name, new.to_vec()).await? {
@@ -129,10 +147,28 @@ async fn key(keys: &Bucket, name: &str) -> Result<Key> {
     Key::new(&known).with_context(|| format!("`{name}` is no key"))
 }
 
+/// Counts what the cluster did not take in the end.
+#[derive(Debug, Default)]
+pub struct Deliveries {
+    failed: AtomicU64,
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if result.is_err() {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Where messages go.
 pub enum Sink {
     /// Topics.
-    Kafka(Box<ThreadedProducer<DefaultProducerContext>>),
+    Kafka(Box<ThreadedProducer<Deliveries>>),
     /// JSON lines.
     File(BufWriter<File>),
 }
@@ -156,7 +192,7 @@ impl Sink {
             .set("bootstrap.servers", servers)
             .set("enable.idempotence", "true")
             .set("linger.ms", "5")
-            .create()?;
+            .create_with_context(Deliveries::default())?;
         Ok(Self::Kafka(Box::new(producer)))
     }
 
@@ -197,11 +233,16 @@ impl Sink {
     /// Waits until everything is where it belongs.
     ///
     /// # Errors
-    /// When it is not within a minute.
+    /// When it is not within some minutes, or the cluster did not take something in the end.
     pub fn finish(self) -> Result<()> {
         match self {
             Self::File(mut file) => Ok(file.flush()?),
-            Self::Kafka(producer) => Ok(producer.flush(Duration::from_mins(1))?),
+            Self::Kafka(producer) => {
+                producer.flush(PATIENCE)?;
+                let failed = producer.context().failed.load(Ordering::Relaxed);
+                ensure!(failed == 0, "{failed} records were not taken");
+                Ok(())
+            }
         }
     }
 }
