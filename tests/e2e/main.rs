@@ -8,6 +8,7 @@ mod aws_clients;
 mod cost;
 mod customer_view;
 mod customer_view_desk;
+mod customer_view_forgetting;
 mod customer_view_requests;
 mod event_bus;
 mod events;

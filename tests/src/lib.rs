@@ -4,6 +4,7 @@
 //! Nothing here links the product: tests see what users see.
 
 mod client;
+pub mod customer_view;
 pub mod kafka;
 mod node;
 mod project;

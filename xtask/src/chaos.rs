@@ -2,6 +2,7 @@
 //! acknowledged write afterwards.
 
 mod pipeline;
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -28,6 +29,8 @@ pub(crate) enum Chaos {
     Events(EventsOptions),
     /// Records of Kafka, some of them poisoned, to a function that writes each once, while node and broker are killed
     Pipeline(pipeline::Options),
+    /// What a retailer's systems write, some of it broken, to the customer view, while node and broker are killed
+    View(view::Options),
 }
 
 /// How long, and on what.
@@ -94,6 +97,7 @@ pub(crate) fn run(chaos: &Chaos) -> Result<()> {
             store(&binary, options.kills, &kinds, options.database.as_deref())
         }
         Chaos::Pipeline(options) => pipeline::run(options),
+        Chaos::View(options) => view::run(options),
         Chaos::Events(options) => {
             let binary = binary_or_build(options.binary.as_deref())?;
             events(

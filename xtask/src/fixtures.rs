@@ -12,6 +12,7 @@ use crate::tools;
 pub(crate) fn install() -> Result<()> {
     clients()?;
     query_client()?;
+    requests_packages()?;
     rust()?;
     go()?;
     node_ric()?;
@@ -31,7 +32,7 @@ pub(crate) fn package(name: &str) -> PathBuf {
 }
 
 /// The AWS CLI and boto3, in a virtual environment of their own.
-fn clients() -> Result<()> {
+pub(crate) fn clients() -> Result<()> {
     let requirements = root().join("tests/clients/requirements.txt");
     once("clients", &requirements, || {
         run(command("python3").args(["-m", "venv"]).arg(cache().join("venv")))?;

@@ -11,6 +11,7 @@ mod bench;
 mod chaos;
 mod command;
 mod fixtures;
+mod forget;
 mod gates;
 mod hostile;
 mod http;
@@ -58,6 +59,8 @@ enum Task {
     Chaos(chaos::Chaos),
     /// Load a node with well-behaved and faulty functions, and account for what is left over
     Soak(soak::Options),
+    /// Erase people from the customer view while it ingests, and search everything for what is left of them
+    Forget(forget::Options),
     /// Run the suite of hostile functions, and measure what a neighbour notices of them
     Hostile(hostile::Options),
 }
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::Bench(bench) => bench::run(&bench),
         Task::Chaos(chaos) => chaos::run(&chaos),
         Task::Soak(options) => soak::run(&options),
+        Task::Forget(options) => forget::run_with(&options),
         Task::Hostile(options) => hostile::run(&options),
     };
     match result {
