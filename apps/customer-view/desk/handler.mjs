@@ -57,7 +57,7 @@ function serveAsset(event) {
 }
 
 async function signIn(event) {
-  const name = await holderOf(textOf(bodyOf(event), "token"));
+  const name = await holderOf(textOf(bodyOf(event), "token"), event);
   return { statusCode: 204, cookies: [await sessionCookie(name, event)], headers: { "cache-control": "no-store" } };
 }
 

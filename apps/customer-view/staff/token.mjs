@@ -4,6 +4,7 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import "../secrets.mjs";
 import { secretText } from "./aws.mjs";
 import { Refusal } from "./http.mjs";
+import { lookedWrong, looking } from "./pace.mjs";
 
 const COOKIE = "customer-view-desk";
 const EIGHT_HOURS = 8 * 60 * 60;
@@ -50,7 +51,7 @@ export async function officerOf(event) {
 
 async function memberOf(event) {
   const bearer = /^Bearer +(\S.*)$/i.exec(event.headers?.authorization ?? "")?.[1];
-  if (bearer) return memberWith(bearer);
+  if (bearer) return memberWith(bearer, event);
   const session = (event.cookies ?? []).find((cookie) => cookie.startsWith(`${COOKIE}=`));
   if (!session) throw new Refusal(401, "TokenMissing", "send a staff token: `Authorization: Bearer …`");
   guardAgainstForgery(event);
@@ -58,13 +59,15 @@ async function memberOf(event) {
 }
 
 /** The name of the token's holder. */
-export const holderOf = async (token) => (await memberWith(token)).name;
+export const holderOf = async (token, event) => (await memberWith(token, event)).name;
 
-async function memberWith(token) {
+async function memberWith(token, event) {
+  await looking(event);
   // every token is compared, so that the time says nothing of where it differs
   const found = [...(await tokens()).values()].filter((member) => same(member.token, token));
-  if (!token || found.length === 0) throw new Refusal(403, "TokenWrong", "no member of staff has this token");
-  return found[0];
+  if (token && found.length > 0) return found[0];
+  await lookedWrong(event);
+  throw new Refusal(403, "TokenWrong", "no member of staff has this token");
 }
 
 /** A cookie that stands for the token of `name` for eight hours, or until the token changes. */
