@@ -6,9 +6,8 @@ use anyhow::{Context as _, Result};
 use clap::Parser;
 use tradewind_tests::kafka::{Kafka, Options as Broker};
 
-use crate::command::{cache, command, root, run};
-use crate::fixtures::once;
-use crate::tools;
+use crate::command::{cache, root};
+use crate::maven;
 
 /// What `cargo xtask kafka` can be told.
 #[derive(Debug, Parser)]
@@ -23,20 +22,7 @@ pub(crate) struct Options {
 
 /// Copies Apache Kafka's jars out of Maven Central.
 pub(crate) fn install() -> Result<()> {
-    tools::java()?;
-    let pom = root().join("tests/kafka/pom.xml");
-    once("kafka", &pom, || {
-        tools::apt("mvn", &["--version"], &["maven"])?;
-        let jars = jars();
-        if jars.exists() {
-            std::fs::remove_dir_all(&jars)?;
-        }
-        run(command("mvn")
-            .args(["-q", "-B", "-f"])
-            .arg(&pom)
-            .arg("dependency:copy-dependencies")
-            .arg(format!("-DoutputDirectory={}", jars.display())))
-    })
+    maven::install("kafka", &root().join("tests/kafka/pom.xml")).map(drop)
 }
 
 /// Where they are.

@@ -17,6 +17,7 @@ mod hostile;
 mod http;
 mod java;
 mod kafka;
+mod maven;
 mod neighbour;
 mod node;
 mod postgres;

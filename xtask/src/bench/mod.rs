@@ -31,7 +31,7 @@ pub(crate) enum Bench {
     Http(Options),
     /// 200 cold requests at once: what they take, and what a neighbour notices
     Burst(Options),
-    /// Messages through SQS: us, moto server and MiniStack; the queue without a wire
+    /// Messages through SQS: us, moto server, MiniStack and ElasticMQ; the queue without a wire
     Sqs(Options),
     /// Idle instances against their bare runtimes; a node that knows 10,000 functions
     Memory(Options),

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::command::{cache, command, root, run};
 use crate::server::{Server, free_port};
-use crate::{fixtures, tools};
+use crate::{fixtures, maven, tools};
 
 const UVICORN: [&str; 3] = ["uvicorn==0.54.0", "httptools==0.9.0", "uvloop==0.23.0"];
 const MOTO: [&str; 1] = ["moto[server,s3,sqs]==5.2.5"];
@@ -196,6 +196,21 @@ pub(crate) fn moto() -> Result<Server> {
     moto.args(["-H", "127.0.0.1", "-p", &port.to_string()])
         .stderr(Stdio::null());
     Server::start(&mut moto, port, "/moto-api/data.json")
+}
+
+/// ElasticMQ in memory.
+pub(crate) fn elasticmq() -> Result<Server> {
+    let home = root().join("bench/peers/elasticmq");
+    let jars = maven::install("elasticmq", &home.join("pom.xml"))?;
+    let port = free_port()?;
+    let mut elasticmq = command("java");
+    elasticmq
+        .arg("-cp")
+        .arg(jars.join("*"))
+        .arg(home.join("Serve.java"))
+        .arg(port.to_string())
+        .stderr(Stdio::null());
+    Server::start(&mut elasticmq, port, "/?Action=ListQueues")
 }
 
 /// MiniStack with the same handler behind an HTTP API, and its URL.
