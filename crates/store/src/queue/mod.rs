@@ -23,6 +23,7 @@
 mod error;
 mod in_order;
 mod keeper;
+mod leases;
 mod model;
 mod moves;
 mod outbox;

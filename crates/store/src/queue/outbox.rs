@@ -14,11 +14,11 @@ use crate::{Batch, Database, SqlValue};
 macro_rules! insert {
     ($sequence:literal) => {
         concat!(
-            "INSERT INTO queue_messages (sequence, queue, visible_at, receives, receives_before, fifo, sent_at, id, \
-                message_group, deduplication_id, attributes, body) \
+            "INSERT INTO queue_messages (sequence, queue, visible_at, receives, receives_before, fifo, sent_at, \
+                first_received_at, id, message_group, deduplication_id, attributes, body) \
             SELECT ",
             $sequence,
-            ", q.number, $2 + COALESCE(CAST($7 AS BIGINT), q.delay_ms), 0, 0, q.fifo, $2, $4, CAST($5 AS TEXT), \
+            ", q.number, $2 + COALESCE(CAST($7 AS BIGINT), q.delay_ms), 0, 0, q.fifo, $2, $2, $4, CAST($5 AS TEXT), \
                 CASE WHEN q.fifo = 1 THEN COALESCE(CAST($6 AS TEXT), $3) END, $8, $9 \
             FROM queue_queues q WHERE q.id = $1 AND (q.fifo = 0 OR (CAST($5 AS TEXT) IS NOT NULL AND NOT EXISTS ( \
                 SELECT 1 FROM queue_deduplication d WHERE d.queue = q.first_number AND d.expires_at > $2 \

@@ -11,6 +11,7 @@ use tradewind_model::{Clock, Timestamp};
 
 use crate::database::{Backend, Session};
 use crate::queue::QueueError;
+use crate::queue::leases::Leases;
 use crate::queue::model::{
     Depth, MessageId, NewMessage, QueueId, QueueSettings, Receipt, Received, Sent, Settled,
 };
@@ -26,6 +27,7 @@ pub struct Queues {
     pub(super) database: Database,
     pub(super) clock: Clock,
     pub(super) room: Arc<WaitingRoom>,
+    leases: Arc<Leases>,
     /// Wakes the keeper.
     pub(super) chores: Arc<Notify>,
 }
@@ -50,6 +52,7 @@ impl Queues {
             database,
             clock,
             room: Arc::default(),
+            leases: Arc::default(),
             chores: Arc::default(),
         }
     }
@@ -210,16 +213,18 @@ impl Queues {
         let clock = self.clock.clone();
         let caller = Caller::default();
         let gone = Arc::clone(&caller.0);
+        let leases = Arc::clone(&self.leases);
         let look = move |tx: &Transaction<'_>, queue: Queue, wakes: &mut Wakes| {
             if gone.load(Ordering::Acquire) {
                 return Ok(Ok(Vec::new()));
             }
             let now = clock.now();
-            let max = match room_to_lease(tx, &queue, max, now)? {
-                Ok(max) => max,
-                Err(refused) => return Ok(Err(refused)),
-            };
+            let max = leases.room(tx, &queue, max, now)?;
+            if max == 0 && queue.settings.max_leased.is_some() {
+                return Ok(Err(too_many_leased(queue)));
+            }
             let found = receive::receive(tx, &queue, max, lease, now)?;
+            leases.leased(&queue, found.messages.len());
             if let Some((dead_letter, count)) = &found.buried {
                 wakes.ready(dead_letter, *count);
             }
@@ -502,23 +507,9 @@ fn fits(queue: &Queue, message: &NewMessage) -> Result<(), QueueError> {
     Ok(())
 }
 
-/// How many of `max` messages may be leased.
-fn room_to_lease(
-    tx: &Transaction<'_>,
-    queue: &Queue,
-    max: usize,
-    now: Timestamp,
-) -> Result<Result<usize, QueueError>, DatabaseError> {
-    let Some(max_leased) = queue.settings.max_leased else {
-        return Ok(Ok(max));
-    };
-    let leased = look_up::leased(tx, queue, now)?;
-    let room = u64::from(max_leased).saturating_sub(leased);
-    Ok(match usize::try_from(room).unwrap_or(usize::MAX).min(max) {
-        0 => Err(QueueError::TooManyLeased {
-            queue: queue.id.clone(),
-            max: max_leased,
-        }),
-        room => Ok(room),
-    })
+fn too_many_leased(queue: Queue) -> QueueError {
+    QueueError::TooManyLeased {
+        queue: queue.id,
+        max: queue.settings.max_leased.unwrap_or_default(),
+    }
 }

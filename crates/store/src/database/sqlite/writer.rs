@@ -1,6 +1,6 @@
 //! The writer: one thread, and one commit for all that waits.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::scrub;
@@ -110,25 +110,35 @@ pub(super) fn commit_together(
     connection: &mut Connection,
     jobs: &mut [Box<dyn Job>],
 ) -> Result<Outcomes, DatabaseError> {
-    let mut transaction = connection.transaction()?;
+    let transaction = connection.transaction()?;
     let mut outcomes = Vec::with_capacity(jobs.len());
     for job in jobs {
-        let outcome = run(&mut transaction, job.as_mut());
-        // A full disk or an I/O error makes SQLite undo the whole transaction, not this job alone:
-        // what ran before is gone, and what ran after would commit outside of it.
-        if transaction.is_autocommit() {
-            return Err(outcome.err().unwrap_or(DatabaseError::Closed));
-        }
-        outcomes.push(outcome);
+        outcomes.push(run(&transaction, job.as_mut())?);
     }
     transaction.commit()?;
     Ok(outcomes)
 }
 
-fn run(transaction: &mut Transaction<'_>, job: &mut dyn Job) -> Result<(), DatabaseError> {
-    let savepoint = transaction.savepoint()?;
-    job.run(&savepoint)?;
-    Ok(savepoint.commit()?)
+const BEGIN: &str = "SAVEPOINT job";
+const END: &str = "RELEASE job";
+const UNDO: &str = "ROLLBACK TO job";
+
+/// Runs a job, and undoes what it did if it fails. The outer error is of the whole transaction.
+fn run(connection: &Connection, job: &mut dyn Job) -> Result<Result<(), DatabaseError>, DatabaseError> {
+    // prepared once: there are two to each job
+    let step = |sql| connection.prepare_cached(sql)?.execute([]);
+    step(BEGIN)?;
+    let outcome = job.run(connection);
+    // A full disk or an I/O error makes SQLite undo the whole transaction, not this job alone:
+    // what ran before is gone, and what ran after would commit outside of it.
+    if connection.is_autocommit() {
+        return Err(outcome.err().unwrap_or(DatabaseError::Closed));
+    }
+    if outcome.is_err() {
+        step(UNDO)?;
+    }
+    step(END)?;
+    Ok(outcome)
 }
 
 fn answer(jobs: std::vec::Drain<'_, Box<dyn Job>>, outcome: Result<Outcomes, DatabaseError>) {

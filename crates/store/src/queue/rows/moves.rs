@@ -51,7 +51,7 @@ macro_rules! candidates {
 const CANDIDATES: &str = candidates!("");
 const FREE_CANDIDATES: &str = candidates!(" FOR UPDATE SKIP LOCKED");
 const MOVE: &str = "UPDATE queue_messages SET sequence = ?2, queue = ?3, id = ?4, visible_at = ?5, sent_at = ?5, \
-    receives = 0, receives_before = 0, first_received_at = NULL, death_source = NULL, death_reason = NULL \
+    receives = 0, receives_before = 0, first_received_at = ?5, death_source = NULL, death_reason = NULL \
     WHERE sequence = ?1";
 
 pub(in crate::queue) fn is_running(tx: &Transaction<'_>, source: &QueueId) -> Result<bool> {

@@ -65,7 +65,8 @@ struct Candidate {
     message: Received,
     visible_at: Timestamp,
     receives_before: u32,
-    first_received_at: Option<i64>,
+    /// None while nobody has received it.
+    first_received_at: Option<Timestamp>,
 }
 
 pub(in crate::queue) fn receive(
@@ -255,9 +256,7 @@ impl<'q> Look<'q> {
         let mut message = candidate.message;
         message.receives += 1;
         message.receipt.receives = message.receives;
-        message.first_received_at = candidate
-            .first_received_at
-            .map_or(self.now, Timestamp::from_millis);
+        message.first_received_at = candidate.first_received_at.unwrap_or(self.now);
         self.leases.push(values![
             message.receipt.sequence,
             self.now.plus_millis(millis(self.lease)),
@@ -329,6 +328,9 @@ fn read(mut row: Row) -> Result<Candidate> {
         message,
         visible_at: Timestamp::from_millis(row.integer(1)?),
         receives_before: small(&row, 3)?,
-        first_received_at: row.optional_integer(5)?,
+        first_received_at: row
+            .optional_integer(5)?
+            .filter(|_| receives > 0)
+            .map(Timestamp::from_millis),
     })
 }

@@ -12,9 +12,11 @@ use crate::queue::transaction::{Transaction, Value, values};
 /// They grow with time, 2^20 a millisecond, so that they stay unique in a database restored from a copy.
 const TAKE_SEQUENCES: &str = "UPDATE queue_sequence SET last = MAX(last + ?1, ?2 + ?1) RETURNING last";
 const NEXT_SEQUENCES: &str = "SELECT nextval('queue_sequence') FROM generate_series(1, ?1)";
+/// The first receive has a value before there was one (what it is, nobody asks): so a lease changes no row's size,
+/// and is written over the row where it stands.
 const INSERT: &str = "INSERT INTO queue_messages (sequence, queue, visible_at, receives, receives_before, fifo, \
-    sent_at, id, message_group, deduplication_id, attributes, body) \
-    VALUES (?1, ?2, ?3, 0, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    sent_at, first_received_at, id, message_group, deduplication_id, attributes, body) \
+    VALUES (?1, ?2, ?3, 0, 0, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10)";
 const FIND_DUPLICATE: &str = "SELECT message_id, sequence FROM queue_deduplication \
     WHERE queue = ?1 AND scope = ?2 AND id = ?3 AND expires_at > ?4";
 const REMEMBER: &str = "INSERT INTO queue_deduplication \

@@ -19,8 +19,8 @@ const STATE: &str = state!("");
 const HELD_STATE: &str = state!(" FOR UPDATE");
 const ACK: &str = "DELETE FROM queue_messages WHERE sequence = ?1 AND receives = ?2 AND queue = ?3";
 const CHANGE: &str = "UPDATE queue_messages SET visible_at = ?2 WHERE sequence = ?1";
-const PUT_BACK: &str = "UPDATE queue_messages SET visible_at = ?2, receives = receives - 1, \
-    first_received_at = CASE WHEN receives > 1 THEN first_received_at END WHERE sequence = ?1";
+const PUT_BACK: &str =
+    "UPDATE queue_messages SET visible_at = ?2, receives = receives - 1 WHERE sequence = ?1";
 /// A message is visible when it is sent, unless it was delayed: that is its place in the order.
 const RETURN: &str = "UPDATE queue_messages SET visible_at = sent_at \
     WHERE sequence = ?1 AND receives = ?2 AND queue = ?3";

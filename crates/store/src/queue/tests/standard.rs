@@ -1,6 +1,8 @@
 //! Standard queues.
 
-use super::super::{DeadLetter, Depth, NewMessage, QueueError, QueueId, QueueSettings, Receipt, Settled};
+use super::super::{
+    DeadLetter, Depth, NewMessage, QueueError, QueueId, QueueSettings, Queues, Receipt, Settled,
+};
 use super::{Fixture, MINUTE, NO_WAIT, bodies, message};
 use crate::Batch;
 use std::time::Duration;
@@ -183,4 +185,41 @@ async fn an_end_and_its_batch_happen_together_or_not_at_all() {
     end(second[0].receipt).await.unwrap();
     assert_eq!(bodies(&it.receive(10).await), ["what follows"]);
     assert!(end(second[0].receipt).await.is_err(), "it is gone");
+}
+
+#[tokio::test]
+async fn no_more_are_leased_than_the_queue_allows() {
+    let settings = QueueSettings {
+        max_leased: Some(3),
+        ..QueueSettings::standard()
+    };
+    let it = Fixture::new(&settings).await;
+    it.send(&["1", "2", "3", "4", "5", "6", "7"]).await;
+    let first = it.receive(2).await;
+    assert_eq!(bodies(&first), ["1", "2"]);
+    assert_eq!(bodies(&it.receive(2).await), ["3"]);
+    let full = || async { it.queues.receive(&it.id, 1, MINUTE, NO_WAIT).await.unwrap_err() };
+    assert!(matches!(full().await, QueueError::TooManyLeased { max: 3, .. }));
+    assert_eq!(it.ack(&first[0]).await, Settled::Done);
+    assert_eq!(bodies(&it.receive(2).await), ["4"]);
+    assert!(matches!(full().await, QueueError::TooManyLeased { .. }));
+    it.pass(MINUTE);
+    assert_eq!(it.receive(10).await.len(), 3);
+    assert!(matches!(full().await, QueueError::TooManyLeased { .. }));
+}
+
+#[tokio::test]
+async fn an_old_count_of_leases_is_not_trusted() {
+    let settings = QueueSettings {
+        max_leased: Some(4),
+        ..QueueSettings::standard()
+    };
+    let it = Fixture::new(&settings).await;
+    it.send(&["1", "2", "3", "4", "5"]).await;
+    assert_eq!(it.receive(1).await.len(), 1);
+    // another node of the same database
+    let other = Queues::new(it.queues.database.clone(), it.clock.clone());
+    assert_eq!(other.receive(&it.id, 2, MINUTE, NO_WAIT).await.unwrap().len(), 2);
+    it.pass(Duration::from_secs(1));
+    assert_eq!(it.receive(3).await.len(), 1);
 }
