@@ -14,6 +14,12 @@ use crate::migrate::migrate;
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 /// Prepared statements a connection keeps.
 const STATEMENTS: usize = 128;
+/// Pages that the writer keeps in memory, in KiB. What a busy queue touches fits: its first and last messages, and
+/// the pages above them.
+const CACHE_KIB: i64 = 16 * 1024;
+/// Pages in the log after which the writer itself merges it into the file: 16 MiB. Pages that change again and again
+/// are merged once then, and two more syncs are shared by more commits.
+const LOG_PAGES: i64 = 4_096;
 
 /// Opens (or makes) the file, checks it and migrates its schema.
 pub(super) fn open_writer(path: &Path, migrations: &[&[Migration]]) -> Result<Connection, DatabaseError> {
@@ -176,6 +182,8 @@ fn configure(connection: &Connection) -> Result<(), DatabaseError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
