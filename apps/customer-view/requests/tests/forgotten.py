@@ -36,14 +36,12 @@ from .flow import STAFF, Mailbox, call, link
 TOPICS = ("source.shop", "source.orders", "source.delivery", "source.marketing", "source.calls")
 TOPICS += ("view.valid", "view.normal", "view.resolved", "view.changes")
 NAME = "customer-view-dev-{}-000000000000"
-CLIENTS = Path(os.environ["TEST_CLIENTS"])
 AT_ONCE = 4
 PATIENCE = 900
 LETTERS = re.compile(rb"[bcdfghjklmpqrtvwxz]{7,}", re.IGNORECASE)
 DIGITS = re.compile(rb"[0-9]{10,}")
 KEPT = ("said", "before", "consents", "facts", "first", "last")
 
-s3 = boto3.client("s3")
 
 
 class Words:
@@ -101,7 +99,7 @@ class Retailer:
 
     def complete(self, truth: Path) -> None:
         """Waits until the view has exactly what that truth says."""
-        subprocess.run([sys.executable, CLIENTS / "customer_view.py", "complete", truth], check=True)
+        subprocess.run([sys.executable, Path(os.environ["TEST_CLIENTS"], "customer_view.py"), "complete", truth], check=True)
 
 
 # ---- the app by its own doors
@@ -241,6 +239,7 @@ def in_files(words: Words, folder: Path) -> dict[str, set[str]]:
 
 def versions():
     """Every version of every object: bucket, key, metadata and content."""
+    s3 = boto3.client("s3")
     for bucket in (entry["Name"] for entry in s3.list_buckets()["Buckets"]):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             for version in page.get("Versions", []):
@@ -324,10 +323,12 @@ def in_kafka(words: Words, kafka: str, folder: Path, keys: dict[str, bytes]) -> 
 class Traces:
     """What the rows of objects look like: contents are encrypted there, with their own keys at their beginning.
 
-    Pieces of the rows of the persons' objects and of their keys are taken from the database before the erasures.
+    Pieces of the rows of the persons' objects and of their keys are taken from the database before the erasures. Files
+    that were last written before anybody said anything (code) are not searched for them.
     """
 
-    def __init__(self, folder: Path, names: set[str], tokens: set[str]):
+    def __init__(self, folder: Path, names: set[str], tokens: set[str], since: float):
+        self.since = since
         (database,) = folder.rglob("node.db")
         rows = sqlite3.connect(f"file:{database}?mode=ro", uri=True).execute("SELECT bucket, key, content FROM s3_objects")
         self.pieces = {}
@@ -347,7 +348,8 @@ class Traces:
         found = {}
         for path in folder.rglob("*"):
             try:
-                content = path.read_bytes() if path.is_file() else b""
+                is_newer = path.is_file() and path.stat().st_mtime >= self.since
+                content = path.read_bytes() if is_newer else b""
             except FileNotFoundError:
                 continue
             found |= {piece: path.name for piece in self.pieces if piece in content}
@@ -377,7 +379,7 @@ def settled(words: Words, traces: Traces, node: str, folder: Path) -> float:
 def main(node: str, port: str, folder: str, kafka: str, kafka_folder: str, generator: str, people: str, canaries: str, rate: str) -> None:
     server = ThreadingTCPServer(("127.0.0.1", int(port)), Mailbox)
     Thread(target=server.serve_forever, daemon=True).start()
-    place, app = Path(folder), App(node)
+    place, app, since = Path(folder), App(node), time.time() - 1
     retailer = Retailer(place.parent, kafka, generator, int(people), int(canaries))
 
     assert retailer.write("first").wait() == 0
@@ -388,7 +390,7 @@ def main(node: str, port: str, folder: str, kafka: str, kafka_folder: str, gener
     found, before, _ = in_objects(words)
     assert set(found) == everyone, f"the search finds what is there: {len(found)} of {len(everyone)}"
     tokens = {account["token"] for account in before.values() if words.find(json.dumps(account).encode())}
-    traces = Traces(place, {name for names in found.values() for name in names}, tokens)
+    traces = Traces(place, {name for names in found.values() for name in names}, tokens, since)
     others = {path: account for path, account in before.items() if not words.find(json.dumps(account).encode())}
     said(f"{len(victims)} people in {len(before) - len(others)} of {len(before)} accounts, {len(traces.pieces)} pieces of rows")
 
