@@ -1,6 +1,8 @@
 //! The event that a batch of a topic is, byte for byte Lambda's ("Using Lambda with self-managed Apache Kafka",
 //! "Using Lambda with Amazon MSK"), and what filters see of a record.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -23,7 +25,7 @@ pub(super) struct KafkaRecord {
     /// Of the record, for those that follow it to another topic.
     pub(super) key: Option<Bytes>,
     /// As a member of the event.
-    pub(super) text: Box<str>,
+    pub(super) text: String,
 }
 
 /// What a mapping makes of a record, if one of its filters wants it.
@@ -39,7 +41,7 @@ pub(super) fn prepare(filters: &Filters, record: &Record<'_>) -> Prepared<KafkaR
         next: record.offset() + 1,
         timestamp: record.timestamp().0,
         key: record.key().map(Bytes::copy_from_slice),
-        text: text.into(),
+        text,
     };
     Some((prepared, bytes))
 }
@@ -77,41 +79,77 @@ fn timestamp_type(kind: TimestampType) -> &'static str {
     }
 }
 
+/// The member, written into one buffer of its size: it is made for each record of a topic, on one thread.
 fn text(record: &Record<'_>) -> String {
     let (timestamp, kind) = record.timestamp();
-    let (key, value) = (record.key(), record.value());
-    let length = |bytes: Option<&[u8]>| bytes.map_or(0, |bytes| bytes.len() * 4 / 3 + 16);
-    let mut text = String::with_capacity(160 + record.topic().len() + length(key) + length(value));
-    text.push_str(&format!(
-        r#"{{"topic":{},"partition":{},"offset":{},"timestamp":{timestamp},"timestampType":"{}""#,
-        json!(record.topic()),
-        record.partition(),
-        record.offset(),
-        timestamp_type(kind),
-    ));
-    for (name, bytes) in [("key", key), ("value", value)] {
+    let (key, value, headers) = (record.key(), record.value(), record.headers());
+    let encoded = |bytes: Option<&[u8]>| bytes.map_or(0, |bytes| bytes.len().div_ceil(3) * 4);
+    let around = record.topic().len() + AROUND;
+    let bytes = around + encoded(key) + encoded(value) + headers_bytes(&headers);
+    let mut text = String::with_capacity(bytes);
+    text.push_str("{\"topic\":");
+    push_quoted(&mut text, record.topic());
+    let (partition, offset, kind) = (record.partition(), record.offset(), timestamp_type(kind));
+    let written = write!(
+        text,
+        r#","partition":{partition},"offset":{offset},"timestamp":{timestamp},"timestampType":"{kind}""#
+    );
+    written.expect(GROWS);
+    for (name, bytes) in [(",\"key\":\"", key), (",\"value\":\"", value)] {
         if let Some(bytes) = bytes {
-            text.push_str(",\"");
             text.push_str(name);
-            text.push_str("\":\"");
             STANDARD.encode_string(bytes, &mut text);
             text.push('"');
         }
     }
-    text.push_str(",\"headers\":[");
-    for (position, (name, value)) in record.headers().into_iter().enumerate() {
-        if position > 0 {
-            text.push(',');
-        }
-        // serde writes bytes as an array of numbers
-        text.push_str(&format!(
-            "{{{}:{}}}",
-            json!(name),
-            json!(value.unwrap_or_default())
-        ));
-    }
-    text.push_str("]}");
+    push_headers(&mut text, &headers);
+    text.push('}');
     text
+}
+
+/// The names of a record's members and its numbers, at most.
+const AROUND: usize = 170;
+/// Why writing to a text does not fail.
+const GROWS: &str = "a string takes whatever is written to it";
+
+type Headers<'a> = [(&'a str, Option<&'a [u8]>)];
+
+/// What headers take at most, unless their names have much to escape.
+fn headers_bytes(headers: &Headers<'_>) -> usize {
+    let each = headers.iter();
+    each.map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) * 5 + 8)
+        .sum()
+}
+
+/// Headers, whose values are arrays of bytes as Java has them, with a sign: that is what Lambda gives
+/// (aws-lambda-rust-runtime issue 688, powertools-lambda-python issue 6862).
+fn push_headers(text: &mut String, headers: &Headers<'_>) {
+    text.push_str(",\"headers\":[");
+    for (position, (name, value)) in headers.iter().enumerate() {
+        text.push_str(if position > 0 { ",{" } else { "{" });
+        push_quoted(text, name);
+        text.push_str(":[");
+        for (position, byte) in value.unwrap_or_default().iter().enumerate() {
+            if position > 0 {
+                text.push(',');
+            }
+            write!(text, "{}", byte.cast_signed()).expect(GROWS);
+        }
+        text.push_str("]}");
+    }
+    text.push(']');
+}
+
+/// As a string of JSON; the usual name has nothing to escape.
+fn push_quoted(text: &mut String, name: &str) {
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if name.bytes().all(is_plain) {
+        text.push('"');
+        text.push_str(name);
+        text.push('"');
+    } else {
+        text.push_str(&json!(name).to_string());
+    }
 }
 
 /// What stands around the records.

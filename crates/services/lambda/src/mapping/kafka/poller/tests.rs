@@ -1,7 +1,9 @@
 //! What a poller of a topic does at moments that are hard to meet from outside.
 
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
+use rdkafka::{Offset, TopicPartitionList};
 use serde_json::json;
 
 use super::*;
@@ -32,8 +34,18 @@ impl Still {
         producer.send(record).unwrap();
         producer.flush(LONG).unwrap();
         let (world, folder) = (World::new().await, tempfile::tempdir().unwrap());
-        let noted = json!(folder.path().join("noted"));
-        let source = format!("exports.handler = async () => require('fs').appendFileSync({noted}, 'ran');");
+        let (noted, hold) = (
+            json!(folder.path().join("noted")),
+            json!(folder.path().join("hold")),
+        );
+        let source = format!(
+            "const fs = require('fs');
+             exports.handler = async () => {{
+                 fs.appendFileSync({noted}, 'ran');
+                 while (fs.existsSync({hold})) await new Promise((resolve) => setTimeout(resolve, 10));
+                 fs.appendFileSync({noted}, ' to its end');
+             }};"
+        );
         world.create("f", &source).await;
         let body = json!({
             "FunctionName": "f", "Topics": [TOPIC], "StartingPosition": "TRIM_HORIZON",
@@ -92,6 +104,25 @@ impl Still {
     fn has_run(&self) -> bool {
         self.folder.path().join("noted").exists()
     }
+
+    /// The function runs until what this gives is removed.
+    fn hold(&self) -> std::path::PathBuf {
+        let hold = self.folder.path().join("hold");
+        std::fs::write(&hold, "").unwrap();
+        hold
+    }
+
+    /// What the mapping's group has committed.
+    fn committed(&self) -> Offset {
+        let mut config = rdkafka::ClientConfig::new();
+        config.set("bootstrap.servers", self.mock.bootstrap_servers());
+        config.set("group.id", &self.source.group);
+        let looks: BaseConsumer = config.create().unwrap();
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition(TOPIC, 0);
+        let found = looks.committed_offsets(asked, LONG).unwrap();
+        found.elements()[0].offset()
+    }
 }
 
 #[tokio::test]
@@ -114,6 +145,36 @@ async fn a_batch_whose_partitions_are_here_runs() {
     let (run, piece) = KafkaRun::new(&still.poller.shared, plan, parts, place);
     tokio::time::timeout(LONG, run.run(piece)).await.expect("it ends");
     assert!(still.has_run());
+}
+
+/// What runs when the group takes its partition away runs on, and comes again: nothing of it is committed.
+#[tokio::test]
+async fn a_batch_that_loses_its_partition_while_it_runs_commits_nothing() {
+    let mut still = Still::new().await;
+    let (parts, plan, hold) = (still.parts().await, still.plan(), still.hold());
+    let place = Place::take(&still.poller.shared, None);
+    let (run, piece) = KafkaRun::new(&still.poller.shared, plan, parts, place);
+    let reading = still.poller.reading.take().unwrap();
+    let loses = async {
+        while !still.has_run() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        reading.consumer.close().await;
+        std::fs::remove_file(hold).unwrap();
+    };
+    let both = async { tokio::join!(run.run(piece), loses) };
+    tokio::time::timeout(LONG, both).await.expect("it ends");
+    let noted = std::fs::read_to_string(still.folder.path().join("noted")).unwrap();
+    assert_eq!(noted, "ran to its end");
+    assert_eq!(still.committed(), Offset::Invalid);
+    // whoever has the partition next gets the record, and commits it
+    let (parts, plan) = (still.parts().await, still.plan());
+    assert_eq!(parts[0].items[0].offset, 0);
+    let place = Place::take(&still.poller.shared, None);
+    let (run, piece) = KafkaRun::new(&still.poller.shared, plan, parts, place);
+    tokio::time::timeout(LONG, run.run(piece)).await.expect("it ends");
+    still.poller.let_go().await;
+    assert_eq!(still.committed(), Offset::Offset(1));
 }
 
 #[tokio::test]
