@@ -21,6 +21,7 @@ mod record;
 mod start;
 mod thread;
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -108,6 +109,7 @@ impl<T: Send + 'static> Consumer<T> {
             prepare: prepared,
             inbox: Arc::clone(&inbox),
             health: health.clone(),
+            committed: Cell::default(),
         };
         let told = Arc::clone(&inbox);
         let run = move || {

@@ -1,5 +1,6 @@
 //! The thread of a consumer: the only one that calls the client.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ use crate::problem::Problem;
 const SESSION_MS: &str = if cfg!(test) { "5000" } else { "10000" };
 /// How long a poll waits; so long at most a commit is late.
 const POLL: Duration = Duration::from_millis(50);
+/// From a commit to the next, at least: small batches come by the thousand a second, and each commit is a request.
+const BETWEEN_COMMITS: Duration = Duration::from_millis(10);
 /// How long the brokers may take to say what they know of the topic.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long a seek may take.
@@ -38,6 +41,8 @@ pub(super) struct Thread<T> {
     pub(super) prepare: watch::Receiver<Arc<Prepare<T>>>,
     pub(super) inbox: Arc<Inbox<T>>,
     pub(super) health: Health,
+    /// When offsets were committed last.
+    pub(super) committed: Cell<Option<Instant>>,
 }
 
 /// What the client calls back.
@@ -273,8 +278,8 @@ impl<T: Send + 'static> Thread<T> {
         let mut prepare = Arc::clone(&self.prepare.borrow_and_update());
         let mut served = Instant::now();
         let (mut looked, mut suspicious) = (Instant::now(), false);
+        let mut now = Instant::now();
         loop {
-            let mut now = Instant::now();
             if now >= served + POLL {
                 prepare = Arc::clone(&self.prepare.borrow_and_update());
                 self.commit(client);
@@ -288,12 +293,15 @@ impl<T: Send + 'static> Thread<T> {
                 now = Instant::now();
                 served = now;
             }
-            let attention = match client.poll(POLL) {
+            let polled = client.poll(POLL);
+            // asked once for each record: there are very many
+            now = Instant::now();
+            let attention = match polled {
                 None => {
                     served = now - POLL;
                     false
                 }
-                Some(Ok(message)) => self.receive(&message, &prepare),
+                Some(Ok(message)) => self.receive(&message, &prepare, now),
                 Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                     return Err(Problem::of(&KafkaError::MessageConsumptionFatal(code), ""));
                 }
@@ -309,22 +317,32 @@ impl<T: Send + 'static> Thread<T> {
             };
             if attention {
                 self.commit(client);
-                if !self.serve(client, Instant::now())? {
+                if !self.serve(client, now)? {
                     return Ok(());
                 }
+                now = Instant::now();
             }
         }
     }
 
-    fn receive(&self, message: &BorrowedMessage<'_>, prepare: &Arc<Prepare<T>>) -> bool {
+    fn receive(&self, message: &BorrowedMessage<'_>, prepare: &Arc<Prepare<T>>, now: Instant) -> bool {
         let record = Record::new(message);
         let prepared = prepare(&record).map(|(value, bytes)| (value, bytes.max(record.bytes())));
         self.inbox
-            .push(message.partition(), message.offset(), prepared, Instant::now())
+            .push(message.partition(), message.offset(), prepared, now)
     }
 
+    /// Commits what is settled, unless that was done a moment ago: then the next call does.
     fn commit(&self, client: &Client<T>) {
+        let last = self.committed.get();
+        if last.is_some_and(|last| last.elapsed() < BETWEEN_COMMITS) {
+            return;
+        }
         let settled = self.inbox.take_settled();
+        if settled.is_empty() {
+            return;
+        }
+        self.committed.set(Some(Instant::now()));
         let topic = self.subscription.topic.as_str();
         if let Err(error) = commit(client, topic, &settled, CommitMode::Async) {
             tracing::debug!(topic, %error, "a commit failed; it is tried again");
