@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import boto3
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 ENDPOINT, BOOTSTRAP, PART = sys.argv[1:]
 functions = boto3.client("lambda", endpoint_url=ENDPOINT)
@@ -138,7 +138,7 @@ def settled():
     first = received[0]
     assert first["around"] == {"eventSource": "SelfManagedKafka", "bootstrapServers": BOOTSTRAP}, first
     record = first["record"]
-    assert record["headers"] == [{"h": [1, 255]}] and base64.b64decode(record["key"]) == b"k", record
+    assert record["headers"] == [{"h": [1, -1]}] and base64.b64decode(record["key"]) == b"k", record
     # a kill may tell of it twice
     for failed in drain("failed"):
         assert failed["requestContext"]["condition"] == "RetryAttemptsExhausted", failed
@@ -148,6 +148,167 @@ def settled():
     assert told, "the poisoned record is in the failure queue"
 
 
+def source(topic, **more):
+    """What a mapping of the topic is created with; its function fails batches with poison in them."""
+    return {
+        "FunctionName": "f", "Topics": [topic], "StartingPosition": "TRIM_HORIZON", "MaximumBatchingWindowInSeconds": 0,
+        "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": [BOOTSTRAP]}}} | more
+
+
+def produce(topic, *values, **more):
+    producer, refused = Producer({"bootstrap.servers": BOOTSTRAP, "acks": "all"}), []
+    for value in values:
+        producer.produce(topic, value=value, key="k", on_delivery=lambda error, _: error and refused.append(error), **more)
+    assert producer.flush(60) == 0 and not refused, refused
+
+
+def values(received):
+    return [base64.b64decode(one["record"]["value"]).decode() for one in received]
+
+
+def handled(wanted):
+    """Waits until the function has told of so many records; gives their values."""
+    received = []
+    until(f"{wanted} records are handled", lambda: received.extend(drain("out.fifo")) or len(received) >= wanted)
+    return values(received)
+
+
+def prepare():
+    queues.create_queue(QueueName="out.fifo", Attributes={"FifoQueue": "true"})
+    queues.create_queue(QueueName="failed")
+    functions.create_function(
+        FunctionName="f", Runtime="nodejs20.x", Handler="index.handler", Role="arn:aws:iam::000000000000:role/r",
+        Code={"ZipFile": package(HANDLER)},
+    )
+
+
+HOUR = 3600
+
+
+def since():
+    """AT_TIMESTAMP begins with the first record that is not older, also in a partition where all are."""
+    prepare()
+    now = int(time.time())
+    for number in range(10):
+        produce("since", f"{number}", partition=0, timestamp=(now - HOUR + number) * 1000)
+    produce("since", "old", partition=1, timestamp=(now - HOUR) * 1000)
+    functions.create_event_source_mapping(
+        **source("since", StartingPosition="AT_TIMESTAMP") | {"StartingPositionTimestamp": now - HOUR + 6})
+    assert handled(4) == ["6", "7", "8", "9"]
+    produce("since", "new", partition=1)
+    assert handled(1) == ["new"]
+
+
+def aged():
+    """What is older than MaximumRecordAgeInSeconds goes to the destination unseen, what is younger to the function."""
+    produce("aged", "old-0", "old-1", partition=0, timestamp=(int(time.time()) - HOUR) * 1000)
+    produce("aged", "young", partition=0)
+    functions.create_event_source_mapping(
+        **source("aged", MaximumRecordAgeInSeconds=120),
+        DestinationConfig={"OnFailure": {"Destination": "arn:aws:sqs:us-east-1:000000000000:failed"}})
+    assert handled(1) == ["young"]
+    given_up = []
+    until("the old ones are given up", lambda: given_up.extend(drain("failed")) or given_up)
+    offsets = []
+    for one in given_up:
+        context, info = one["requestContext"], one["KafkaBatchInfo"]["recordsInfo"]["aged-0"]
+        assert context["condition"] == "MaximumRecordAgeExceeded", one
+        assert context["approximateInvokeCount"] == 0 and one["responseContext"] is None, one
+        offsets += range(int(info["firstRecordOffset"]), int(info["lastRecordOffset"]) + 1)
+    assert offsets == [0, 1], given_up
+
+
+def graveyard():
+    """A topic of the same cluster gets each record that is given up by itself, with its key and its payload."""
+    produce("broken", "first", "poison", "last", partition=0)
+    functions.create_event_source_mapping(
+        **source("broken", MaximumRetryAttempts=0, BisectBatchOnFunctionError=True),
+        DestinationConfig={"OnFailure": {"Destination": "kafka://graveyard"}})
+    assert handled(2) == ["first", "last"]
+    reader = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": "mourners", "auto.offset.reset": "earliest"})
+    reader.subscribe(["graveyard"])
+    message = reader.poll(60)
+    assert message is not None and not message.error(), message and message.error()
+    assert message.key() == b"k", message.key()
+    told = json.loads(message.value())
+    assert told["requestContext"]["condition"] == "RetryAttemptsExhausted", told
+    assert told["requestContext"]["approximateInvokeCount"] >= 1 and told["responseContext"]["functionError"], told
+    assert told["KafkaBatchInfo"]["recordInfo"]["offset"] == "1", told
+    [[record]] = told["payload"]["records"].values()
+    assert base64.b64decode(record["value"]) == b"poison" and record["offset"] == 1, record
+    assert reader.poll(2) is None, "nothing else is there"
+    reader.close()
+
+
+SLOW = """
+const call = (action, body) => fetch(process.env.AWS_ENDPOINT_URL, {method: 'POST', body: JSON.stringify(body),
+  headers: {'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `AmazonSQS.${action}`}});
+const tell = async (what, event) => {
+  const {QueueUrl} = await (await call('GetQueueUrl', {QueueName: 'slow'})).json();
+  const partitions = Object.values(event.records).flat().map(({partition}) => partition);
+  await call('SendMessage', {QueueUrl, MessageBody: JSON.stringify({what, partitions})});
+};
+exports.handler = async (event) => {
+  await tell('begun', event);
+  while (!(await call('GetQueueUrl', {QueueName: 'go'})).ok) await new Promise((resolve) => setTimeout(resolve, 200));
+  await tell('ended', event);
+};
+"""
+
+
+def committed(group, partition):
+    looks = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": group, "enable.auto.commit": False})
+    [found] = looks.committed([TopicPartition("taken", partition)], 30)
+    looks.close()
+    return found.offset
+
+
+def taken():
+    """A batch that runs longer than the group waits loses its partition, and commits nothing of it any more."""
+    queues.create_queue(QueueName="slow")
+    functions.create_function(
+        FunctionName="slow", Runtime="nodejs20.x", Handler="index.handler", Role="arn:aws:iam::000000000000:role/r",
+        Timeout=300, Code={"ZipFile": package(SLOW)},
+    )
+    for partition in range(2):
+        produce("taken", "0", "1", "2", partition=partition)
+    made = functions.create_event_source_mapping(
+        **source("taken") | {"FunctionName": "slow"}, SelfManagedKafkaEventSourceConfig={"ConsumerGroupId": "shared"},
+        ProvisionedPollerConfig={"MinimumPollers": 2})
+    told = []
+
+    def partitions(what):
+        return [one for message in told if message["what"] == what for one in message["partitions"]]
+
+    until("both partitions are read", lambda: told.extend(drain("slow")) or {*partitions("begun")} == {0, 1})
+    # somebody else comes into the group, and gets one of the partitions when the group has waited for the batch
+    other = Consumer({
+        "bootstrap.servers": BOOTSTRAP, "group.id": "shared", "auto.offset.reset": "earliest",
+        "enable.auto.commit": False, "partition.assignment.strategy": "range"})
+    other.subscribe(["taken"])
+    message = other.poll(60)
+    assert message is not None and not message.error(), message and message.error()
+    mine = message.partition()
+    assert message.offset() == 0, "what was not done comes again"
+    other.commit(message=message, asynchronous=False)
+    assert committed("shared", mine) == 1
+    queues.create_queue(QueueName="go")
+    until("the invocation ends, nobody cancelled it", lambda: (
+        other.poll(0.1) or told.extend(drain("slow")) or mine in partitions("ended")))
+    # the mapping has nothing under way any more when it is gone
+    functions.delete_event_source_mapping(UUID=made["UUID"])
+
+    def is_gone():
+        other.poll(0.1)
+        mappings = functions.list_event_source_mappings(FunctionName="slow")["EventSourceMappings"]
+        return not mappings
+
+    until("the mapping is gone", is_gone)
+    assert committed("shared", mine) == 1, "who lost a partition commits nothing of it"
+    other.close()
+
+
 told = []
-{"load": load, "settled": settled}[PART]()
+PARTS = (load, settled, since, aged, graveyard, taken)
+{part.__name__: part for part in PARTS}[PART]()
 print(f"ok {PART}")

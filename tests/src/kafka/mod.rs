@@ -17,8 +17,8 @@ use tempfile::TempDir;
 
 use crate::{cache, root};
 
-/// Long enough for a slow machine; a broker takes three seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Long enough for a machine that does much else; a broker takes three seconds.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How a broker is to be.
 #[derive(Clone, Debug, Default)]
@@ -104,7 +104,7 @@ impl Kafka {
     /// Starts a broker from the jars in that folder and waits until it answers.
     ///
     /// # Errors
-    /// When Java is missing, or the broker ends or does not answer for two minutes; with its log.
+    /// When Java is missing, or the broker ends or does not answer for five minutes; with its log.
     pub fn start(jars: &Path, options: &Options) -> io::Result<Self> {
         let folder = TempDir::with_prefix("tradewind-kafka-")?.keep();
         let ports = Ports::free(options.port)?;
