@@ -133,6 +133,11 @@ pub(crate) fn events(binary: &Path, kills: u32, events: u32, database: Option<&s
     )
 }
 
+/// The same with records of Kafka: each has its effect once, or is in the failure queue if it was poisoned.
+pub(crate) fn pipeline(binary: &Path, kills: u32, records: u32) -> Result<()> {
+    pipeline::torture(binary, kills, records)
+}
+
 fn torture(binary: &Path, kills: u32, script: (&str, &[String]), database: Option<&str>) -> Result<()> {
     let folder = std::env::temp_dir().join(format!("tradewind-chaos-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;

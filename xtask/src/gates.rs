@@ -125,7 +125,8 @@ fn tests() -> Result<()> {
     let kinds = [chaos::Kind::Objects, chaos::Kind::Messages];
     chaos::store(&binary, SHORT_CHAOS, &kinds, None)?;
     chaos::store(&binary, SHORT_CHAOS, &kinds, Some(&postgres.url()))?;
-    chaos::events(&binary, SHORT_CHAOS, SHORT_EVENTS, None)
+    chaos::events(&binary, SHORT_CHAOS, SHORT_EVENTS, None)?;
+    chaos::pipeline(&binary, SHORT_PIPELINE, SHORT_EVENTS)
 }
 
 /// What every gate builds with, so that everything is checked and is built once.
@@ -135,6 +136,10 @@ const FEATURES: &str = "--features=tradewind/kafka-tls";
 const SHORT_CHAOS: u32 = 10;
 /// Events among the tests; `cargo xtask chaos events` has more.
 const SHORT_EVENTS: u32 = 1_000;
+
+/// Kills of a node or a broker among the tests, of which a broker takes seconds to come back; `cargo xtask chaos
+/// pipeline` has more.
+const SHORT_PIPELINE: u32 = 6;
 
 /// The crates whose tests run on both databases, by their folders.
 const ON_POSTGRES: &[&str] = &[

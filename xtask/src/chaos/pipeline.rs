@@ -37,7 +37,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
 
 /// Kills node and broker `kills` times, and fails unless every record had its effect once, or is in the failure queue
 /// if it was poisoned.
-fn torture(binary: &Path, kills: u32, records: u32) -> Result<()> {
+pub(crate) fn torture(binary: &Path, kills: u32, records: u32) -> Result<()> {
     kafka::install()?;
     let folder = std::env::temp_dir().join(format!("tradewind-chaos-pipeline-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
