@@ -1,10 +1,13 @@
-"""Kafka to function beside a plain consumer loop: drive.py ENDPOINT BOOTSTRAP FOLDER COUNT SECONDS LANGUAGE...
+"""Kafka to function beside a plain consumer loop: drive.py ENDPOINT BOOTSTRAP FOLDER PID WHAT
 
-FOLDER has `rust-handler`, `rust-consumer` and `node_modules`. Prints one line of JSON. One partition: so both sides have one
-consumer, and a batch of ours is one invocation.
+FOLDER has `rust-handler`, `rust-consumer` and `node_modules`; PID is the node's. WHAT is JSON: the parts to run, the
+languages, and how much of each. Prints a line of JSON for each figure as it is known. One partition: so both sides have
+one consumer, and a batch of ours is one invocation.
 """
 import io
 import json
+import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -19,8 +22,8 @@ from botocore.config import Config
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-ENDPOINT, BOOTSTRAP, FOLDER = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-COUNT, SECONDS, LANGUAGES = int(sys.argv[4]), float(sys.argv[5]), sys.argv[6:]
+ENDPOINT, BOOTSTRAP, FOLDER, NODE = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
+WHAT = json.loads(sys.argv[5])
 HERE = Path(__file__).parent
 BATCHES = (1, 100, 1000)
 PATIENCE = 180
@@ -34,6 +37,8 @@ CONSUMERS = {
     "node": ["node", str(HERE / "consumer.js")],
     "python": [sys.executable, str(HERE / "consumer.py")],
 }
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
 functions = boto3.client(
     "lambda", endpoint_url=ENDPOINT, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test",
     config=Config(read_timeout=120, retries={"max_attempts": 0}))
@@ -43,13 +48,49 @@ def value(number):
     return json.dumps({"order": number, "amount": number % 100, "text": "x" * 160})
 
 
-def fill(topic, count):
+def create_topic(topic):
     admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result()
-    producer = Producer({"bootstrap.servers": BOOTSTRAP, "linger.ms": 20, "queue.buffering.max.messages": 2_000_000})
+
+
+def write(topic, count, **more):
+    """As fast as it goes."""
+    producer = Producer({
+        "bootstrap.servers": BOOTSTRAP, "linger.ms": 20, "queue.buffering.max.messages": 200_000, **more})
     for number in range(count):
-        producer.produce(topic, value(number), key=str(number % 1000))
+        while True:
+            try:
+                producer.produce(topic, value(number), key=str(number % 1000))
+                break
+            except BufferError:
+                producer.poll(0.05)
     assert producer.flush(PATIENCE) == 0
+
+
+def fill(topic, count, **more):
+    create_topic(topic)
+    write(topic, count, **more)
+
+
+def stat(pid):
+    """Parent, seconds of CPU, KiB of memory."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
+    return int(fields[1]), (int(fields[11]) + int(fields[12])) / TICKS, int(fields[21]) * PAGE // 1024
+
+
+def cpu():
+    """Seconds of CPU that the node used, and what runs below it."""
+    parents, seconds = {}, {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                parents[int(entry)], seconds[int(entry)], _ = stat(entry)
+            except OSError:
+                pass  # it has ended
+    below = {NODE}
+    while more := {pid for pid, parent in parents.items() if parent in below} - below:
+        below |= more
+    return seconds[NODE], sum(seconds[pid] for pid in below - {NODE})
 
 
 class Committed:
@@ -91,35 +132,50 @@ def report(function):
 
 
 def ours(language, topic, batch, count):
-    """Records a second, without the first tenth."""
+    """Records a second, and the microseconds of CPU a record costs: the node's, the function's."""
     function = create(language)
     mapping, committed = map_to(function, topic, batch)
     begun, until = None, time.monotonic() + PATIENCE
     while (at := committed.now()) < count:
+        # the first tenth is not counted: connections, and the group's first meeting
         if begun is None and at >= count // 10:
-            begun = (time.monotonic(), at)
+            begun = (time.monotonic(), at, cpu())
         assert time.monotonic() < until, f"{at} of {count} records"
         time.sleep(0.005)
-    took = time.monotonic() - begun[0] if begun else float("nan")
+    took, used = time.monotonic() - begun[0], cpu()
     functions.delete_event_source_mapping(UUID=mapping)
     assert report(function)["records"] > 0
-    return (count - begun[1]) / took if begun else float("nan")
+    functions.delete_function(FunctionName=function)
+    counted = count - begun[1]
+    return (counted / took, *((now - before) / counted * 1e6 for now, before in zip(used, begun[2])))
 
 
 def plain(language, topic, batch, count):
+    """Records a second, and the microseconds of CPU a record costs."""
     command = [*CONSUMERS[language], BOOTSTRAP, topic, f"plain-{uuid.uuid4()}", str(batch), str(count)]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        command, check=True, capture_output=True, text=True, timeout=PATIENCE, env={"NODE_PATH": str(FOLDER / "node_modules"), "PATH": "/usr/local/bin:/usr/bin:/bin"})
-    return json.loads(done.stdout)["perSecond"]
+        command, check=True, capture_output=True, text=True, timeout=PATIENCE,
+        env={"NODE_PATH": str(FOLDER / "node_modules"), "PATH": os.environ["PATH"]})
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return json.loads(done.stdout)["perSecond"], used / count * 1e6
 
 
-def rates(language, rounds=1):
-    for batch in BATCHES:
-        topic, count = ("few", max(COUNT // 40, 200)) if batch == 1 else ("many", COUNT)
-        pairs = [(ours(language, topic, batch, count), plain(language, topic, batch, count)) for _ in range(rounds)]
-        yield {
-            "language": language, "batch": batch, "records": count,
-            "ours": statistics.median(pair[0] for pair in pairs), "plain": statistics.median(pair[1] for pair in pairs)}
+def rates():
+    count = WHAT["count"]
+    fill("few", max(count // 40, 200))
+    fill("many", count)
+    for language in WHAT["languages"]:
+        for batch in BATCHES:
+            topic, records = ("few", max(count // 40, 200)) if batch == 1 else ("many", count)
+            pairs = [
+                (ours(language, topic, batch, records), plain(language, topic, batch, records))
+                for _ in range(1 if batch == 1 else WHAT["rounds"])]
+            median = lambda side, at: statistics.median(pair[side][at] for pair in pairs)
+            yield {
+                "language": language, "batch": batch, "records": records, "ours": median(0, 0), "plain": median(1, 0),
+                "node_cpu_us": median(0, 1), "function_cpu_us": median(0, 2), "plain_cpu_us": median(1, 1)}
 
 
 def produce(topic, rate, seconds, stop):
@@ -134,65 +190,91 @@ def produce(topic, rate, seconds, stop):
     assert producer.flush(PATIENCE) == 0
 
 
-def latency(language, rate=1000):
-    """From a record's time to the handler, with window 0; the first fifth is not counted."""
-    topic = f"steady-{language}"
-    fill(topic, 1)
-    function = create(language)
-    mapping, committed = map_to(function, topic, 100)
-    while committed.now() < 1:
-        time.sleep(0.01)
-    produce(topic, rate, SECONDS, threading.Event())
-    expected = Committed("nobody", topic).consumer.get_watermark_offsets(TopicPartition(topic, 0), 10)[1]
+def until_committed(committed, count):
     until = time.monotonic() + PATIENCE
-    while committed.now() < expected and time.monotonic() < until:
+    while committed.now() < count:
+        assert time.monotonic() < until, f"less than {count} records were read"
         time.sleep(0.01)
-    functions.delete_event_source_mapping(UUID=mapping)
-    # of the instance that ran last, if there were more
-    latencies = report(function)["latencies"]
-    seen = sorted(latencies[len(latencies) // 5:])
-    quantile = lambda share: seen[int((len(seen) - 1) * share)]
-    return {"language": language, "records": len(seen), "p50_ms": quantile(0.5), "p99_ms": quantile(0.99)}
 
 
-def recovery(language, rate=1000):
-    """A mapping is paused while records come, then resumed: how long until it has caught up, by how long it rested."""
-    topic = f"lag-{language}"
+def started(language, topic, batch):
+    """A function whose mapping has read the topic's first record."""
     fill(topic, 1)
     function = create(language)
-    mapping, committed = map_to(function, topic, 1000)
-    while committed.now() < 1:
-        time.sleep(0.01)
+    mapping, committed = map_to(function, topic, batch)
+    until_committed(committed, 1)
+    return function, mapping, committed
+
+
+def quantiles(seen):
+    seen = sorted(seen)
+    return {"records": len(seen)} | {
+        f"p{share}_ms": seen[(len(seen) - 1) * share // 100] for share in (50, 99)}
+
+
+def latency():
+    """From a record's time to the handler, with window 0; the first fifth is not counted."""
+    for language in WHAT["languages"]:
+        topic = f"steady-{language}"
+        function, mapping, committed = started(language, topic, 100)
+        produce(topic, WHAT["rate"], WHAT["seconds"], threading.Event())
+        until_committed(committed, committed.consumer.get_watermark_offsets(TopicPartition(topic, 0), 10)[1])
+        functions.delete_event_source_mapping(UUID=mapping)
+        # of the instance that ran last, if there were more
+        latencies = report(function)["latencies"]
+        yield {"language": language} | quantiles(latencies[len(latencies) // 5:])
+
+
+def recovery():
+    """A mapping is paused while ten minutes of records come, then resumed: how long until it has caught up."""
+    language, rate, topic = WHAT["languages"][0], WHAT["rate"], "lag"
+    function, mapping, committed = started(language, topic, 1000)
     functions.update_event_source_mapping(UUID=mapping, Enabled=False)
     while functions.get_event_source_mapping(UUID=mapping)["State"] != "Disabled":
         time.sleep(0.05)
-    rested = 600
-    behind = Producer({"bootstrap.servers": BOOTSTRAP, "linger.ms": 20, "queue.buffering.max.messages": 2_000_000})
-    lag = min(int(rested * rate), COUNT * 3)
-    for number in range(lag):
-        behind.produce(topic, value(number), key=str(number % 1000))
-    assert behind.flush(PATIENCE) == 0
+    write(topic, WHAT["lag"])
     stop = threading.Event()
     steady = threading.Thread(target=produce, args=(topic, rate, PATIENCE, stop))
     steady.start()
     functions.update_event_source_mapping(UUID=mapping, Enabled=True)
-    begun, watch = time.monotonic(), Committed("nobody", topic).consumer
+    begun = time.monotonic()
     while time.monotonic() - begun < PATIENCE:
-        end = watch.get_watermark_offsets(TopicPartition(topic, 0), 10)[1]
-        if end - committed.now() < rate:
+        end = committed.consumer.get_watermark_offsets(TopicPartition(topic, 0), 10)[1]
+        if end - (at := committed.now()) < rate:
             break
         time.sleep(0.05)
     took = time.monotonic() - begun
     stop.set()
     steady.join()
     functions.delete_event_source_mapping(UUID=mapping)
-    return {"language": language, "lag": lag, "seconds": took}
+    assert end - at < rate, f"{end - at} records behind after {took} s"
+    yield {"language": language, "lag": WHAT["lag"], "seconds": took, "per_second": at / took}
 
 
-fill("few", max(COUNT // 40, 200))
-fill("many", COUNT)
-print(json.dumps({
-    "rates": [rate for language in LANGUAGES for rate in rates(language)],
-    "latency": [latency(language) for language in LANGUAGES],
-    "recovery": recovery(LANGUAGES[0]),
-}))
+def memory():
+    """What the node takes while it reads very many records: samples, and how much it grows a million records."""
+    language, topic, count = WHAT["languages"][0], "long", WHAT["long"]
+    fill(topic, count, **{"compression.type": "lz4"})
+    function = create(language)
+    mapping, committed = map_to(function, topic, 1000)
+    samples, begun = [], time.monotonic()
+    while (at := committed.now()) < count:
+        if at >= len(samples) * count / 20 and at:
+            samples.append((at, stat(NODE)[2]))
+        assert time.monotonic() - begun < PATIENCE * 10, f"{at} of {count} records"
+        time.sleep(0.02)
+    took = time.monotonic() - begun
+    samples.append((count, stat(NODE)[2]))
+    functions.delete_event_source_mapping(UUID=mapping)
+    # the first fifth is not counted: caches and pools fill
+    steady = [(at / 1e6, kib) for at, kib in samples if at >= count / 5]
+    slope = statistics.linear_regression([at for at, _ in steady], [kib for _, kib in steady]).slope
+    yield {
+        "language": language, "records": count, "per_second": count / took, "samples": samples,
+        "kib_a_million": slope, "growth": steady[-1][1] / steady[0][1]}
+
+
+PARTS = {"rates": rates, "latency": latency, "recovery": recovery, "memory": memory}
+for part in WHAT["parts"]:
+    for figure in PARTS[part]():
+        print(json.dumps({"part": part} | figure), flush=True)

@@ -38,7 +38,7 @@ pub(crate) enum Bench {
     /// Events a second that one core matches with 1 to 10,000 rules
     Events(Options),
     /// Kafka to functions in Rust, Node and Python × a plain consumer loop in the same language
-    Pipeline(Options),
+    Pipeline(pipeline::Options),
     /// Puts and gets of objects: us, MinIO, moto and MiniStack
     S3(Options),
 }
