@@ -27,6 +27,7 @@ mod pipes;
 mod postgres;
 mod queues;
 mod refusals;
+mod released;
 mod schedules;
 mod secrets;
 mod topics;

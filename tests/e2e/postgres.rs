@@ -6,9 +6,9 @@ use std::process::Command;
 use tradewind_tests::{Node, stderr, succeeds};
 
 /// A database of its own on the server that `cargo xtask test` started.
-fn database() -> String {
+pub(crate) fn database(of: &str) -> String {
     let server = std::env::var("TRADEWIND_TEST_POSTGRES").expect("`cargo xtask test` starts a server");
-    let name = format!("e2e_{}", std::process::id());
+    let name = format!("e2e_{of}_{}", std::process::id());
     let create = format!("create database {name}");
     let made = Command::new("psql")
         .args([&server, "-qc", &create])
@@ -18,7 +18,7 @@ fn database() -> String {
     server.replace("/postgres?", &format!("/{name}?"))
 }
 
-fn serve(data: &Path, database: &str) -> Node {
+pub(crate) fn serve(data: &Path, database: &str) -> Node {
     let data = data.to_str().expect("temporary folders have plain names");
     Node::start(Path::new("/"), &["serve", "--data", data, "--database", database])
 }
@@ -31,7 +31,7 @@ fn script(node: &Node, arguments: &[&str]) -> String {
 #[ignore = "needs what `cargo xtask test` builds"]
 fn objects_and_queues_work_on_postgres_and_survive_a_kill() {
     let data = tempfile::tempdir().unwrap();
-    let database = database();
+    let database = database("objects");
     let node = serve(data.path(), &database);
     let url = node.url("");
     assert!(script(&node, &["s3_objects.py", &url, "all"]).ends_with("ok lists\n"));
