@@ -12,6 +12,7 @@ mod customer_view_forgetting;
 mod customer_view_requests;
 mod event_bus;
 mod events;
+mod faults;
 mod forgetting;
 mod guides;
 mod handlers;

@@ -5,12 +5,14 @@
 
 mod client;
 pub mod customer_view;
+mod faults;
 pub mod kafka;
 mod node;
 mod project;
 mod wait;
 
 pub use client::{client, client_output, succeeds};
+pub use faults::{Call, Fault, Faults};
 pub use node::{Answer, Node, get, request};
 pub use project::Project;
 pub use wait::until;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -81,11 +81,19 @@ impl Node {
     /// Starts a command that becomes a node, on a port of its own, and waits until it answers.
     #[must_use]
     pub fn start(directory: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(directory, arguments, |_command| {})
+    }
+
+    /// The same with more to say of how it is started.
+    #[must_use]
+    pub fn start_with(directory: &Path, arguments: &[&str], edit: impl FnOnce(&mut Command)) -> Self {
         let port = free_port();
         let listen = format!("127.0.0.1:{port}");
         let mut arguments = arguments.to_vec();
         arguments.extend(["--listen", &listen]);
-        let mut child = command(directory, &arguments)
+        let mut command = command(directory, &arguments);
+        edit(&mut command);
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -155,8 +163,19 @@ impl Node {
 
     /// Sends the signal that Ctrl-C sends and waits for the end.
     #[must_use]
-    pub fn interrupt(mut self) -> (ExitStatus, String) {
+    pub fn interrupt(self) -> (ExitStatus, String) {
         self.signal(libc::SIGINT);
+        self.ended()
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be asked").is_some()
+    }
+
+    /// Waits for its end.
+    #[must_use]
+    pub fn ended(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().expect("a child can be waited for");
         self.readers
             .drain(..)

@@ -67,6 +67,8 @@ pub(crate) struct Group {
     durable: bool,
     /// The newest segment's name may not be on the disk.
     is_new: bool,
+    /// The disk did not confirm what the newest segment holds: nothing is put behind it.
+    is_doubtful: bool,
     /// Events lost since the last successful write, not noted yet.
     lost: u64,
     retention_days: Option<u32>,
@@ -90,6 +92,7 @@ impl Group {
             staged_span: NO_SPAN,
             durable: false,
             is_new: false,
+            is_doubtful: false,
             lost: 0,
             retention_days: None,
         }
@@ -149,7 +152,7 @@ impl Group {
         let adding = (note.len() + self.staged.len()) as u64;
         let full =
             |segment: &Segment| segment.bytes > 0 && segment.bytes + adding > self.limits.segment_bytes;
-        if self.segments.back().is_none_or(full) {
+        if self.is_doubtful || self.segments.back().is_none_or(full) {
             self.start_segment(now)?;
         }
         self.open_newest()?;
@@ -169,11 +172,21 @@ impl Group {
         Ok(())
     }
 
-    /// Waits until all that was written durably is on the disk.
+    /// Waits until all that was written durably is on the disk. A sync that failed is not tried again: the system
+    /// would confirm it without having written anything.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         if !std::mem::take(&mut self.durable) {
             return Ok(());
         }
+        let synced = self.sync_newest();
+        if synced.is_err() {
+            self.file = None;
+            self.is_doubtful = true;
+        }
+        synced
+    }
+
+    fn sync_newest(&mut self) -> io::Result<()> {
         if let Some(file) = &self.file {
             file.sync_data()?;
         }
@@ -220,6 +233,7 @@ impl Group {
         self.create_dir()?;
         self.next_number = number + 1;
         self.is_new = true;
+        self.is_doubtful = false;
         self.segments.push_back(Segment {
             number,
             bytes: 0,

@@ -145,6 +145,18 @@ impl Database {
 }
 
 impl Database {
+    /// Waits until the disk does not confirm a write of the data folder's database, and says so. Nothing is
+    /// written from then on: who runs the node ends it. Never returns where the rows are on a server.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe.
+    pub async fn failure(&self) -> DatabaseError {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.failure().await,
+            Backend::Postgres(_) => std::future::pending().await,
+        }
+    }
+
     /// Returns when not a byte of what was deleted before is in the data folder's database: neither in its
     /// pages nor in its log. Without being asked that happens within seconds. False where the rows are on a
     /// server: what that keeps of deleted rows, and for how long, is its own affair.

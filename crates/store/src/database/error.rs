@@ -30,6 +30,19 @@ pub enum DatabaseError {
     /// The disk is full; nothing was changed.
     #[error("the disk of the data folder is full, up to what is kept free so that things can be deleted")]
     DiskFull,
+    /// The disk failed a read or a write; nothing was changed.
+    #[error("the disk of the database failed: {detail}; nothing was changed")]
+    Disk {
+        /// SQLite's words.
+        detail: String,
+    },
+    /// The disk did not confirm a write. What it holds of the file is unknown, and asking once more would be
+    /// answered with a success that means nothing: so nothing is written until the file is opened anew.
+    #[error("the disk did not confirm a write to the database ({detail}): the node must be started again")]
+    Unsynced {
+        /// SQLite's words.
+        detail: String,
+    },
     /// A required statement changed another number of rows; the batch was undone.
     #[error("statement {statement} of the batch changed {rows} rows, not what it requires")]
     Unexpected {
@@ -136,6 +149,12 @@ impl DatabaseError {
         match self {
             Self::DiskFull => Self::DiskFull,
             Self::Closed => Self::Closed,
+            Self::Disk { detail } => Self::Disk {
+                detail: detail.clone(),
+            },
+            Self::Unsynced { detail } => Self::Unsynced {
+                detail: detail.clone(),
+            },
             Self::Superseded => Self::Superseded,
             Self::Contended => Self::Contended,
             Self::Disconnected { detail } => Self::Disconnected {
@@ -198,11 +217,25 @@ pub(super) fn causes(error: &dyn Error) -> String {
     text
 }
 
+impl DatabaseError {
+    /// What a disk that is full or fails did; none for errors that are not of the disk.
+    pub(super) fn of_disk(error: &rusqlite::Error) -> Option<Self> {
+        use rusqlite::ErrorCode::{DiskFull, SystemIoFailure};
+        use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC, SQLITE_IOERR_SHMSIZE};
+        let code = error.sqlite_error()?;
+        let detail = error.to_string();
+        match (code.code, code.extended_code) {
+            // the index of the log lies in a file, too
+            (DiskFull, _) | (_, SQLITE_IOERR_SHMSIZE) => Some(Self::DiskFull),
+            (_, SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC) => Some(Self::Unsynced { detail }),
+            (SystemIoFailure, _) => Some(Self::Disk { detail }),
+            (_, _) => None,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for DatabaseError {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
-            _ => Self::Sqlite(error),
-        }
+        Self::of_disk(&error).unwrap_or(Self::Sqlite(error))
     }
 }

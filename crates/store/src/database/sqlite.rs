@@ -1,6 +1,7 @@
 //! SQLite behind one writer thread with group commit, and a small pool of readers.
 
 mod checker;
+mod health;
 mod open;
 mod page;
 mod scrub;
@@ -17,6 +18,7 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc};
 
 use self::checker::Checker;
+use self::health::Health;
 use self::open::{open_reader, open_writer};
 use self::scrub::Scrubber;
 use self::statement::query;
@@ -37,6 +39,7 @@ pub(crate) struct Sqlite {
     thread: Option<JoinHandle<()>>,
     checker: Option<Checker>,
     scrubber: Option<Scrubber>,
+    health: Arc<Health>,
     path: Location,
     /// Bytes that batches that grow leave free.
     reserve: AtomicU64,
@@ -56,7 +59,11 @@ impl Sqlite {
         let mut sqlite = Self::start(connection, Location::File(path.into()));
         sqlite.checker = Some(Checker::start(open_reader(&sqlite.path)?, path.into()));
         let writer = sqlite.writer.as_ref().ok_or(DatabaseError::Closed)?;
-        sqlite.scrubber = Some(Scrubber::start(path.into(), writer.downgrade()));
+        sqlite.scrubber = Some(Scrubber::start(
+            path.into(),
+            writer.downgrade(),
+            Arc::clone(&sqlite.health),
+        ));
         Ok(sqlite)
     }
 
@@ -73,15 +80,18 @@ impl Sqlite {
 
     fn start(connection: Connection, path: Location) -> Self {
         let (writer, jobs) = mpsc::channel(WAITING_JOBS);
+        let health = Arc::new(Health::default());
+        let writers = Arc::clone(&health);
         let thread = std::thread::Builder::new()
             .name("database-writer".into())
-            .spawn(move || write_loop(connection, jobs))
+            .spawn(move || write_loop(connection, jobs, &writers))
             .expect("a thread can be started while the node starts");
         Self {
             writer: Some(writer),
             thread: Some(thread),
             checker: None,
             scrubber: None,
+            health,
             path,
             reserve: AtomicU64::new(RESERVE),
             idle_readers: Mutex::default(),
@@ -110,6 +120,11 @@ impl Sqlite {
             Some(scrubber) => scrubber.scrub().await,
             None => Ok(()),
         }
+    }
+
+    /// Waits until the disk does not confirm a write.
+    pub(super) async fn failure(&self) -> DatabaseError {
+        self.health.failure().await
     }
 
     pub(super) async fn write(&self, mut batch: Batch) -> Result<Vec<u64>, DatabaseError> {

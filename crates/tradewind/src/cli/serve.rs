@@ -45,8 +45,19 @@ pub(crate) async fn run(arguments: &Serve, surroundings: &Surroundings) -> Resul
     output::note(&format!(
         "{FAINT}any credentials are accepted; Ctrl-C stops{FAINT:#}"
     ));
-    interrupts.next().await;
-    stop(node, &mut interrupts).await
+    let ended = tokio::select! {
+        () = interrupts.next() => Ok(()),
+        failure = failure(&node) => Err(failure),
+    };
+    stop(node, &mut interrupts).await?;
+    ended
+}
+
+/// Waits until the node must not go on, and says why.
+pub(crate) async fn failure(node: &Node) -> Failure {
+    let error = node.failure().await;
+    Failure::new(error.to_string())
+        .hint("look for errors of the disk (`dmesg`), then start again: all that was acknowledged is kept")
 }
 
 /// What confines functions, in a line; a warning when little does.

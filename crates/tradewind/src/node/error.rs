@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use tradewind_compute::StartEngineError;
 use tradewind_observe::OpenLogsError;
-use tradewind_store::blobs::BlobError;
+use tradewind_store::blobs::{BlobError, KeyError};
 use tradewind_store::{DatabaseError, MigrateError, OpenDataFolderError};
 
 /// Why a node does not start.
@@ -77,42 +77,59 @@ impl StartNodeError {
             Self::Folder(OpenDataFolderError::InUse { .. }) => {
                 Some("stop that process, or use another folder with `--data DIR`".into())
             }
-            Self::Database(DatabaseError::Corrupt { path, .. }) => Some(format!(
-                "restore it from a backup, or move {} away to start empty and deploy again",
-                path.display()
-            )),
-            Self::Database(DatabaseError::Migrate(MigrateError::Newer { .. })) => {
-                Some("run the newer tradewind, or use another folder with `--data DIR`".into())
-            }
-            Self::Database(DatabaseError::Url { .. }) => Some(
-                "give `--database postgres://user:password@host:5432/name`, or leave it out to keep the \
-                 rows in the data folder"
-                    .into(),
-            ),
-            Self::Database(DatabaseError::Unreachable { .. }) => {
-                Some("check that PostgreSQL runs there and accepts connections from here".into())
-            }
-            Self::Database(DatabaseError::Denied { .. }) => {
-                Some("check the user and the password of `--database` or `TRADEWIND_DATABASE`".into())
-            }
-            Self::Database(DatabaseError::NoSuchDatabase { .. }) => Some("make it with `createdb`".into()),
-            Self::Database(DatabaseError::TooOld { .. }) => Some(
-                "upgrade the server, or leave `--database` out to keep the rows in the data folder".into(),
-            ),
-            Self::Database(DatabaseError::InUse { .. }) => Some(
-                "stop that one, or give this node a database of its own: several nodes on one database are \
-                 not supported yet"
-                    .into(),
-            ),
+            Self::Database(error) | Self::Content(BlobError::Database(error)) => hint_of_database(error),
             Self::OtherFolder { .. } => Some(
                 "start with the data folder that these functions were deployed to, with `--data DIR`".into(),
             ),
-            Self::Database(DatabaseError::DiskFull) => Some("free some space and start again".into()),
+            Self::Content(BlobError::Full { .. }) => Some(FREE_SPACE.into()),
+            Self::Content(BlobError::Key(KeyError::Line { .. } | KeyError::Missing { .. })) => Some(
+                "restore the file from a backup: what was sealed with its keys cannot be read without".into(),
+            ),
             Self::Content(BlobError::Remote { .. }) => {
                 Some("check the URL of `--blobs`, that its bucket exists and its keys are right".into())
             }
-            Self::Database(_) | Self::Content(_) | Self::Logs(_) | Self::Engine(_) | Self::Service(_) => None,
+            Self::Content(_) | Self::Logs(_) | Self::Engine(_) | Self::Service(_) => None,
         }
+    }
+}
+
+const FREE_SPACE: &str = "free some space and start again";
+
+fn hint_of_database(error: &DatabaseError) -> Option<String> {
+    match error {
+        DatabaseError::DiskFull => Some(FREE_SPACE.into()),
+        DatabaseError::Open { .. } => Some("check that this user may read and write it".into()),
+        DatabaseError::Disk { .. } | DatabaseError::Unsynced { .. } => {
+            Some("look for errors of the disk (`dmesg`)".into())
+        }
+        DatabaseError::Corrupt { path, .. } => Some(format!(
+            "restore it from a backup, or move {} away to start empty and deploy again",
+            path.display()
+        )),
+        DatabaseError::Migrate(MigrateError::Newer { .. }) => {
+            Some("run the newer tradewind, or use another folder with `--data DIR`".into())
+        }
+        DatabaseError::Url { .. } => Some(
+            "give `--database postgres://user:password@host:5432/name`, or leave it out to keep the \
+             rows in the data folder"
+                .into(),
+        ),
+        DatabaseError::Unreachable { .. } => {
+            Some("check that PostgreSQL runs there and accepts connections from here".into())
+        }
+        DatabaseError::Denied { .. } => {
+            Some("check the user and the password of `--database` or `TRADEWIND_DATABASE`".into())
+        }
+        DatabaseError::NoSuchDatabase { .. } => Some("make it with `createdb`".into()),
+        DatabaseError::TooOld { .. } => {
+            Some("upgrade the server, or leave `--database` out to keep the rows in the data folder".into())
+        }
+        DatabaseError::InUse { .. } => Some(
+            "stop that one, or give this node a database of its own: several nodes on one database are \
+             not supported yet"
+                .into(),
+        ),
+        _ => None,
     }
 }
 

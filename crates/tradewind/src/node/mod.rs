@@ -233,6 +233,11 @@ impl Node {
         self.address
     }
 
+    /// Waits until it must not go on, because its disk no longer confirms what is written.
+    pub(crate) async fn failure(&self) -> DatabaseError {
+        self.state.database.failure().await
+    }
+
     /// What confines functions, in a line for people; true when it is a jail.
     pub(crate) fn isolation(&self) -> (bool, String) {
         self.state.engine.isolation()

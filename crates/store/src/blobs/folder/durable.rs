@@ -1,4 +1,5 @@
-//! A folder whose new names are synced together.
+//! A folder whose new names are synced together. A sync that failed is not tried again: the system would confirm
+//! it without having written anything.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,8 +20,8 @@ struct State {
     asked: u64,
     /// Of these, how many a sync that has ended covers.
     covered: u64,
-    /// The last request that a failed sync covered.
-    failed: u64,
+    /// A sync has failed: nothing is confirmed any more.
+    failed: bool,
     running: bool,
 }
 
@@ -28,11 +29,10 @@ impl DurableFolder {
     /// Makes `path`, below `root`, and what lies between, so that they survive the loss of power.
     pub(super) fn make(root: &Path, path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
-        for ancestor in path.ancestors().skip(1) {
-            File::open(ancestor)?.sync_all()?;
-            if ancestor == root {
-                break;
-            }
+        if let Err(error) = sync_names(root, path) {
+            // made anew, its name is written anew; where it holds files it was there before
+            fs::remove_dir(path).unwrap_or_default();
+            return Err(error);
         }
         Ok(Self {
             file: File::open(path)?,
@@ -47,6 +47,9 @@ impl DurableFolder {
         state.asked += 1;
         let mine = state.asked;
         while state.covered < mine {
+            if state.failed {
+                return Err(io::Error::other("a sync of this folder has failed"));
+            }
             if state.running {
                 state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
@@ -57,16 +60,25 @@ impl DurableFolder {
             let result = self.file.sync_all();
             state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.running = false;
-            state.covered = covers;
             self.ended.notify_all();
-            if result.is_err() {
-                state.failed = covers;
-                return result;
+            match result {
+                Ok(()) => state.covered = covers,
+                Err(error) => {
+                    state.failed = true;
+                    return Err(error);
+                }
             }
-        }
-        if mine <= state.failed {
-            return Err(io::Error::other("the sync that others shared failed"));
         }
         Ok(())
     }
+}
+
+fn sync_names(root: &Path, path: &Path) -> io::Result<()> {
+    for ancestor in path.ancestors().skip(1) {
+        File::open(ancestor)?.sync_all()?;
+        if ancestor == root {
+            break;
+        }
+    }
+    Ok(())
 }

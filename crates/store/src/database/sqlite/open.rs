@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::{Location, Migration, vfs};
 use crate::database::DatabaseError;
-use crate::migrate::migrate;
+use crate::migrate::{MigrateError, migrate};
 
 /// How long a statement waits for another connection's lock.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
@@ -32,8 +32,22 @@ pub(super) fn open_writer(path: &Path, migrations: &[&[Migration]]) -> Result<Co
     let mut connection = open_file(path, OpenFlags::default()).map_err(open)?;
     check(&connection, path)?;
     configure(&connection)?;
-    migrate(&mut connection, migrations)?;
+    take_over_log(&connection)?;
+    migrate(&mut connection, migrations).map_err(of_migration)?;
     Ok(connection)
+}
+
+/// A full or failing disk is none of the migration's faults.
+fn of_migration(error: MigrateError) -> DatabaseError {
+    let source = match &error {
+        MigrateError::Versions(source) => Some(source),
+        MigrateError::Failed { source, .. } => source.downcast_ref::<rusqlite::Error>(),
+        MigrateError::Newer { .. } => None,
+    };
+    match source.and_then(DatabaseError::of_disk) {
+        Some(of_disk) => of_disk,
+        None => error.into(),
+    }
 }
 
 /// A connection that only merges the log into the file. It waits for nobody.
@@ -176,6 +190,17 @@ fn corrupt(path: &Path, detail: String) -> DatabaseError {
 fn is_corrupt(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
     matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+}
+
+/// What another process left in the log goes into the file and is synced there, before anything is added
+/// behind it: after a sync that failed, what can be read of the log need not be on the disk.
+fn take_over_log(connection: &Connection) -> Result<(), DatabaseError> {
+    let copied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    match copied.map_err(DatabaseError::from) {
+        // what makes room must be possible; the log is copied as soon as there is some
+        Err(DatabaseError::DiskFull) => Ok(()),
+        other => other,
+    }
 }
 
 fn configure(connection: &Connection) -> Result<(), DatabaseError> {

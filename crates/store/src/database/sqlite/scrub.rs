@@ -6,6 +6,7 @@
 //! it is tried again soon.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::health::Health;
 use super::open::{BUSY, open_for_checkpoints};
 use super::writer::Work;
 use crate::database::DatabaseError;
@@ -38,15 +40,17 @@ type Asked = oneshot::Sender<Result<(), DatabaseError>>;
 struct Log {
     path: PathBuf,
     writer: mpsc::WeakSender<Work>,
+    health: Arc<Health>,
     copying: Option<Connection>,
 }
 
 impl Scrubber {
-    pub(super) fn start(database: PathBuf, writer: mpsc::WeakSender<Work>) -> Self {
+    pub(super) fn start(database: PathBuf, writer: mpsc::WeakSender<Work>, health: Arc<Health>) -> Self {
         let (asked, asks) = sync_channel(16);
         let log = Log {
             path: database,
             writer,
+            health,
             copying: None,
         };
         let thread = std::thread::Builder::new()
@@ -93,6 +97,7 @@ fn run(mut log: Log, asks: &Receiver<Asked>) {
             }
             Err(error) => {
                 pause = EVERY;
+                log.health.note(&error);
                 tracing::warn!(%error, "the database's log could not be emptied and will be tried again");
                 answer(&mut waiting, || Err(error.again()));
             }
@@ -110,6 +115,7 @@ fn answer(waiting: &mut Vec<Asked>, outcome: impl Fn() -> Result<(), DatabaseErr
 impl Log {
     /// False while a query keeps it.
     fn empty(&mut self) -> Result<bool, DatabaseError> {
+        self.health.check()?;
         if self.is_empty() {
             return Ok(true);
         }

@@ -23,6 +23,41 @@ fn what_a_full_disk_undoes_is_acknowledged_to_nobody() {
     assert!(small[0].is_ok());
 }
 
+fn failed_with(code: std::ffi::c_int) -> DatabaseError {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None).into()
+}
+
+#[tokio::test]
+async fn after_a_sync_that_failed_nothing_is_written_and_who_waits_for_that_is_told() {
+    let database = Sqlite::in_memory(&[SCHEMA]);
+    database
+        .health
+        .note(&failed_with(rusqlite::ffi::SQLITE_IOERR_WRITE));
+    database.write(insert("mug")).await.unwrap();
+    database
+        .health
+        .note(&failed_with(rusqlite::ffi::SQLITE_IOERR_FSYNC));
+    let error = database.write(insert("jug")).await.unwrap_err();
+    assert!(matches!(error, DatabaseError::Unsynced { .. }), "{error}");
+    let told = database.failure().await;
+    assert!(matches!(told, DatabaseError::Unsynced { .. }), "{told}");
+    let rows = Arc::new(database).read(COUNT, vec![]).await.unwrap();
+    assert_eq!(rows[0].integer(0).unwrap(), 1);
+}
+
+#[test]
+fn a_disk_that_fails_is_told_from_a_constraint_and_from_one_that_is_full() {
+    use rusqlite::ffi;
+    for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE] {
+        assert!(matches!(failed_with(code), DatabaseError::DiskFull), "{code}");
+    }
+    for code in [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_READ] {
+        assert!(matches!(failed_with(code), DatabaseError::Disk { .. }), "{code}");
+    }
+    let unique = failed_with(ffi::SQLITE_CONSTRAINT_UNIQUE);
+    assert!(matches!(unique, DatabaseError::Sqlite(_)), "{unique}");
+}
+
 #[tokio::test]
 async fn a_query_nobody_waits_for_holds_its_reader() {
     let database = Arc::new(Sqlite::in_memory(&[SCHEMA]));

@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::health::Health;
 use super::scrub;
 use super::statement::execute;
 use crate::database::DatabaseError;
@@ -82,7 +83,7 @@ where
 }
 
 /// Takes what waits, runs it in one transaction, answers after the commit.
-pub(super) fn write_loop(mut connection: Connection, mut work: mpsc::Receiver<Work>) {
+pub(super) fn write_loop(mut connection: Connection, mut work: mpsc::Receiver<Work>, health: &Health) {
     let mut waiting = Vec::with_capacity(JOBS_A_COMMIT);
     let mut jobs = Vec::with_capacity(JOBS_A_COMMIT);
     while work.blocking_recv_many(&mut waiting, JOBS_A_COMMIT) > 0 {
@@ -94,12 +95,16 @@ pub(super) fn write_loop(mut connection: Connection, mut work: mpsc::Receiver<Wo
             }
         }
         if !jobs.is_empty() {
-            let outcome = commit_together(&mut connection, &mut jobs);
+            let outcome = health
+                .check()
+                .and_then(|()| commit_together(&mut connection, &mut jobs))
+                .inspect_err(|error| health.note(error));
             answer(jobs.drain(..), outcome);
         }
         for done in cuts {
             // who asked waits until it is answered, or the node ends
-            done.send(scrub::cut(&connection)).unwrap_or_default();
+            let cut = health.check().and_then(|()| scrub::cut(&connection));
+            done.send(cut).unwrap_or_default();
         }
     }
 }

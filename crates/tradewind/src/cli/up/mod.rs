@@ -54,6 +54,7 @@ pub(crate) async fn run(arguments: &Up, surroundings: &Surroundings) -> Result<(
     let mut ready = false;
     let ended = tokio::select! {
         ended = live(&node, &workspace, &data_dir, &mut told, &mut ready) => Some(ended),
+        failure = serve::failure(&node) => Some(Err(failure)),
         () = interrupts.next() => None,
     };
     // Stopped by hand is how it ends well, but not before it was up.
