@@ -1,6 +1,7 @@
 //! `cargo xtask chaos`: kills the node again and again while clients write, and accounts for every
 //! acknowledged write afterwards.
 
+mod faults;
 mod pipeline;
 mod view;
 
@@ -12,6 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
+use self::faults::Disk;
 use crate::command::{command, root};
 use crate::node::build;
 use crate::server::{Server, free_port};
@@ -59,6 +61,9 @@ pub(crate) struct Options {
     /// The binary [default: the release build of this repository]
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// Let the disk fail as often, too: errors and no room, at each step of a write
+    #[arg(long)]
+    faults: bool,
     /// Only one kind of writes
     #[arg(long)]
     only: Option<Kind>,
@@ -94,7 +99,17 @@ pub(crate) fn run(chaos: &Chaos) -> Result<()> {
                 None => vec![Kind::Objects, Kind::Messages],
             };
             let binary = binary_or_build(options.binary.as_deref())?;
-            store(&binary, options.kills, &kinds, options.database.as_deref())
+            let torture = match options.faults {
+                true => Torture::DiskToo,
+                false => Torture::Kills,
+            };
+            store(
+                &binary,
+                options.kills,
+                &kinds,
+                torture,
+                options.database.as_deref(),
+            )
         }
         Chaos::Pipeline(options) => pipeline::run(options),
         Chaos::View(options) => view::run(options),
@@ -117,10 +132,25 @@ fn binary_or_build(binary: Option<&Path>) -> Result<PathBuf> {
     }
 }
 
+/// What is done to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Torture {
+    /// It is killed.
+    Kills,
+    /// As often its disk fails.
+    DiskToo,
+}
+
 /// Kills a node `kills` times under load, and fails unless everything that was acknowledged is there.
-pub(crate) fn store(binary: &Path, kills: u32, kinds: &[Kind], database: Option<&str>) -> Result<()> {
+pub(crate) fn store(
+    binary: &Path,
+    kills: u32,
+    kinds: &[Kind],
+    how: Torture,
+    database: Option<&str>,
+) -> Result<()> {
     let names: Vec<String> = kinds.iter().map(|kind| kind.name().to_owned()).collect();
-    torture(binary, kills, ("chaos_store.py", &names), database)
+    torture(binary, kills, ("chaos_store.py", &names), how, database)
 }
 
 /// The same with events: each has to arrive, and to arrive once where no function is in between.
@@ -129,6 +159,7 @@ pub(crate) fn events(binary: &Path, kills: u32, events: u32, database: Option<&s
         binary,
         kills,
         ("chaos_events.py", &[events.to_string()]),
+        Torture::Kills,
         database,
     )
 }
@@ -138,9 +169,16 @@ pub(crate) fn pipeline(binary: &Path, kills: u32, records: u32) -> Result<()> {
     pipeline::torture(binary, kills, records)
 }
 
-fn torture(binary: &Path, kills: u32, script: (&str, &[String]), database: Option<&str>) -> Result<()> {
+fn torture(
+    binary: &Path,
+    kills: u32,
+    script: (&str, &[String]),
+    how: Torture,
+    database: Option<&str>,
+) -> Result<()> {
     let folder = std::env::temp_dir().join(format!("tradewind-chaos-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
+    let mut disk = (how == Torture::DiskToo).then(|| Disk::new(&folder));
     let place = Place {
         binary,
         folder: &folder,
@@ -148,7 +186,8 @@ fn torture(binary: &Path, kills: u32, script: (&str, &[String]), database: Optio
         script,
         database,
     };
-    let verdict = place.torture(kills)?;
+    let verdict = place.torture(kills, disk.as_mut())?;
+    disk.iter().for_each(Disk::print);
     println!("{kills} kills");
     report(&verdict, &folder)
 }
@@ -183,17 +222,23 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn torture(&self, kills: u32) -> Result<Value> {
+    fn torture(&self, kills: u32, mut disk: Option<&mut Disk>) -> Result<Value> {
         let mut chance = Chance::of_now();
-        let mut node = self.node()?;
+        let mut node = self.node(disk.as_deref())?;
         let mut clients = Clients(self.clients("load").spawn()?);
         wait_for(&self.folder.join("ready"))?;
         let (mut slowest, mut total) = (Duration::ZERO, Duration::ZERO);
         for _ in 0..kills {
             std::thread::sleep(Duration::from_millis(chance.within(PAUSE_MS)));
-            node.kill()?;
+            let ended = match &mut disk {
+                Some(disk) => disk.fail(&mut node, &mut chance)?,
+                None => false,
+            };
+            if !ended {
+                node.kill()?;
+            }
             drop(node);
-            node = self.node()?;
+            node = self.node(disk.as_deref())?;
             slowest = slowest.max(node.ready);
             total += node.ready;
         }
@@ -208,13 +253,16 @@ impl Place<'_> {
         // once more: what is there must be on disk
         node.kill()?;
         drop(node);
-        let _node = self.node()?;
+        let _node = self.node(disk.as_deref())?;
         let output = self.clients("verify").stderr(Stdio::inherit()).output()?;
         serde_json::from_slice(&output.stdout).context("the clients could not verify")
     }
 
-    fn node(&self) -> Result<Server> {
+    fn node(&self, disk: Option<&Disk>) -> Result<Server> {
         let mut serve = command(self.binary);
+        if let Some(disk) = disk {
+            disk.faults.within(&mut serve);
+        }
         serve
             .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port), "--data"])
             .arg(self.folder.join("data"))

@@ -123,8 +123,9 @@ fn tests() -> Result<()> {
     on_postgres(&postgres)?;
     let binary = root().join("target/debug/tradewind");
     let kinds = [chaos::Kind::Objects, chaos::Kind::Messages];
-    chaos::store(&binary, SHORT_CHAOS, &kinds, None)?;
-    chaos::store(&binary, SHORT_CHAOS, &kinds, Some(&postgres.url()))?;
+    let (kills, disk_too) = (chaos::Torture::Kills, chaos::Torture::DiskToo);
+    chaos::store(&binary, SHORT_CHAOS, &kinds, disk_too, None)?;
+    chaos::store(&binary, SHORT_CHAOS, &kinds, kills, Some(&postgres.url()))?;
     chaos::events(&binary, SHORT_CHAOS, SHORT_EVENTS, None)?;
     chaos::pipeline(&binary, SHORT_PIPELINE, SHORT_EVENTS)
 }

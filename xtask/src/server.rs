@@ -48,7 +48,7 @@ impl Server {
         Ok(server)
     }
 
-    fn answers(&self, probe: &str) -> bool {
+    pub(crate) fn answers(&self, probe: &str) -> bool {
         let answer = Client::connect(self.port).and_then(|mut client| client.send("GET", probe, b""));
         answer.is_ok_and(|answer| (200..300).contains(&answer.status))
     }
@@ -68,6 +68,20 @@ impl Server {
     /// Resident memory of the process itself, in MB.
     pub(crate) fn resident_mb(&self) -> Result<f64> {
         process::resident_mb(self.pid())
+    }
+
+    /// Waits so long for its end: the exit code, which a killed process has not; none while it runs.
+    pub(crate) fn ended_within(&mut self, limit: Duration) -> Result<Option<Option<i32>>> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(Some(status.code()));
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Ends it as a power cut would: it notices nothing.

@@ -2,7 +2,8 @@
 //!
 //! `queue_throughput <folder> <waiting> <seconds>`: fills a queue with `waiting` messages, then for some
 //! seconds each sends, and receives and acks, in batches of ten from 64 tasks. Prints one JSON object: messages a
-//! second, and processor time of a message in microseconds, which says more where others use the machine.
+//! second, and processor time of a message in microseconds, which says more where others use the machine. A node can
+//! be started on the folder.
 
 #![expect(clippy::print_stdout, reason = "the result is the output")]
 
@@ -37,7 +38,7 @@ async fn main() {
     let folder = PathBuf::from(next());
     let waiting: usize = next().parse().expect("a count");
     let seconds: u64 = next().parse().expect("seconds");
-    let database = Database::open(&folder.join("bench.db"), &[MIGRATIONS]).expect("a database");
+    let database = Database::open(&folder.join("node.db"), &[MIGRATIONS]).expect("a database");
     let queues = Queues::new(database, Clock::system());
     let id = QueueId::new("arn:aws:sqs:us-east-1:000000000000:bench");
     queues

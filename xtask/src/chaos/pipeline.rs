@@ -69,7 +69,7 @@ struct Torture<'a> {
 impl Torture<'_> {
     fn run(&self, broker: &mut Kafka, kills: u32) -> Result<Value> {
         let mut chance = Chance::of_now();
-        let mut node = self.place.node()?;
+        let mut node = self.place.node(None)?;
         succeed(&mut self.script("setup"))?;
         let mut clients = Clients(self.script("load").spawn()?);
         wait_for(&self.place.folder.join("ready"))?;
@@ -96,7 +96,7 @@ impl Torture<'_> {
 
     fn kill_node(&self, node: &mut Server) -> Result<()> {
         node.kill()?;
-        *node = self.place.node()?;
+        *node = self.place.node(None)?;
         Ok(())
     }
 
