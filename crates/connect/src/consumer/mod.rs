@@ -21,7 +21,6 @@ mod record;
 mod start;
 mod thread;
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -109,7 +108,7 @@ impl<T: Send + 'static> Consumer<T> {
             prepare: prepared,
             inbox: Arc::clone(&inbox),
             health: health.clone(),
-            committed: Cell::default(),
+            commits: thread::Commits::default(),
         };
         let told = Arc::clone(&inbox);
         let run = move || {

@@ -41,8 +41,35 @@ pub(super) struct Thread<T> {
     pub(super) prepare: watch::Receiver<Arc<Prepare<T>>>,
     pub(super) inbox: Arc<Inbox<T>>,
     pub(super) health: Health,
-    /// When offsets were committed last.
-    pub(super) committed: Cell<Option<Instant>>,
+    pub(super) commits: Commits,
+}
+
+/// How far apart commits are.
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    /// When the last one was.
+    last: Cell<Option<Instant>>,
+    /// One was put off since.
+    put_off: Cell<bool>,
+}
+
+impl Commits {
+    /// Whether it is too early for one; then there has to be one soon.
+    fn put_off(&self, now: Instant) -> bool {
+        let is_early = |last: Instant| now < last + BETWEEN_COMMITS;
+        let early = self.last.get().is_some_and(is_early);
+        self.put_off.set(early);
+        early
+    }
+
+    /// How long a poll may wait: a commit that was put off is not to wait for a record.
+    fn patience(&self) -> Duration {
+        if self.put_off.get() { BETWEEN_COMMITS } else { POLL }
+    }
+
+    fn made(&self, now: Instant) {
+        self.last.set(Some(now));
+    }
 }
 
 /// What the client calls back.
@@ -293,7 +320,7 @@ impl<T: Send + 'static> Thread<T> {
                 now = Instant::now();
                 served = now;
             }
-            let polled = client.poll(POLL);
+            let polled = client.poll(self.commits.patience());
             // asked once for each record: there are very many
             now = Instant::now();
             let attention = match polled {
@@ -334,15 +361,15 @@ impl<T: Send + 'static> Thread<T> {
 
     /// Commits what is settled, unless that was done a moment ago: then the next call does.
     fn commit(&self, client: &Client<T>) {
-        let last = self.committed.get();
-        if last.is_some_and(|last| last.elapsed() < BETWEEN_COMMITS) {
+        let now = Instant::now();
+        if self.commits.put_off(now) {
             return;
         }
         let settled = self.inbox.take_settled();
         if settled.is_empty() {
             return;
         }
-        self.committed.set(Some(Instant::now()));
+        self.commits.made(now);
         let topic = self.subscription.topic.as_str();
         if let Err(error) = commit(client, topic, &settled, CommitMode::Async) {
             tracing::debug!(topic, %error, "a commit failed; it is tried again");
@@ -409,5 +436,22 @@ fn needs_new_client(problem: &Problem) -> bool {
         | Problem::Secret(_)
         | Problem::TlsMissing(_) => true,
         Problem::Connection | Problem::Authorization | Problem::TopicNotFound | Problem::Other(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_are_apart_and_one_that_was_put_off_does_not_wait_for_a_record() {
+        let (commits, now) = (Commits::default(), Instant::now());
+        assert!(!commits.put_off(now));
+        commits.made(now);
+        assert_eq!(commits.patience(), POLL);
+        assert!(commits.put_off(now + BETWEEN_COMMITS / 2));
+        assert_eq!(commits.patience(), BETWEEN_COMMITS);
+        assert!(!commits.put_off(now + BETWEEN_COMMITS));
+        assert_eq!(commits.patience(), POLL);
     }
 }
