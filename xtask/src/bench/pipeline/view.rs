@@ -15,9 +15,13 @@ use super::{build, measured_broker, number, program};
 use crate::command::{command, root, run as run_command};
 use crate::node::{Node, Setup};
 
-/// People of whom there are events, by events a second: some ten events each, for half a minute.
+/// People of whom there are events, at most: some six events each.
+const PEOPLE: u32 = 1_000;
+
+/// People of whom there are events, by events a second: for twenty seconds, if they are not too many.
 fn people(rate: u32, quick: bool) -> u32 {
-    if quick { rate / 3 } else { rate * 3 }.max(10)
+    let people = if quick { rate / 3 } else { rate * 3 };
+    people.clamp(10, PEOPLE)
 }
 
 /// Measures it at a rate of events.
