@@ -4,6 +4,7 @@ import io
 import json
 import sys
 import time
+import urllib.request
 import zipfile
 
 import boto3
@@ -281,6 +282,49 @@ def layers():
     client.delete_function(FunctionName="layered")
 
 
+def apply_stack(template):
+    request = urllib.request.Request(f"{endpoint}/_tradewind/stacks/packed", method="POST",
+                                     data=json.dumps({"template": template}).encode())
+    return json.loads(urllib.request.urlopen(request).read().splitlines()[-1])
+
+
+def answering(number):
+    return package(f"def handler(event, context):\n    return {number}\n")
+
+
+def code_in_buckets():
+    s3 = session.client("s3", endpoint_url=endpoint)
+    s3.create_bucket(Bucket="packages")
+    s3.put_bucket_versioning(Bucket="packages", VersioningConfiguration={"Status": "Enabled"})
+    place = {"S3Bucket": "packages", "S3Key": "deploys/1/code.zip"}
+    first = s3.put_object(Bucket="packages", Key=place["S3Key"], Body=answering(1))["VersionId"]
+    s3.put_object(Bucket="packages", Key=place["S3Key"], Body=answering(2))
+    role = "arn:aws:iam::000000000000:role/any"
+    client.create_function(FunctionName="packed", Runtime="python3.11", Handler="index.handler", Role=role, Code=place)
+    assert payload(client.invoke(FunctionName="packed")) == 2
+    client.update_function_code(FunctionName="packed", S3ObjectVersion=first, **place)
+    assert payload(client.invoke(FunctionName="packed")) == 1
+    layer = client.publish_layer_version(LayerName="packed", Content=place)
+    assert layer["Content"]["CodeSize"] == len(answering(2)), layer
+    refused = fails_with("InvalidParameterValueException", client.update_function_code, FunctionName="packed",
+                         S3Bucket="packages", S3Key="nothing.zip")
+    assert "S3 Error Code: NoSuchKey" in refused["Error"]["Message"], refused
+    assert payload(client.invoke(FunctionName="packed")) == 1
+    function = {"Type": "AWS::Lambda::Function", "Properties": {
+        "FunctionName": "of-stack", "Runtime": "python3.11", "Handler": "index.handler", "Role": role, "Code": place}}
+    assert apply_stack({"Resources": {"Packed": function}})["status"] == "CREATE_COMPLETE"
+    assert payload(client.invoke(FunctionName="of-stack")) == 2
+    # what is undone is what ran, whatever stands under the key by now
+    s3.put_object(Bucket="packages", Key=place["S3Key"], Body=answering(3))
+    broken = {"Type": "AWS::Lambda::Function", "DependsOn": "Packed", "Properties": {
+        **function["Properties"], "FunctionName": "broken", "Code": {**place, "S3Key": "nothing.zip"}}}
+    undone = apply_stack({"Resources": {"Packed": function, "Broken": broken}})
+    assert undone["status"] == "UPDATE_ROLLBACK_COMPLETE" and "NoSuchKey" in undone["reason"], undone
+    assert payload(client.invoke(FunctionName="of-stack")) == 2
+    assert apply_stack({"Resources": {"Packed": function}})["status"] == "UPDATE_COMPLETE"
+    assert payload(client.invoke(FunctionName="of-stack")) == 3
+
+
 def refusals():
     role = "arn:aws:iam::000000000000:role/any"
     fails_with("InvalidParameterValueException", client.create_function, FunctionName="x", Runtime="python3.11",
@@ -300,6 +344,6 @@ def delete():
 
 
 for step in (create, invoke, invoke_errors, other_types, change, versions, aliases, concurrency, urls_and_streams, permissions, tags_and_lists,
-             accounts, code_location, layers, refusals, delete):
+             accounts, code_location, layers, code_in_buckets, refusals, delete):
     step()
     print("ok", step.__name__)

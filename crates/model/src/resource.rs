@@ -198,6 +198,13 @@ pub trait ResourceHandler: Send + Sync + std::fmt::Debug {
         &[]
     }
 
+    /// The resolved properties, with what they only name, and others may change, in the place of the name: an
+    /// object in a bucket becomes the package that it is now. What comes of it is compared with what is stored,
+    /// kept, and made again when a change is undone.
+    fn pin(&self, properties: Properties) -> impl Future<Output = Result<Properties, ResourceError>> + Send {
+        std::future::ready(Ok(properties))
+    }
+
     /// Makes the resource.
     fn create(
         &self,
@@ -248,6 +255,9 @@ pub trait ResourceType: Send + Sync + std::fmt::Debug {
     /// See [`ResourceHandler::replaced_by`].
     fn replaced_by(&self) -> &'static [&'static str];
 
+    /// See [`ResourceHandler::pin`].
+    fn pin(&self, properties: Properties) -> BoxFuture<'_, Result<Properties, ResourceError>>;
+
     /// See [`ResourceHandler::create`].
     fn create<'a>(
         &'a self,
@@ -293,6 +303,10 @@ impl<T: ResourceHandler> ResourceType for T {
 
     fn replaced_by(&self) -> &'static [&'static str] {
         ResourceHandler::replaced_by(self)
+    }
+
+    fn pin(&self, properties: Properties) -> BoxFuture<'_, Result<Properties, ResourceError>> {
+        Box::pin(ResourceHandler::pin(self, properties))
     }
 
     fn create<'a>(

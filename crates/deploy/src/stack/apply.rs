@@ -154,6 +154,10 @@ impl<'e> Apply<'e> {
             .map_err(|e| failed(id, e.0))?;
         artifacts::substitute(&mut properties, &self.request.artifacts);
         let resource_type = Arc::clone(&self.engine.types[declaration.resource_type.as_str()]);
+        let mut properties = resource_type
+            .pin(properties)
+            .await
+            .map_err(|error| failed(id, error.to_string()))?;
         tags::add(&mut properties, &*resource_type, &self.request.tags);
         match self.existing.get(id).cloned() {
             None => self.create(declaration, &resource_type, properties, place).await,

@@ -213,6 +213,14 @@ pub enum LambdaError {
     /// The request brings code twice.
     #[error("Please do not provide other FunctionCode parameters when providing a ZipFile.")]
     CodeTwice,
+    /// The code could not be read from its bucket.
+    #[error("Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}")]
+    CodeNotFetched {
+        /// S3's code.
+        code: String,
+        /// S3's text.
+        message: String,
+    },
     /// The package is empty.
     #[error("Uploaded file must be a non-empty zip")]
     EmptyZip,

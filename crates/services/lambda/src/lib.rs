@@ -24,6 +24,7 @@ mod layer;
 mod mapping;
 mod model;
 mod names;
+mod objects;
 mod operation;
 mod payload;
 mod policy;
@@ -45,7 +46,8 @@ mod testing;
 
 pub use error::{KafkaMappingError, LambdaError, LayerError, MappingError, Violation, Violations};
 pub use mapping::MIGRATIONS as MAPPING_MIGRATIONS;
+pub use objects::{ObjectError, ObjectName, Objects};
 pub use operation::{Entry, OPERATIONS, Operation, operations};
-pub use service::{FunctionSummary, KafkaConfig, LambdaConfig, LambdaService, Objects};
+pub use service::{FunctionSummary, KafkaConfig, LambdaConfig, LambdaService};
 pub use settings::Refusal;
 pub use tables::{LoadFunctionsError, MIGRATIONS};

@@ -1,6 +1,7 @@
 //! The CloudFormation types of this service.
 
 mod alias;
+mod code;
 mod event_invoke;
 mod event_source_mapping;
 mod function;

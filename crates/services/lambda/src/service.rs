@@ -4,8 +4,6 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 use tradewind_compute::{Engine, Interpreters, PackageId};
@@ -15,7 +13,7 @@ use tradewind_gateway::{
     Api, ApiId, ApiKind, Gateway, Integration, LambdaIntegration, PayloadFormat, Route, RouteKey, Stage,
 };
 use tradewind_model::resource::ResourceType;
-use tradewind_model::{AccountId, Clock, FunctionArn, Qualifier, RequestId, Runtime, Secrets, Timestamp};
+use tradewind_model::{Clock, FunctionArn, Qualifier, RequestId, Runtime, Secrets, Timestamp};
 use tradewind_store::Database;
 use tradewind_store::queue::Queues;
 
@@ -25,12 +23,15 @@ use crate::layer::Shelf;
 use crate::mapping::Mappings;
 use crate::model::{Function, FunctionUrl, Version};
 use crate::names::Target;
+use crate::objects::Objects;
 use crate::queue::{Accepted, Queue};
 use crate::registry::Registry;
 use crate::tables::{self, LoadFunctionsError};
 
 /// Requests that may bring a package at the same time; each may take 120 MB while it is read.
 const CONCURRENT_UPLOADS: usize = 4;
+/// Packages that are read from buckets at the same time; each may take 250 MB while it is read.
+const CONCURRENT_FETCHES: usize = 1;
 
 /// What the service is made of.
 #[derive(Clone, Debug)]
@@ -55,6 +56,9 @@ pub struct LambdaConfig {
     pub queue_source: Arc<dyn QueueSource>,
     /// What mappings of Kafka topics need.
     pub kafka: KafkaConfig,
+    /// Where packages come from that are not in the request, and where records go that are given up, if the
+    /// mapping's failure destination is a bucket.
+    pub objects: Arc<dyn Objects>,
 }
 
 /// What event source mappings of Kafka topics need beside a broker.
@@ -64,18 +68,6 @@ pub struct KafkaConfig {
     pub clusters: Clusters,
     /// What logs in to clusters.
     pub secrets: Arc<dyn Secrets>,
-    /// Where records go that are given up, if the mapping's failure destination is a bucket.
-    pub objects: Arc<dyn Objects>,
-}
-
-/// Buckets, as those have them who only put something in.
-#[async_trait]
-pub trait Objects: Send + Sync + std::fmt::Debug {
-    /// Puts an object; on `Ok` it is durable.
-    ///
-    /// # Errors
-    /// Why it is not there, in the words of S3.
-    async fn put(&self, account: &AccountId, bucket: &str, key: &str, body: Bytes) -> Result<(), String>;
 }
 
 /// The Lambda service of a node. Clones are handles to the same one.
@@ -92,6 +84,8 @@ struct Shared {
     /// The changes under way: they finish even if the client hangs up.
     tasks: TaskTracker,
     uploads: Semaphore,
+    /// Acquired after one of `uploads`, never before.
+    fetches: Semaphore,
     queue: Queue,
     shelf: Shelf,
     mappings: Mappings,
@@ -188,6 +182,7 @@ impl LambdaService {
             changing: Mutex::new(()),
             tasks: TaskTracker::new(),
             uploads: Semaphore::new(CONCURRENT_UPLOADS),
+            fetches: Semaphore::new(CONCURRENT_FETCHES),
             queue,
             shelf,
             mappings,
@@ -256,6 +251,15 @@ impl LambdaService {
 
     pub(crate) fn uploads(&self) -> &Semaphore {
         &self.0.uploads
+    }
+
+    pub(crate) fn fetches(&self) -> &Semaphore {
+        &self.0.fetches
+    }
+
+    /// The node's buckets.
+    pub(crate) fn objects(&self) -> &dyn Objects {
+        &*self.0.config.objects
     }
 
     pub(crate) fn queue(&self) -> &Queue {

@@ -24,7 +24,8 @@ use tradewind_store::Database;
 use tradewind_store::queue::{QueueId, Queues, Received};
 use tradewind_wire::{Caller, read_body};
 
-use crate::service::{KafkaConfig, LambdaConfig, LambdaService, Objects};
+use crate::objects::{ObjectError, ObjectName, Objects};
+use crate::service::{KafkaConfig, LambdaConfig, LambdaService};
 
 pub(crate) const ROLE: &str = "arn:aws:iam::000000000000:role/r";
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -98,8 +99,8 @@ impl World {
             kafka: KafkaConfig {
                 clusters: Clusters::default(),
                 secrets: Arc::new(NoSecrets),
-                objects: bucket.clone(),
             },
+            objects: bucket.clone(),
         };
         let service = LambdaService::open(config.clone()).await.unwrap();
         config.router.connect("lambda", Arc::new(service.clone()));
@@ -238,6 +239,27 @@ impl Objects for Bucket {
         let mut objects = self.0.lock().unwrap();
         objects.push((format!("{bucket}/{key}"), body));
         Ok(())
+    }
+
+    /// What was put last; a version is named by its place among all objects.
+    async fn get(&self, object: &ObjectName, most: u64) -> Result<Bytes, ObjectError> {
+        let name = format!("{}/{}", object.bucket, object.key);
+        let version = object
+            .version
+            .as_ref()
+            .map(|version| version.parse::<usize>().unwrap());
+        let objects = self.0.lock().unwrap();
+        let mut places = objects.iter().enumerate().rev();
+        let found =
+            places.find(|(at, (key, _))| *key == name && version.is_none_or(|version| version == *at));
+        let (_, (_, body)) = found.ok_or_else(|| ObjectError::Refused {
+            code: "NoSuchKey".to_owned(),
+            message: "The specified key does not exist.".to_owned(),
+        })?;
+        if body.len() as u64 > most {
+            return Err(ObjectError::TooLarge);
+        }
+        Ok(body.clone())
     }
 }
 

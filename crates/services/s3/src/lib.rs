@@ -32,6 +32,7 @@ mod state;
 mod tables;
 mod website;
 
+pub use api::get_object::ReadObjectError;
 pub use configuration::MIGRATIONS as CONFIGURATION_MIGRATIONS;
 pub use error::BucketError;
 pub use model::{Bucket, BucketName, InvalidBucketName};

@@ -14,6 +14,7 @@ use tradewind_store::Database;
 use tradewind_store::blobs::Blobs;
 use tradewind_wire::{Body, Caller};
 
+use crate::api::get_object::ReadObjectError;
 use crate::configuration::Configurations;
 use crate::lifecycle::worker;
 use crate::notification::Notifier;
@@ -101,6 +102,21 @@ impl S3Service {
                     error.message().unwrap_or_default()
                 )
             })
+    }
+
+    /// All bytes of an object for another service of the node, if there are at most `most`: of a key's latest
+    /// version, or of the one named.
+    ///
+    /// # Errors
+    /// See [`ReadObjectError`].
+    pub async fn get(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        most: u64,
+    ) -> Result<Bytes, ReadObjectError> {
+        api::get_object::get_for_service(&self.state, (bucket, key, version), most).await
     }
 
     /// Whether a web page of another origin may make this request: CORS rules of its bucket say so.

@@ -401,7 +401,6 @@ async fn compose(
     let kafka = KafkaConfig {
         clusters: config.kafka.clone(),
         secrets: Arc::new(secrets_manager.clone()),
-        objects: Arc::new(objects::Written(s3.clone())),
     };
     let lambda = LambdaService::open(LambdaConfig {
         queues: queues.clone(),
@@ -414,6 +413,7 @@ async fn compose(
         clock: clock.clone(),
         base_url: base_url.clone(),
         kafka,
+        objects: Arc::new(objects::Buckets(s3.clone())),
     });
     let lambda = lambda.await.map_err(StartNodeError::service)?;
     if config.database.is_some() {

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::Value;
 use tradewind_model::{FunctionArn, Timestamp};
 
-use super::package::{Place, check_runtime, read, store_zip};
+use super::package::{Place, check_runtime, read};
 use super::versions::{Publication, show};
 use super::{Answer, Call, flag, json, optional_text, tags};
 use crate::error::{LambdaError, Violations};
@@ -29,7 +29,7 @@ struct NewFunction {
 }
 
 pub(super) async fn create_function(service: &LambdaService, call: Call) -> Answer {
-    let (members, zip) = read(call.body.clone(), Place::InCode).await?;
+    let (members, source) = read(call.body.clone(), Place::InCode).await?;
     let arn = name(&call, &members)?;
     let mut settings = Settings::read(&members)?;
     let layers = settings.layers.take().unwrap_or_default();
@@ -46,7 +46,7 @@ pub(super) async fn create_function(service: &LambdaService, call: Call) -> Answ
     configuration.layers = service
         .use_layers(&layers, &call.scope, &UsedLayers::default())
         .await?;
-    let code = store_zip(service, zip.ok_or(LambdaError::NoCode)?).await?;
+    let code = source.ok_or(LambdaError::NoCode)?.store(service).await?;
     service.check_unzipped(&code, &configuration.layers).await?;
     let new = NewFunction {
         arn: arn.clone(),

@@ -4,7 +4,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::package::{Place, read, store_zip};
+use super::package::{Place, read};
 use super::{Answer, Call, empty, json};
 use crate::error::{LambdaError, LayerError, Violations};
 use crate::layer::{
@@ -22,9 +22,9 @@ const LIST_VERSIONS: &str = "ListLayerVersions";
 pub(super) async fn publish(service: &LambdaService, call: Call) -> Answer {
     let NamedLayer(arn) = NamedLayer::parse(call.route.first(), &call.scope)?;
     own(&call, &arn.version(1))?;
-    let (members, zip) = read(call.body.clone(), Place::InContent).await?;
+    let (members, source) = read(call.body.clone(), Place::InContent).await?;
     let description = Description::read(&members)?;
-    let code = store_zip(service, zip.ok_or(LambdaError::NoCode)?).await?;
+    let code = source.ok_or(LambdaError::NoCode)?.store(service).await?;
     let of_layer = arn.clone();
     let decide = move |current: Option<&Layer>, now| {
         let mut layer = current.cloned().unwrap_or_else(|| Layer::new(of_layer));

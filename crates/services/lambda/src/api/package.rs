@@ -1,4 +1,4 @@
-//! Packages in requests: read, decoded and kept, for the operations that bring one.
+//! Packages in requests: read, decoded and kept, for the operations that bring or name one.
 
 use std::borrow::Cow;
 
@@ -14,10 +14,10 @@ use tradewind_model::{Language, Runtime, limits};
 use super::body_is_wrong;
 use crate::error::LambdaError;
 use crate::model::Code;
+use crate::objects::ObjectName;
 use crate::service::LambdaService;
 use crate::settings::{Members, Refusal};
 
-const FROM_S3: &str = "code is not fetched from S3 yet; send the package as `ZipFile`";
 const FROM_REGISTRY: &str = "only zip packages run; deploy the function as one";
 
 /// Where the code comes from, as a request writes it.
@@ -28,6 +28,7 @@ struct WrittenCode<'a> {
     zip_file: Option<Text<'a>>,
     s3_bucket: Option<String>,
     s3_key: Option<String>,
+    s3_object_version: Option<String>,
     image_uri: Option<String>,
     #[serde(rename = "SourceKMSKeyArn")]
     source_kms_key_arn: Option<String>,
@@ -51,9 +52,52 @@ struct WithContent<'a> {
     content: WrittenCode<'a>,
 }
 
+/// Where a package is.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// In the request.
+    Zip(Bytes),
+    /// In a bucket of the node.
+    Object(ObjectName),
+}
+
+impl Source {
+    /// What `S3Bucket`, `S3Key` and `S3ObjectVersion` name; none if one of the first two is missing.
+    pub(crate) fn object(
+        bucket: Option<String>,
+        key: Option<String>,
+        version: Option<String>,
+    ) -> Option<Self> {
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        Some(Self::Object(ObjectName {
+            bucket: given(bucket)?,
+            key: given(key)?,
+            version: given(version),
+        }))
+    }
+
+    /// Keeps the package and tells what a version stores of it.
+    ///
+    /// # Errors
+    /// When it cannot be fetched, is no zip, or is too large.
+    pub(crate) async fn store(self, service: &LambdaService) -> Result<Code, LambdaError> {
+        let object = match self {
+            Self::Zip(zip) => return store_zip(service, zip).await,
+            Self::Object(object) => object,
+        };
+        let most = limits::UNZIPPED_BYTES;
+        let _turn = service.fetches().acquire().await.map_err(LambdaError::internal)?;
+        let zip = service.objects().get(&object, most).await;
+        match zip.map_err(|error| error.into_lambda(most))? {
+            zip if zip.is_empty() => Err(LambdaError::EmptyZip),
+            zip => store_zip(service, zip).await,
+        }
+    }
+}
+
 impl WrittenCode<'_> {
-    /// The bytes of the package; none if no code is named.
-    fn decode(self, path: &[&str]) -> Result<Option<Bytes>, LambdaError> {
+    /// Where the package is; none if no code is named.
+    fn decode(self, path: &[&str]) -> Result<Option<Source>, LambdaError> {
         let refused = |name: &str, hint| {
             let path = path.iter().chain([&name]).map(|&part| part.to_owned()).collect();
             Err(LambdaError::Refused(Refusal { path, hint }))
@@ -62,9 +106,6 @@ impl WrittenCode<'_> {
         let from_s3 = given(&self.s3_bucket) || given(&self.s3_key);
         if self.zip_file.is_some() && (from_s3 || given(&self.image_uri)) {
             return Err(LambdaError::CodeTwice);
-        }
-        if from_s3 {
-            return refused("S3Bucket", FROM_S3);
         }
         if given(&self.image_uri) {
             return refused("ImageUri", FROM_REGISTRY);
@@ -75,7 +116,14 @@ impl WrittenCode<'_> {
                 "packages are not encrypted with keys of your own; remove it",
             );
         }
-        self.zip_file.map(|text| zip_bytes(&text.0)).transpose()
+        match self.zip_file {
+            Some(text) => Ok(Some(Source::Zip(zip_bytes(&text.0)?))),
+            None => Ok(Source::object(
+                self.s3_bucket,
+                self.s3_key,
+                self.s3_object_version,
+            )),
+        }
     }
 }
 
@@ -124,11 +172,11 @@ impl<'de> Deserialize<'de> for WithoutCode {
 }
 
 /// Parses a body and decodes its package on a thread of its own: it may be 70 MB.
-pub(super) async fn read(body: Bytes, place: Place) -> Result<(Members, Option<Bytes>), LambdaError> {
+pub(super) async fn read(body: Bytes, place: Place) -> Result<(Members, Option<Source>), LambdaError> {
     let parse = move || {
         let wrong = |error: serde_json::Error| body_is_wrong(&error);
         let WithoutCode(members) = serde_json::from_slice(&body).map_err(wrong)?;
-        let zip = match place {
+        let source = match place {
             Place::AtTop => serde_json::from_slice::<WrittenCode<'_>>(&body)
                 .map_err(wrong)?
                 .decode(&[]),
@@ -141,7 +189,7 @@ pub(super) async fn read(body: Bytes, place: Place) -> Result<(Members, Option<B
                 .content
                 .decode(&["Content"]),
         };
-        Ok((members, zip?))
+        Ok((members, source?))
     };
     tokio::task::spawn_blocking(parse)
         .await
@@ -257,5 +305,23 @@ mod tests {
         let both = r#"{"ZipFile": "eA==", "S3Key": "k"}"#;
         let code: WrittenCode<'_> = serde_json::from_str(both).unwrap();
         assert!(matches!(code.decode(&[]), Err(LambdaError::CodeTwice)));
+    }
+
+    #[test]
+    fn an_object_has_bucket_and_key() {
+        let read = |body: &str| {
+            let code: WrittenCode<'_> = serde_json::from_str(body).unwrap();
+            code.decode(&[]).unwrap()
+        };
+        let named = read(r#"{"S3Bucket": "b", "S3Key": "k", "S3ObjectVersion": "v"}"#);
+        let Some(Source::Object(object)) = named else {
+            panic!("{named:?}")
+        };
+        let version = Some("v".to_owned());
+        assert_eq!(
+            (object.bucket.as_str(), object.key.as_str(), object.version),
+            ("b", "k", version)
+        );
+        assert!(read(r#"{"S3Bucket": "b"}"#).is_none() && read(r#"{"S3Key": "k"}"#).is_none());
     }
 }

@@ -171,7 +171,7 @@ async fn what_create_function_refuses() {
         with("Code", from_s3),
         400,
         invalid,
-        "`Code.S3Bucket` is not supported yet: code is not fetched from S3 yet",
+        "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not",
     ));
     cases.push((
         with("Code", json!({"ImageUri": "i"})),

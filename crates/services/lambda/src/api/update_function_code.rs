@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::Value;
 use tradewind_model::Timestamp;
 
-use super::package::{Place, read, store_zip};
+use super::package::{Place, read};
 use super::versions::{Publication, check_revision, show};
 use super::{Answer, Call, flag, json, optional_text};
 use crate::error::LambdaError;
@@ -32,7 +32,7 @@ enum What {
 
 pub(super) async fn update_function_code(service: &LambdaService, call: Call) -> Answer {
     let target = call.target(Shape::Plain)?.without_qualifier()?;
-    let (members, zip) = read(call.body.clone(), Place::AtTop).await?;
+    let (members, source) = read(call.body.clone(), Place::AtTop).await?;
     let mut of_code = members.clone();
     of_code.retain(|name, _| matches!(name.as_str(), "Architectures" | "PublishTo"));
     let settings = Settings::read(&of_code)?;
@@ -43,7 +43,7 @@ pub(super) async fn update_function_code(service: &LambdaService, call: Call) ->
         (false, false) => What::Update,
     };
     let function = service.function(&target)?;
-    let code = store_zip(service, zip.ok_or(LambdaError::NoCode)?).await?;
+    let code = source.ok_or(LambdaError::NoCode)?.store(service).await?;
     let layers = &function.latest.configuration.layers;
     service.check_unzipped(&code, layers).await?;
     let update = Update {

@@ -73,6 +73,7 @@ impl LambdaError {
             | Self::NoCode
             | Self::LogLevelsOfText
             | Self::CodeTwice
+            | Self::CodeNotFetched { .. }
             | Self::EmptyZip
             | Self::BadZip
             | Self::UnzippedTooLarge { .. }

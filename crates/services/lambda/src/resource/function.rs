@@ -10,9 +10,9 @@ use tradewind_model::resource::{
 };
 use tradewind_model::{FunctionArn, FunctionName, Qualifier, Timestamp};
 
-use super::{inline_code, of_lambda, owner, scope, typed};
+use super::{code, inline_code, of_lambda, owner, scope, typed};
 use crate::api::concurrency::check_reserved;
-use crate::api::package::{available, check_runtime, store_zip, stored};
+use crate::api::package::{available, check_runtime, store_zip};
 use crate::api::tags;
 use crate::error::LambdaError;
 use crate::layer::{LayerVersionArn, UsedLayers};
@@ -59,7 +59,7 @@ const REFUSED: &[(&str, &str)] = &[
         "functions run on the interpreters of this machine",
     ),
 ];
-/// `S3Bucket` and `S3Key` stand in templates; the template engine puts the uploaded package in their place.
+/// `S3Bucket` and `S3Key` stand in templates; the package that they name comes into their place.
 const CODE: &[&str] = &[
     "ImageUri",
     "PackageId",
@@ -113,6 +113,10 @@ impl ResourceHandler for FunctionType {
 
     fn replaced_by(&self) -> &'static [&'static str] {
         &["FunctionName", "PackageType"]
+    }
+
+    async fn pin(&self, properties: Properties) -> Result<Properties, ResourceError> {
+        code::pin(&self.0, properties, "Code").await
     }
 
     async fn create(
@@ -263,16 +267,10 @@ impl FunctionType {
             let zip = inline_code::package(&configuration.runtime, &source)?;
             return store_zip(&self.0, zip).await.map_err(of_lambda);
         }
-        if let Some(id) = optional_text(&code, "PackageId")? {
-            return stored(&self.0, &id).map_err(of_lambda);
-        }
-        let message = match optional_text(&code, "S3Key")? {
-            Some(key) => format!(
-                "the package `{key}` was not uploaded with the template, and the S3 service is not there yet"
-            ),
-            None => "`Code` names no package; give `ZipFile` or upload one".to_owned(),
-        };
-        Err(ResourceError::Invalid { message })
+        let pinned = code::pinned(&self.0, properties, "Code")?;
+        pinned.ok_or_else(|| ResourceError::Invalid {
+            message: "`Code` names no package; give `ZipFile`, or `S3Bucket` and `S3Key`".to_owned(),
+        })
     }
 
     /// Lets the new code initialise before it replaces what runs; settings that cannot break it need no proof.

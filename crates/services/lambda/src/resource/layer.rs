@@ -6,9 +6,8 @@ use tradewind_model::resource::{
     ResourceState, check_known, is_intrinsic, optional_text, problem,
 };
 
-use super::{of_lambda, owner, scope};
+use super::{code, of_lambda, owner, scope};
 use crate::api::layers::remove_version;
-use crate::api::package::stored;
 use crate::error::LambdaError;
 use crate::layer::{Change, Description, Layer, LayerArn, LayerVersion, LayerVersionArn, NamedLayer};
 use crate::model::Code;
@@ -22,7 +21,7 @@ const ACCEPTED: &[&str] = &[
     "LayerName",
     "LicenseInfo",
 ];
-/// As in `Code` of a function, the template engine puts the uploaded package in the place of the key.
+/// As in `Code` of a function, the package comes into the place of the key.
 const CONTENT: &[&str] = &["PackageId", "S3Bucket", "S3Key", "S3ObjectVersion"];
 /// Longest layer name.
 const LONGEST_NAME: usize = 140;
@@ -48,6 +47,10 @@ impl ResourceHandler for LayerVersionType {
 
     fn replaced_by(&self) -> &'static [&'static str] {
         ACCEPTED
+    }
+
+    async fn pin(&self, properties: Properties) -> Result<Properties, ResourceError> {
+        code::pin(&self.0, properties, "Content").await
     }
 
     async fn create(
@@ -107,18 +110,10 @@ impl ResourceHandler for LayerVersionType {
 
 impl LayerVersionType {
     fn code(&self, properties: &Properties) -> Result<Code, ResourceError> {
-        let content = properties.get("Content").and_then(Value::as_object);
-        let content = content.cloned().unwrap_or_default();
-        if let Some(id) = optional_text(&content, "PackageId")? {
-            return stored(&self.0, &id).map_err(of_lambda);
-        }
-        let message = match optional_text(&content, "S3Key")? {
-            Some(key) => format!(
-                "the package `{key}` was not uploaded with the template, and the S3 service is not there yet"
-            ),
-            None => "`Content` names no package; upload one".to_owned(),
-        };
-        Err(ResourceError::Invalid { message })
+        let pinned = code::pinned(&self.0, properties, "Content")?;
+        pinned.ok_or_else(|| ResourceError::Invalid {
+            message: "`Content` names no package; give `S3Bucket` and `S3Key`".to_owned(),
+        })
     }
 }
 

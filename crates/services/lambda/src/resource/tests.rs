@@ -1,9 +1,13 @@
 //! The resource types, as the template engine calls them.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tradewind_model::AccountId;
 use tradewind_model::resource::{Properties, ResourceError};
 
-use crate::testing::{World, context, create_body, function_properties};
+use crate::objects::Objects as _;
+use crate::testing::{World, context, create_body, function_properties, zip_base64};
 
 const SOURCE: &str = "exports.handler = async (event) => event;";
 
@@ -132,7 +136,7 @@ async fn code_that_was_not_uploaded_is_refused() {
     for (code, expected) in [
         (
             json!({"S3Bucket": "b", "S3Key": "a/shop.zip"}),
-            "the package `a/shop.zip` was not uploaded",
+            "Error occurred while GetObject. S3 Error Code: NoSuchKey.",
         ),
         (json!({"PackageId": "f".repeat(64)}), "there is no package `ffff"),
         (
@@ -143,8 +147,46 @@ async fn code_that_was_not_uploaded_is_refused() {
     ] {
         let mut given = function_properties(SOURCE);
         given.insert("Code".into(), code);
-        let error = kind.create(&context("Hello"), &given).await.unwrap_err();
+        let error = match kind.pin(given).await {
+            Ok(pinned) => kind.create(&context("Hello"), &pinned).await.unwrap_err(),
+            Err(error) => error,
+        };
         assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
+
+/// What a template names in a bucket is what the object was when it was applied, also for who undoes it later.
+#[tokio::test]
+async fn code_in_a_bucket_is_pinned() {
+    let world = World::new().await;
+    let zip = |source: &str| STANDARD.decode(zip_base64(source)).unwrap().into();
+    let (account, place) = (AccountId::default_account(), ("code", "shop.zip"));
+    for (type_name, property) in [
+        ("AWS::Lambda::Function", "Code"),
+        ("AWS::Lambda::LayerVersion", "Content"),
+    ] {
+        let kind = world.resource_type(type_name);
+        let mut given = match property {
+            "Code" => function_properties(SOURCE),
+            _ => properties(json!({"LayerName": "l"})),
+        };
+        given.insert(property.into(), json!({"S3Bucket": place.0, "S3Key": place.1}));
+        assert_eq!(kind.check(&given), []);
+        world
+            .bucket
+            .put(&account, place.0, place.1, zip("// one"))
+            .await
+            .unwrap();
+        let first = kind.pin(given.clone()).await.unwrap();
+        world
+            .bucket
+            .put(&account, place.0, place.1, zip("// two"))
+            .await
+            .unwrap();
+        let second = kind.pin(given).await.unwrap();
+        assert_ne!(first[property], second[property]);
+        assert_eq!(kind.pin(first.clone()).await.unwrap(), first);
+        kind.create(&context("Made"), &first).await.unwrap();
     }
 }
 

@@ -237,7 +237,7 @@ async fn what_layers_may_not_be_is_refused_in_the_services_words() {
     let s3 = json!({"Content": {"S3Bucket": "b", "S3Key": "k"}});
     let (_, _, message) = world.call("POST", &layer("a/versions"), &s3).await.error();
     assert!(
-        message.starts_with("`Content.S3Bucket` is not supported yet: "),
+        message.starts_with("Error occurred while GetObject. S3 Error Code: NoSuchKey."),
         "{message}"
     );
 }

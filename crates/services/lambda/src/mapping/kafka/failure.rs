@@ -80,9 +80,9 @@ impl GivenUp<'_> {
                 let event = self.envelope.event(self.records);
                 let whole = String::from_utf8_lossy(&event).into_owned();
                 let body = self.record(now, Some(Value::String(whole)));
-                let objects = &service.kafka().objects;
                 let mapping = self.mapping;
-                objects
+                service
+                    .objects()
                     .put(&mapping.account, &arn.resource, &self.key(now), body.into())
                     .await
             }
