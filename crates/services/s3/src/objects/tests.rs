@@ -8,12 +8,12 @@ use super::*;
 use crate::state::State;
 use crate::tables::{self, BucketRow};
 
-struct World {
-    state: State,
+pub(crate) struct World {
+    pub(crate) state: State,
     _folder: tempfile::TempDir,
 }
 
-async fn world(versioning: Versioning) -> World {
+pub(crate) async fn world(versioning: Versioning) -> World {
     let (state, folder) = crate::state::for_tests().await;
     let bucket = BucketRow {
         name: "orders".into(),
@@ -48,7 +48,7 @@ fn version(etag: &str, content: Content) -> NewVersion {
     }
 }
 
-async fn put_inline(state: &State, key: &str, etag: &str) -> Option<String> {
+pub(crate) async fn put_inline(state: &State, key: &str, etag: &str) -> Option<String> {
     let new = version(etag, Content::Inline(Bytes::from_static(b"x")));
     put(state, "orders", key, &new, |_| Ok(()), |batch| batch)
         .await
@@ -58,7 +58,7 @@ async fn put_inline(state: &State, key: &str, etag: &str) -> Option<String> {
 
 async fn stored(state: &State) -> Stored {
     let mut writer = state.blobs.writer(None).await.unwrap();
-    writer.write(&[7; 20_000]).await.unwrap();
+    writer.write(&[7; 120_000]).await.unwrap();
     writer.finish().await.unwrap()
 }
 
@@ -278,4 +278,226 @@ async fn lists_skip_what_is_rolled_up() {
         ["top"]
     );
     assert_eq!(page.next, None);
+}
+
+#[tokio::test]
+async fn keys_are_bytes_whatever_they_say() {
+    let world = world(Versioning::Never).await;
+    let parts = [
+        "..",
+        ".",
+        "/",
+        "//",
+        "%2F",
+        "%00",
+        "\0",
+        "\u{1}",
+        "\u{7f}",
+        " ",
+        "+",
+        "a",
+        "é",
+        "\u{65}\u{301}",
+        "日本",
+        "\u{1f600}",
+        "\u{10ffff}",
+        "\\",
+        "\"",
+        "'",
+        "<&>",
+        "\r\n",
+        "\t",
+        "*",
+        "?",
+        "#",
+        ";--",
+        "$1",
+        "\u{202e}",
+        "\u{feff}",
+        "_",
+        "~",
+    ];
+    let mut keys: Vec<String> = Vec::new();
+    for first in parts {
+        for second in parts {
+            keys.extend(
+                parts
+                    .iter()
+                    .step_by(3)
+                    .map(|third| format!("{first}{second}{third}")),
+            );
+        }
+    }
+    keys.extend(["x".repeat(1024), "é".repeat(512), "日".repeat(341)]);
+    keys.sort_unstable();
+    keys.dedup();
+    assert!(keys.len() > 10_000, "{}", keys.len());
+    for key in keys.iter().rev() {
+        let new = version(
+            &format!("{:x}", key.len()),
+            Content::Inline(Bytes::from(key.clone())),
+        );
+        put(&world.state, "orders", key, &new, |_| Ok(()), |batch| batch)
+            .await
+            .unwrap();
+    }
+    for key in &keys {
+        let found = find(&world.state, "orders", key, None)
+            .await
+            .unwrap()
+            .version
+            .unwrap();
+        assert_eq!(
+            found.content,
+            Content::Inline(Bytes::from(key.clone())),
+            "{key:?}"
+        );
+    }
+    let (mut listed, mut after) = (Vec::new(), String::new());
+    loop {
+        let listing = Listing {
+            bucket: "orders",
+            after: &after,
+            limit: 1000,
+            ..Listing::default()
+        };
+        let page = list::page(&world.state, &listing).await.unwrap();
+        listed.extend(page.keys.into_iter().map(|listed| listed.key));
+        match page.next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    assert!(listed == keys, "every key once, in the order of its bytes");
+}
+
+/// A million in an optimised build; every hundred keys have a common prefix.
+const MANY: usize = if cfg!(debug_assertions) {
+    100_000
+} else {
+    1_000_000
+};
+
+async fn fill(state: &State) {
+    let keys: Vec<String> = (0..MANY)
+        .map(|n| format!("{:05}/{:02}", n / 100, n % 100))
+        .collect();
+    for keys in keys.chunks(10_000) {
+        let batch = keys.iter().fold(tradewind_store::Batch::new(), |batch, key| {
+            batch.run(
+                "INSERT INTO s3_objects (bucket, key, sequence, version_id, latest, marker, size, etag, modified, head,
+                                         tags, legal_hold, content)
+                 VALUES ('orders', $1, 1, 'null', 1, 0, 1, 'e', 0, '{}', '{}', 0, $2)",
+                vec![key.as_bytes().to_vec().into(), vec![1u8].into()],
+            )
+        });
+        state.database.write(batch).await.unwrap();
+    }
+}
+
+async fn quickest<T>(mut work: impl AsyncFnMut() -> T) -> std::time::Duration {
+    let mut least = std::time::Duration::MAX;
+    for _ in 0..7 {
+        let begun = std::time::Instant::now();
+        work().await;
+        least = least.min(begun.elapsed());
+    }
+    least
+}
+
+/// Pages of keys, of common prefixes and of versions cost the same wherever they are.
+#[tokio::test]
+async fn deep_pages_of_many_keys_cost_what_the_first_costs() {
+    let world = world(Versioning::Never).await;
+    fill(&world.state).await;
+    let state = &world.state;
+    let folders = MANY / 100;
+    let deep = format!("{:05}/50", folders - 20);
+    let mut times = Vec::new();
+    for after in ["", deep.as_str()] {
+        let keys = Listing {
+            bucket: "orders",
+            after,
+            limit: 1000,
+            ..Listing::default()
+        };
+        let page = list::page(state, &keys).await.unwrap();
+        assert_eq!((page.keys.len(), page.next.is_some()), (1000, true));
+        let rolled = Listing {
+            delimiter: Some("/"),
+            limit: 10,
+            ..keys.clone()
+        };
+        let page = list::page(state, &rolled).await.unwrap();
+        let first = if after.is_empty() { 0 } else { folders - 20 };
+        let expected: Vec<_> = (first..first + 10)
+            .map(|folder| format!("{folder:05}/"))
+            .collect();
+        assert_eq!(page.prefixes, expected);
+        let below = Listing {
+            prefix: &expected[5],
+            ..keys.clone()
+        };
+        assert_eq!(list::page(state, &below).await.unwrap().keys.len(), 100);
+        let versions = super::versions::Listing {
+            bucket: "orders",
+            prefix: "",
+            delimiter: None,
+            after,
+            after_id: None,
+            limit: 1000,
+        };
+        assert_eq!(
+            super::versions::page(state, &versions)
+                .await
+                .unwrap()
+                .versions
+                .len(),
+            1000
+        );
+        times.push([
+            quickest(async || list::page(state, &keys).await.unwrap()).await,
+            quickest(async || list::page(state, &rolled).await.unwrap()).await,
+            quickest(async || list::page(state, &below).await.unwrap()).await,
+            quickest(async || super::versions::page(state, &versions).await.unwrap()).await,
+        ]);
+    }
+    eprintln!("{MANY} keys: first {:?}, deep {:?}", times[0], times[1]);
+    for (first, deep) in times[0].iter().zip(&times[1]) {
+        assert!(*deep < *first * 5, "{first:?} the first, {deep:?} the deep page");
+    }
+}
+
+#[tokio::test]
+async fn all_of_many_keys_are_listed_once() {
+    let world = world(Versioning::Never).await;
+    fill(&world.state).await;
+    for (delimiter, expected) in [(None, MANY), (Some("/"), MANY / 100)] {
+        let (mut seen, mut last, mut after) = (0, String::new(), String::new());
+        loop {
+            let listing = Listing {
+                bucket: "orders",
+                delimiter,
+                after: &after,
+                limit: 1000,
+                ..Listing::default()
+            };
+            let page = list::page(&world.state, &listing).await.unwrap();
+            for name in page
+                .keys
+                .into_iter()
+                .map(|listed| listed.key)
+                .chain(page.prefixes)
+            {
+                assert!(name > last, "{name} after {last}");
+                last = name;
+                seen += 1;
+            }
+            match page.next {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        assert_eq!(seen, expected);
+    }
 }
