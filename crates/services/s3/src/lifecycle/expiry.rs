@@ -25,21 +25,76 @@ pub(crate) enum Expiry {
     Remove(String),
 }
 
-/// What goes of a key, whose versions are given newest first.
-pub(crate) fn of_key(rules: &[Rule], key: &str, versions: &[Version], now: Timestamp) -> Vec<Expiry> {
-    let mut expired: Vec<Expiry> = noncurrent(rules, key, versions, now).collect();
-    let Some(current) = versions.first() else {
-        return expired;
-    };
-    let alone = expired.len() + 1 == versions.len();
-    match current.size {
-        Some(_) if current_expires(rules, key, current, now) => expired.push(Expiry::Current),
-        None if alone && marker_expires(rules, key, current, now) => {
-            expired.push(Expiry::Remove(current.version_id.clone()));
+/// Judges the versions of a key, newest first, one after the other: it remembers no more than the current one.
+#[derive(Debug)]
+pub(crate) struct Judge<'a> {
+    rules: &'a [Rule],
+    key: String,
+    now: Timestamp,
+    current: Option<Version>,
+    /// When the version judged last was made: then the next one became noncurrent.
+    successor: Timestamp,
+    /// Noncurrent versions judged.
+    noncurrent: usize,
+    /// Whether one of them stays.
+    stays: bool,
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(rules: &'a [Rule], key: String, now: Timestamp) -> Self {
+        Self {
+            rules,
+            key,
+            now,
+            current: None,
+            successor: now,
+            noncurrent: 0,
+            stays: false,
         }
-        Some(_) | None => {}
     }
-    expired
+
+    /// The key.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Whether the next version goes. The first is the current one, of which [`Judge::end`] tells.
+    pub(crate) fn goes(&mut self, version: &Version) -> bool {
+        let successor = std::mem::replace(&mut self.successor, version.made);
+        if self.current.is_none() {
+            self.current = Some(version.clone());
+            return false;
+        }
+        let newer = self.noncurrent;
+        self.noncurrent += 1;
+        let goes = !version.locked && self.is_due(version, newer, successor);
+        self.stays |= !goes;
+        goes
+    }
+
+    fn is_due(&self, version: &Version, newer: usize, successor: Timestamp) -> bool {
+        self.rules.iter().any(|rule| {
+            rule.noncurrent.is_some_and(|noncurrent| {
+                newer >= noncurrent.keep
+                    && after_days(successor, noncurrent.days) <= self.now
+                    && rule.filter.admits(&self.key, version.size, &version.tags)
+            })
+        })
+    }
+
+    /// What becomes of the current version, after all others were judged and those that go are gone.
+    pub(crate) fn end(self) -> Option<(Version, Expiry)> {
+        let (rules, key, now) = (self.rules, self.key.as_str(), self.now);
+        let current = self.current?;
+        let expiry = match current.size {
+            Some(_) if current_expires(rules, key, &current, now) => Expiry::Current,
+            None if !self.stays && marker_expires(rules, key, &current, now) => {
+                Expiry::Remove(current.version_id.clone())
+            }
+            Some(_) | None => return None,
+        };
+        Some((current, expiry))
+    }
 }
 
 fn current_expires(rules: &[Rule], key: &str, current: &Version, now: Timestamp) -> bool {
@@ -68,26 +123,6 @@ fn marker_expires(rules: &[Rule], key: &str, marker: &Version, now: Timestamp) -
     })
 }
 
-fn noncurrent<'a>(
-    rules: &'a [Rule],
-    key: &'a str,
-    versions: &'a [Version],
-    now: Timestamp,
-) -> impl Iterator<Item = Expiry> + 'a {
-    // A version became noncurrent when the one before it in this list was made.
-    let pairs = versions.iter().zip(versions.iter().skip(1)).enumerate();
-    pairs.filter_map(move |(newer_noncurrent, (successor, version))| {
-        let goes = rules.iter().any(|rule| {
-            rule.noncurrent.is_some_and(|noncurrent| {
-                newer_noncurrent >= noncurrent.keep
-                    && after_days(successor.made, noncurrent.days) <= now
-                    && rule.filter.admits(key, version.size, &version.tags)
-            })
-        });
-        (goes && !version.locked).then(|| Expiry::Remove(version.version_id.clone()))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::rules::{DAY_MS, Noncurrent, When};
@@ -109,6 +144,14 @@ mod tests {
 
     fn remove(id: &str) -> Expiry {
         Expiry::Remove(id.into())
+    }
+
+    fn of_key(rules: &[Rule], key: &str, versions: &[Version], now: Timestamp) -> Vec<Expiry> {
+        let mut judge = Judge::new(rules, key.to_owned(), now);
+        let going = versions.iter().filter(|version| judge.goes(version));
+        let mut expired: Vec<Expiry> = going.map(|version| remove(&version.version_id)).collect();
+        expired.extend(judge.end().map(|(_, expiry)| expiry));
+        expired
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! # Invariants
-//! - What a rule says is decided by one pure function ([`expiry::of_key`]) from the versions of a key
+//! - What a rule says is decided by one pure function ([`expiry::Judge`]) from the versions of a key
 //!   and the time; the worker only reads and deletes.
 //! - A version that is locked ([`crate::lock`]) is never removed.
 //! - Transitions are refused when they are put: there is one storage class.

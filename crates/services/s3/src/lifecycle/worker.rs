@@ -12,13 +12,13 @@ use tokio_util::sync::CancellationToken;
 use tradewind_model::Timestamp;
 use tradewind_store::{DatabaseError, Row};
 
-use super::expiry::{self, Expiry, Version};
+use super::expiry::{Expiry, Judge, Version};
 use super::rules::{Rule, after_days};
 use crate::configuration::Document as _;
 use crate::lock::Lock;
 use crate::multipart;
 use crate::objects::{self, Removal};
-use crate::refusal::{internal, of_database, refused};
+use crate::refusal::{of_database, refused};
 use crate::state::State;
 
 /// What lies between two rounds at most.
@@ -70,65 +70,84 @@ pub(crate) async fn round(state: &State) -> S3Result<usize> {
 
 async fn of_bucket(state: &State, bucket: &str) -> S3Result<usize> {
     let rules = state.configurations.lifecycle(bucket).await?;
-    let mut gone = uploads(state, bucket, &rules).await?;
+    let gone = uploads(state, bucket, &rules).await?;
     if rules
         .iter()
         .all(|rule| rule.current.is_none() && rule.noncurrent.is_none() && !rule.expired_markers)
     {
         return Ok(gone);
     }
-    let mut from = Some(Vec::new());
-    while let Some(start) = from.take() {
-        let (keys, next) = page(state, bucket, start).await?;
-        for (key, versions) in keys {
-            gone += of_key(state, bucket, &rules, &key, &versions).await?;
+    Ok(gone + versions(state, bucket, &rules).await?)
+}
+
+/// Goes through all versions of a bucket, page by page: a key may have more of them than fit into memory.
+async fn versions(state: &State, bucket: &str, rules: &[Rule]) -> S3Result<usize> {
+    let (mut gone, now) = (0, state.clock.now());
+    let mut at = Some(Cursor::From(Vec::new()));
+    let mut walk: Option<Walk<'_>> = None;
+    while let Some(cursor) = at.take() {
+        let rows = read(state, bucket, &cursor).await?;
+        at = next(&cursor, &rows).map_err(of_database)?;
+        for row in &rows {
+            let key = String::from_utf8_lossy(row.blob(0).map_err(of_database)?).into_owned();
+            let mut key_walk = match walk.take() {
+                Some(same) if same.judge.key() == key => same,
+                other => {
+                    if let Some(before) = other {
+                        gone += before.end(state, bucket).await?;
+                    }
+                    Walk::new(rules, key, now)
+                }
+            };
+            let version = version(row, now).map_err(of_database)?;
+            gone += key_walk.version(state, bucket, version).await?;
+            walk = Some(key_walk);
         }
-        from = next;
+    }
+    if let Some(last) = walk {
+        gone += last.end(state, bucket).await?;
     }
     Ok(gone)
 }
 
-type Keys = Vec<(String, Vec<Version>)>;
-
-/// Whole keys from `start` on, and where the next page begins.
-async fn page(state: &State, bucket: &str, start: Vec<u8>) -> S3Result<(Keys, Option<Vec<u8>>)> {
-    let rows = state.database.read(
-        "SELECT key, version_id, marker, size, modified, tags, lock_mode, lock_until, legal_hold
-         FROM s3_objects WHERE bucket = $1 AND key >= $2 ORDER BY key, sequence DESC LIMIT $3",
-        vec![bucket.into(), start.clone().into(), PAGE.into()],
-    );
-    let rows = rows.await.map_err(of_database)?;
-    let full = rows.len() == PAGE as usize;
-    let mut keys = group(&rows, state.clock.now()).map_err(|error| internal(&error))?;
-    // The last key of a full page may have more versions than are on it.
-    let Some((last, _)) = keys.pop_if(|_| full) else {
-        return Ok((keys, None));
-    };
-    if !keys.is_empty() {
-        return Ok((keys, Some(last.into_bytes())));
-    }
-    let all = state.database.read(
-        "SELECT key, version_id, marker, size, modified, tags, lock_mode, lock_until, legal_hold
-         FROM s3_objects WHERE bucket = $1 AND key = $2 ORDER BY sequence DESC",
-        vec![bucket.into(), last.as_bytes().to_vec().into()],
-    );
-    let all = all.await.map_err(of_database)?;
-    let keys = group(&all, state.clock.now()).map_err(|error| internal(&error))?;
-    let behind = [last.as_bytes(), &[0]].concat();
-    Ok((keys, Some(behind)))
+/// Where a page begins.
+enum Cursor {
+    /// At the latest version of this key, or of the first after it.
+    From(Vec<u8>),
+    /// In this key, behind the version of this sequence.
+    Within(Vec<u8>, i64),
 }
 
-fn group(rows: &[Row], now: Timestamp) -> Result<Keys, DatabaseError> {
-    let mut keys: Keys = Vec::new();
-    for row in rows {
-        let key = String::from_utf8_lossy(row.blob(0)?).into_owned();
-        let version = version(row, now)?;
-        match keys.last_mut() {
-            Some((last, versions)) if *last == key => versions.push(version),
-            _ => keys.push((key, vec![version])),
-        }
+async fn read(state: &State, bucket: &str, at: &Cursor) -> S3Result<Vec<Row>> {
+    let rows = match at {
+        Cursor::From(key) => state.database.read(
+            "SELECT key, version_id, marker, size, modified, tags, lock_mode, lock_until, legal_hold, sequence
+             FROM s3_objects WHERE bucket = $1 AND key >= $2 ORDER BY key, sequence DESC LIMIT $3",
+            vec![bucket.into(), key.clone().into(), PAGE.into()],
+        ),
+        Cursor::Within(key, sequence) => state.database.read(
+            "SELECT key, version_id, marker, size, modified, tags, lock_mode, lock_until, legal_hold, sequence
+             FROM s3_objects WHERE bucket = $1 AND key = $2 AND sequence < $4 ORDER BY sequence DESC LIMIT $3",
+            vec![
+                bucket.into(),
+                key.clone().into(),
+                PAGE.into(),
+                (*sequence).into(),
+            ],
+        ),
+    };
+    rows.await.map_err(of_database)
+}
+
+/// The page after the one with these rows.
+fn next(at: &Cursor, rows: &[Row]) -> Result<Option<Cursor>, DatabaseError> {
+    let full = rows.len() == PAGE as usize;
+    match (at, rows.last()) {
+        // the last key may have more versions
+        (_, Some(last)) if full => Ok(Some(Cursor::Within(last.blob(0)?.to_vec(), last.integer(9)?))),
+        (Cursor::Within(key, _), _) => Ok(Some(Cursor::From([key.as_slice(), &[0]].concat()))),
+        (Cursor::From(_), _) => Ok(None),
     }
-    Ok(keys)
 }
 
 fn version(row: &Row, now: Timestamp) -> Result<Version, DatabaseError> {
@@ -148,36 +167,62 @@ fn version(row: &Row, now: Timestamp) -> Result<Version, DatabaseError> {
     })
 }
 
-async fn of_key(
-    state: &State,
-    bucket: &str,
-    rules: &[Rule],
-    key: &str,
-    versions: &[Version],
-) -> S3Result<usize> {
-    let expired = expiry::of_key(rules, key, versions, state.clock.now());
-    let mut gone = 0;
-    for expiry in expired {
-        let (id, judged) = match &expiry {
-            Expiry::Current => (None, versions.first()),
-            Expiry::Remove(id) => (
-                Some(id.as_str()),
-                versions.iter().find(|version| version.version_id == *id),
-            ),
-        };
-        let Some(judged) = judged else { continue };
-        let same = |version: Option<&objects::Version>| match version {
-            Some(now) if now.id == judged.version_id && now.modified == judged.made => Ok(()),
-            _ => Err(changed()),
-        };
-        match objects::delete(state, bucket, key, id, Removal::expiry(), same).await {
-            Ok(_) => gone += 1,
-            // what was to go after it was judged as if this were gone
-            Err(error) if is_changed(&error) || *error.code() == S3ErrorCode::AccessDenied => break,
-            Err(error) => return Err(error),
+/// A key on the way through its versions.
+struct Walk<'r> {
+    judge: Judge<'r>,
+    /// What was to go is not what it was, or may not go; what follows was judged as if it were gone.
+    stopped: bool,
+}
+
+impl<'r> Walk<'r> {
+    fn new(rules: &'r [Rule], key: String, now: Timestamp) -> Self {
+        Self {
+            judge: Judge::new(rules, key, now),
+            stopped: false,
         }
     }
-    Ok(gone)
+
+    /// Removes the next version if it goes; how many went.
+    async fn version(&mut self, state: &State, bucket: &str, version: Version) -> S3Result<usize> {
+        if self.stopped || !self.judge.goes(&version) {
+            return Ok(0);
+        }
+        let id = version.version_id.as_str();
+        let gone = expire(state, (bucket, self.judge.key()), Some(id), &version).await?;
+        self.stopped = !gone;
+        Ok(usize::from(gone))
+    }
+
+    /// Expires the current version, if it does; how many went.
+    async fn end(self, state: &State, bucket: &str) -> S3Result<usize> {
+        let key = self.judge.key().to_owned();
+        let Some((current, expiry)) = self.judge.end().filter(|_| !self.stopped) else {
+            return Ok(0);
+        };
+        let id = match &expiry {
+            Expiry::Current => None,
+            Expiry::Remove(id) => Some(id.as_str()),
+        };
+        expire(state, (bucket, &key), id, &current).await.map(usize::from)
+    }
+}
+
+/// Deletes what was judged, if it is still that.
+async fn expire(
+    state: &State,
+    (bucket, key): (&str, &str),
+    id: Option<&str>,
+    judged: &Version,
+) -> S3Result<bool> {
+    let same = |version: Option<&objects::Version>| match version {
+        Some(now) if now.id == judged.version_id && now.modified == judged.made => Ok(()),
+        _ => Err(changed()),
+    };
+    match objects::delete(state, bucket, key, id, Removal::expiry(), same).await {
+        Ok(_) => Ok(true),
+        Err(error) if is_changed(&error) || *error.code() == S3ErrorCode::AccessDenied => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// What was judged is not there any more: the next round judges anew.
@@ -224,4 +269,45 @@ fn upload(row: &Row) -> Result<(String, String, Timestamp), DatabaseError> {
         key,
         Timestamp::from_millis(row.integer(2)?),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::Noncurrent;
+    use super::*;
+    use crate::objects::Versioning;
+    use crate::objects::tests::{put_inline, world};
+
+    /// More versions of a key than a page has, between keys that have one.
+    #[tokio::test]
+    async fn a_key_of_many_versions_expires_page_by_page() {
+        let world = world(Versioning::Enabled).await;
+        for key in ["before", "k", "l"] {
+            put_inline(&world.state, key, "e").await;
+        }
+        for _ in 0..PAGE * 2 + 10 {
+            put_inline(&world.state, "k", "e").await;
+        }
+        world.state.clock.advance_millis(3 * 86_400_000);
+        put_inline(&world.state, "k", "latest").await;
+        world.state.clock.advance_millis(3 * 86_400_000);
+        let rules = [Rule {
+            noncurrent: Some(Noncurrent { days: 1, keep: 2 }),
+            ..Rule::default()
+        }];
+        let gone = versions(&world.state, "orders", &rules).await.unwrap();
+        assert_eq!(gone, PAGE as usize * 2 + 10 + 1 - 2);
+        let rows = world
+            .state
+            .database
+            .read("SELECT key FROM s3_objects ORDER BY key", vec![]);
+        let keys: Vec<_> = rows
+            .await
+            .unwrap()
+            .iter()
+            .map(|row| row.blob(0).unwrap().to_vec())
+            .collect();
+        assert_eq!(keys, [b"before".as_slice(), b"k", b"k", b"k", b"l"]);
+        assert_eq!(versions(&world.state, "orders", &rules).await.unwrap(), 0);
+    }
 }
