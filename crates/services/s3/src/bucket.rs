@@ -10,13 +10,14 @@ use tradewind_model::resource::{
     KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceHandler,
     ResourceState, optional_tags, optional_text, problem,
 };
+use tradewind_store::Batch;
 
 use crate::error::BucketError;
 use crate::model::{Bucket, BucketName};
-use crate::notification;
 use crate::objects::Versioning;
 use crate::state::State;
 use crate::tables::{self, StackBucket};
+use crate::{multipart, notification};
 pub(crate) use attached::BucketNotificationType;
 use documents::{Documents, KINDS};
 
@@ -185,7 +186,12 @@ impl ResourceHandler for BucketType {
     }
 
     async fn delete(&self, context: &ResourceContext, current: &ResourceState) -> Result<(), ResourceError> {
-        Ok(tables::delete_bucket(&self.state.database, context, &current.physical_id).await?)
+        let name = &current.physical_id;
+        let batch = multipart::drop_all(&self.state, Batch::new(), name).await;
+        let batch = batch.map_err(|error| ResourceError::Internal {
+            message: error.to_string(),
+        })?;
+        Ok(tables::delete_bucket(&self.state.database, batch, context, name).await?)
     }
 }
 

@@ -168,6 +168,7 @@ mod tests {
             .unwrap();
         tables::delete_bucket(
             &policies.database,
+            tradewind_store::Batch::new(),
             &ResourceContext::for_tests("Bucket"),
             "orders",
         )

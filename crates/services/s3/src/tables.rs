@@ -274,19 +274,21 @@ pub(crate) async fn settings(
     Ok(bucket.settings)
 }
 
-/// Removes the bucket and all that is configured of it, if the context's resource has it.
+/// Removes the bucket and all that is configured of it, if the context's resource has it; `batch` gives up the
+/// uploads to it.
 ///
 /// # Errors
 /// [`BucketError::NotEmpty`] while it has objects.
 pub(crate) async fn delete_bucket(
     database: &Database,
+    batch: Batch,
     context: &ResourceContext,
     name: &str,
 ) -> Result<(), BucketError> {
     if !is_owned(database, context, name).await? {
         return Ok(());
     }
-    match remove_bucket(database, Batch::new(), name).await? {
+    match remove_bucket(database, batch, name).await? {
         Removed::Done | Removed::Absent => Ok(()),
         Removed::NotEmpty => Err(BucketError::NotEmpty {
             name: name.to_owned(),
@@ -305,13 +307,12 @@ async fn is_owned(database: &Database, context: &ResourceContext, name: &str) ->
     Ok(!rows.is_empty())
 }
 
-/// Whether nothing is in the bucket, uploads that have not ended included.
+/// Whether nothing is in the bucket; uploads that have not ended go with it.
 async fn is_empty(database: &Database, name: &str) -> Result<bool, DatabaseError> {
     let rows = database
         .read(
             "SELECT name FROM s3_buckets WHERE name = $1
-             AND NOT EXISTS (SELECT 1 FROM s3_objects WHERE s3_objects.bucket = s3_buckets.name)
-             AND NOT EXISTS (SELECT 1 FROM s3_uploads WHERE s3_uploads.bucket = s3_buckets.name)",
+             AND NOT EXISTS (SELECT 1 FROM s3_objects WHERE s3_objects.bucket = s3_buckets.name)",
             vec![name.into()],
         )
         .await?;

@@ -290,9 +290,10 @@ pub(crate) async fn upload_part_copy(
         etag: digest::hex(&digests.md5),
         checksum: digests.value.clone(),
         modified: state.clock.now(),
-        content: stored.content().clone(),
+        blob: None,
     };
-    multipart::put_part(state, &upload.id, &part, |batch| state.blobs.keep(batch, &stored)).await?;
+    let keep = |batch| state.blobs.keep(batch, &stored);
+    multipart::put_part(state, &upload.id, &part, stored.content(), keep).await?;
     let checksum = Checksum {
         algorithm,
         value: digests.value,

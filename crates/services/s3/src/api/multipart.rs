@@ -158,9 +158,9 @@ pub(crate) async fn upload_part(
         etag: received.etag(),
         checksum: received.digests.value.clone(),
         modified: state.clock.now(),
-        content: received.content(),
+        blob: None,
     };
-    multipart::put_part(state, &upload.id, &part, |batch| {
+    multipart::put_part(state, &upload.id, &part, &received.content(), |batch| {
         state.blobs.keep(batch, &received.stored)
     })
     .await?;

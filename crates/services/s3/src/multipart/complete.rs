@@ -31,9 +31,24 @@ pub(crate) struct Assembly {
     upload: String,
     /// Number, ETag and first byte of each.
     places: Vec<(i32, String, u64)>,
-    /// Of parts that were not listed.
-    unused: Vec<Content>,
+    unused: Unused,
     pub(crate) version: NewVersion,
+}
+
+/// Parts that were not listed.
+#[derive(Clone, Debug)]
+struct Unused {
+    number: u64,
+    blobs: Vec<Content>,
+}
+
+impl Unused {
+    fn of(parts: Vec<Part>) -> Self {
+        Self {
+            number: parts.len() as u64,
+            blobs: parts.into_iter().filter_map(|part| part.blob).collect(),
+        }
+    }
 }
 
 /// Judges the list, and lays its parts out.
@@ -79,7 +94,7 @@ pub(crate) fn assemble(upload: &Upload, listed: &[Listed], stored: Vec<Part>) ->
     Ok(Assembly {
         upload: upload.id.clone(),
         places,
-        unused: unused.into_iter().map(|part| part.content).collect(),
+        unused: Unused::of(unused),
         version: NewVersion {
             marker: false,
             size,
@@ -187,13 +202,13 @@ impl Assembly {
                 1,
             );
         }
-        for content in &self.unused {
+        for content in &self.unused.blobs {
             batch = blobs.drop_in(batch, content);
         }
         batch.require(
             "DELETE FROM s3_parts WHERE upload = $1 AND start IS NULL",
             vec![id()],
-            self.unused.len() as u64,
+            self.unused.number,
         )
     }
 }
@@ -226,7 +241,7 @@ mod tests {
             etag: format!("{number:032x}"),
             checksum: String::new(),
             modified: Timestamp::from_millis(0),
-            content: Content::Inline(bytes::Bytes::new()),
+            blob: None,
         }
     }
 
@@ -256,7 +271,7 @@ mod tests {
                 .collect::<Vec<_>>(),
             [0, LEAST_PART]
         );
-        assert_eq!(assembly.unused.len(), 2);
+        assert_eq!(assembly.unused.number, 2);
         assert!(assembly.version.etag.ends_with("-2"), "{}", assembly.version.etag);
     }
 

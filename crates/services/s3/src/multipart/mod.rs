@@ -10,4 +10,5 @@ mod uploads;
 
 pub(crate) use complete::{Listed, assemble};
 pub(crate) use parts::{Part, after as parts_after, drop_parts, pieces, put as put_part, range_of_nth};
+use uploads::exists;
 pub(crate) use uploads::{Upload, abort, after as uploads_after, create, drop_all, find, no_such_upload};

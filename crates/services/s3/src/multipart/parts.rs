@@ -41,8 +41,9 @@ pub(crate) async fn pieces(
 
 /// Gives up the content of all parts, and their rows.
 pub(crate) async fn drop_parts(state: &State, mut batch: Batch, upload: &str) -> S3Result<Batch> {
+    // content that is in the row goes with it
     let rows = state.database.read(
-        "SELECT content FROM s3_parts WHERE upload = $1",
+        "SELECT content FROM s3_parts WHERE upload = $1 AND length(content) <= 17",
         vec![upload.into()],
     );
     for row in rows.await.map_err(of_database)? {
@@ -80,7 +81,9 @@ pub(crate) struct Part {
     /// In base64, of the algorithm that the upload keeps.
     pub(crate) checksum: String,
     pub(crate) modified: Timestamp,
-    pub(crate) content: Content,
+    /// Where its content is, when it was read and is not in the row: ten thousand small parts are not read into
+    /// memory.
+    pub(crate) blob: Option<Content>,
 }
 
 impl Part {
@@ -91,7 +94,7 @@ impl Part {
             etag: row.text(2)?.to_owned(),
             checksum: row.optional_text(3)?.unwrap_or_default().to_owned(),
             modified: Timestamp::from_millis(row.integer(4)?),
-            content: Content::from_column(row.blob(5)?)?,
+            blob: row.optional_blob(5)?.map(Content::from_column).transpose()?,
         })
     }
 }
@@ -99,8 +102,8 @@ impl Part {
 /// Parts after a number, in order.
 pub(crate) async fn after(state: &State, upload: &str, number: i32, limit: u32) -> S3Result<Vec<Part>> {
     let rows = state.database.read(
-        "SELECT number, size, etag, checksum, modified, content FROM s3_parts
-         WHERE upload = $1 AND number > $2 ORDER BY number LIMIT $3",
+        "SELECT number, size, etag, checksum, modified, CASE WHEN length(content) <= 17 THEN content END
+         FROM s3_parts WHERE upload = $1 AND number > $2 ORDER BY number LIMIT $3",
         vec![upload.into(), i64::from(number).into(), limit.into()],
     );
     let rows = rows.await.map_err(of_database)?;
@@ -108,7 +111,7 @@ pub(crate) async fn after(state: &State, upload: &str, number: i32, limit: u32) 
     parts.map_err(|error| internal(error.as_ref()))
 }
 
-/// Stores a part; one of the same number gives way. `keep` makes its content exist.
+/// Stores a part with its content; one of the same number gives way. `keep` makes its content exist.
 ///
 /// # Errors
 /// `NoSuchUpload` where it was aborted or completed meanwhile.
@@ -116,40 +119,56 @@ pub(crate) async fn put(
     state: &State,
     upload: &str,
     part: &Part,
+    content: &Content,
     keep: impl Fn(Batch) -> Batch + Send + Sync,
 ) -> S3Result {
     let _turn = state.locks.turn(upload, &part.number.to_string()).await;
     for _ in 0..20 {
-        let old = after(state, upload, part.number - 1, 1).await?;
         let mut batch = keep(Batch::new().growing());
-        if let Some(old) = old.first().filter(|old| old.number == part.number) {
-            batch = state.blobs.drop_in(batch, &old.content).require(
+        if let Some(old) = content_of(state, upload, part.number).await? {
+            batch = state.blobs.drop_in(batch, &old).require(
                 "DELETE FROM s3_parts WHERE upload = $1 AND number = $2 AND content = $3",
                 vec![
                     upload.into(),
-                    i64::from(old.number).into(),
-                    old.content.to_column().into(),
+                    i64::from(part.number).into(),
+                    old.to_column().into(),
                 ],
                 1,
             );
         }
-        match state.database.write(insert(batch, upload, part)).await {
+        match state.database.write(insert(batch, upload, part, content)).await {
             Ok(_) => return Ok(()),
-            Err(DatabaseError::Sqlite(_) | DatabaseError::Postgres { .. }) => {
-                return Err(super::no_such_upload());
-            }
+            // the upload went, or the part changed
             Err(DatabaseError::Unexpected { .. } | DatabaseError::Contended) => {}
             Err(error) => return Err(of_database(error)),
+        }
+        if !super::exists(state, upload).await? {
+            return Err(super::no_such_upload());
         }
     }
     Err(crate::refusal::conflict())
 }
 
-fn insert(batch: Batch, upload: &str, part: &Part) -> Batch {
-    // The upload is NULL, which no row may have, when there is none any more.
+/// The content of one part.
+async fn content_of(state: &State, upload: &str, number: i32) -> S3Result<Option<Content>> {
+    let rows = state.database.read(
+        "SELECT content FROM s3_parts WHERE upload = $1 AND number = $2",
+        vec![upload.into(), i64::from(number).into()],
+    );
+    let rows = rows.await.map_err(of_database)?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let content = row.blob(0).map_err(|error| internal(&error))?;
+    let content = Content::from_column(content).map_err(|error| internal(&error))?;
+    Ok(Some(content))
+}
+
+fn insert(batch: Batch, upload: &str, part: &Part, content: &Content) -> Batch {
+    // of an upload that is gone there is no row to insert
     batch.require(
         "INSERT INTO s3_parts (upload, number, size, etag, checksum, modified, content)
-         VALUES ((SELECT id FROM s3_uploads WHERE id = $1), $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+         SELECT id, $2, $3, $4, $5, $6, $7 FROM s3_uploads WHERE id = $1 ON CONFLICT DO NOTHING",
         vec![
             upload.into(),
             i64::from(part.number).into(),
@@ -157,7 +176,7 @@ fn insert(batch: Batch, upload: &str, part: &Part) -> Batch {
             part.etag.as_str().into(),
             part.checksum.as_str().into(),
             part.modified.as_millis().into(),
-            part.content.to_column().into(),
+            content.to_column().into(),
         ],
         1,
     )

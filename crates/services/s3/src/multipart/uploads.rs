@@ -81,7 +81,7 @@ pub(crate) async fn create(state: &State, upload: &Upload) -> S3Result {
     let batch = Batch::new().growing().require(
         "INSERT INTO s3_uploads (id, bucket, key, account, started, algorithm, composite, head, tags, lock_mode,
                                  lock_until, legal_hold)
-         VALUES ($1, (SELECT name FROM s3_buckets WHERE name = $2), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         SELECT $1, name, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM s3_buckets WHERE name = $2",
         vec![
             upload.id.as_str().into(),
             upload.bucket.as_str().into(),
@@ -100,7 +100,7 @@ pub(crate) async fn create(state: &State, upload: &Upload) -> S3Result {
     );
     match state.database.write(batch).await {
         Ok(_) => Ok(()),
-        Err(DatabaseError::Sqlite(_) | DatabaseError::Postgres { .. }) => Err(no_such_bucket()),
+        Err(DatabaseError::Unexpected { .. }) => Err(no_such_bucket()),
         Err(error) => Err(of_database(error)),
     }
 }
@@ -118,6 +118,14 @@ pub(crate) async fn find(state: &State, bucket: &str, key: &str, id: &str) -> S3
         return Ok(upload);
     }
     Err(no_such_upload())
+}
+
+/// Whether the upload was neither completed nor aborted.
+pub(super) async fn exists(state: &State, id: &str) -> S3Result<bool> {
+    let rows = state
+        .database
+        .read("SELECT id FROM s3_uploads WHERE id = $1", vec![id.into()]);
+    Ok(!rows.await.map_err(of_database)?.is_empty())
 }
 
 /// Uploads of a bucket after this key and id, in order of key and id.

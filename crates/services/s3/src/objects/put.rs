@@ -101,12 +101,7 @@ pub(crate) async fn put(
                 });
             }
             // another write came first, or the bucket changed: look again
-            Err(
-                DatabaseError::Unexpected { .. }
-                | DatabaseError::Sqlite(_)
-                | DatabaseError::Postgres { .. }
-                | DatabaseError::Contended,
-            ) => {}
+            Err(DatabaseError::Unexpected { .. } | DatabaseError::Contended) => {}
             Err(error) => return Err(of_database(error)),
         }
     }
@@ -163,12 +158,12 @@ fn insert(
     versioning: Versioning,
     now: Timestamp,
 ) -> S3Result<Batch> {
-    // The bucket is NULL, which no row may have, when it is gone or its versioning is another by now.
+    // of a bucket that is gone, or whose versioning is another by now, there is no row to insert
     Ok(batch.require(
         "INSERT INTO s3_objects (bucket, key, sequence, version_id, latest, marker, size, etag, modified, head,
                                  tags, lock_mode, lock_until, legal_hold, upload, content)
-         VALUES ((SELECT name FROM s3_buckets WHERE name = $1 AND versioning = $2),
-                 $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+         SELECT name, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
+         FROM s3_buckets WHERE name = $1 AND versioning = $2
          ON CONFLICT DO NOTHING",
         vec![
             bucket.into(),

@@ -54,6 +54,13 @@ const SIGNING: &[&str] = &[
     "x-amz-signature",
 ];
 
+/// Fields of `x-amz-` that would make another operation of the `PUT`: S3 has them for requests only.
+const OF_REQUESTS: &[&str] = &[
+    "x-amz-copy-source",
+    "x-amz-rename-source",
+    "x-amz-write-offset-bytes",
+];
+
 /// Marks a `PUT` that was a form.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Posted;
@@ -130,6 +137,12 @@ fn headers_of(fields: &Fields) -> Result<HeaderMap, S3Error> {
             "tagging" => {
                 headers.insert("x-amz-tagging", text(&tags_of(value)?)?);
                 continue;
+            }
+            name if OF_REQUESTS.iter().any(|other| name.starts_with(other)) => {
+                return Err(refused(
+                    S3ErrorCode::InvalidArgument,
+                    format!("A form uploads a file; it cannot have the field {name}"),
+                ));
             }
             name if HEADERS.contains(&name) => name,
             name if name.starts_with("x-amz-") && !SIGNING.contains(&name) => name,
