@@ -137,8 +137,9 @@ impl Folder {
         }
     }
 
-    /// Removes files durably; those that are gone already are fine.
-    pub(super) fn remove(&self, ids: &[BlobId]) -> Result<(), BlobError> {
+    /// Removes files durably; those that are gone already are fine. So go the folders of times before `settled`, in
+    /// milliseconds since the epoch, that are empty then.
+    pub(super) fn remove(&self, ids: &[BlobId], settled: i64) -> Result<(), BlobError> {
         let mut folders: Vec<PathBuf> = Vec::new();
         for &id in ids {
             let path = self.path(id);
@@ -158,10 +159,40 @@ impl Folder {
         for folder in folders {
             let sync = || File::open(&folder)?.sync_all();
             sync().map_err(BlobError::io("sync the folder", &folder))?;
+            self.remove_if_empty(&folder, settled);
         }
         self.faults
             .reach(Step::RemoveRow)
             .map_err(BlobError::io("remove blobs below", &self.root))
+    }
+
+    /// Removes empty folders of times in `[from, settled)`, in milliseconds since the epoch.
+    pub(super) fn remove_empty(&self, from: i64, settled: i64) -> Result<(), BlobError> {
+        for span in list(&self.root)? {
+            for folder in list_of_hex(&span, 6)? {
+                if overlaps(&span, &folder, from, settled) {
+                    self.remove_if_empty(&folder, settled);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a folder, and the one around it, if they are empty and of a time before `settled`: nobody makes
+    /// files in them any more. That they are not empty, or gone, is fine.
+    fn remove_if_empty(&self, folder: &Path, settled: i64) {
+        let Some(span) = folder.parent() else { return };
+        let Some(start) = start_of(span, folder).filter(|start| start + (1 << 16) <= settled) else {
+            return;
+        };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if fs::remove_dir(folder).is_ok() {
+            open.retain(|(path, _)| path != folder);
+            let end_of_span = ((start >> 24) + 1) << 24;
+            if end_of_span <= settled && fs::remove_dir(span).is_ok() {
+                tracing::debug!(folder = %span.display(), "an empty folder of blobs is gone");
+            }
+        }
     }
 
     /// The blobs whose files were made in `[from, until)` milliseconds since the epoch.
@@ -234,12 +265,13 @@ impl Folder {
 
 /// Whether the folder's 65,536 milliseconds touch `[from, until)`.
 fn overlaps(span: &Path, folder: &Path, from: i64, until: i64) -> bool {
-    let number = |path| file_name(path).and_then(|name| i64::from_str_radix(name, 16).ok());
-    let (Some(high), Some(low)) = (number(span), number(folder)) else {
-        return false;
-    };
-    let start = ((high << 8) | low) << 16;
-    start < until && from < start + (1 << 16)
+    start_of(span, folder).is_some_and(|start| start < until && from < start + (1 << 16))
+}
+
+/// Where the folder's 65,536 milliseconds begin.
+fn start_of(span: &Path, folder: &Path) -> Option<i64> {
+    let number = |path| i64::from_str_radix(file_name(path)?, 16).ok();
+    Some(((number(span)? << 8) | number(folder)?) << 16)
 }
 
 fn file_name(path: &Path) -> Option<&str> {

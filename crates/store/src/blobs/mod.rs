@@ -33,6 +33,7 @@ mod encoder;
 mod error;
 mod faults;
 mod folder;
+mod held;
 mod id;
 mod keyring;
 mod keys;
@@ -51,6 +52,7 @@ use tradewind_model::{Clock, Timestamp};
 
 pub use content::{Content, InvalidContent};
 pub use error::BlobError;
+pub use held::Hold;
 pub use id::{BlobId, InvalidBlobId};
 pub use keys::{KeyError, KeyFile};
 pub use reader::BlobReader;
@@ -111,6 +113,7 @@ struct Shared {
     /// What was made before is of a former process, and finished.
     opened: Timestamp,
     facts: table::FactCache,
+    held: held::Held,
     keyring: Keyring,
 }
 
@@ -134,6 +137,7 @@ impl Blobs {
             clock: config.clock,
             backend,
             facts: table::FactCache::default(),
+            held: held::Held::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -211,6 +215,13 @@ impl Blobs {
     #[must_use]
     pub fn drop_in(&self, batch: Batch, content: &Content) -> Batch {
         table::drop_in(batch, content, self.shared.clock.now())
+    }
+
+    /// Keeps blobs for who will open them one after the other: who holds them before they are dropped, or soon
+    /// after, finds them all.
+    #[must_use]
+    pub fn hold<'c>(&self, contents: impl Iterator<Item = &'c Content>) -> Hold {
+        Hold::new(&self.shared, contents)
     }
 
     /// Reads the bytes of `range`, which must lie within the content.

@@ -99,13 +99,28 @@ impl Backend {
         }
     }
 
-    pub(super) async fn remove(&self, ids: Vec<BlobId>) -> Result<(), BlobError> {
+    /// Removes empty folders of what was made since `from`, where nothing is made any more.
+    pub(super) async fn remove_empty(&self, from: Timestamp, now: Timestamp) -> Result<(), BlobError> {
+        let Self::Folder(folder) = self else { return Ok(()) };
+        let (folder, settled) = (Arc::clone(folder), settled(now));
+        blocking(move || folder.remove_empty(from.as_millis(), settled)).await
+    }
+
+    pub(super) async fn remove(&self, ids: Vec<BlobId>, now: Timestamp) -> Result<(), BlobError> {
         match self {
             Self::Folder(folder) => {
                 let folder = Arc::clone(folder);
-                blocking(move || folder.remove(&ids)).await
+                blocking(move || folder.remove(&ids, settled(now))).await
             }
             Self::Remote(remote) => remote.remove(&ids).await,
         }
     }
 }
+
+/// Before this no folder gets new files: a file is published in the moment that its id names.
+fn settled(now: Timestamp) -> i64 {
+    now.as_millis() - SETTLED_MS
+}
+
+/// Longer than any clock is set back, and any disk takes for a rename.
+const SETTLED_MS: i64 = 3_600_000;

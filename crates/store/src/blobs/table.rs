@@ -134,6 +134,25 @@ pub(super) async fn dropped(
     Ok(ids(&rows.await?))
 }
 
+/// Lets blobs count as dropped at `instant`.
+pub(super) async fn postpone(
+    database: &Database,
+    ids: &[BlobId],
+    instant: Timestamp,
+) -> Result<(), BlobError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let batch = ids.iter().fold(Batch::new(), |batch, id| {
+        batch.run(
+            "UPDATE blobs SET dropped_at = $2 WHERE id = $1 AND owners = 0",
+            vec![id.to_string().into(), instant.as_millis().into()],
+        )
+    });
+    database.write(batch).await?;
+    Ok(())
+}
+
 pub(super) async fn forget(shared: &Shared, gone: &[BlobId]) -> Result<(), BlobError> {
     let batch = gone.iter().fold(Batch::new(), |batch, id| {
         batch.run(

@@ -34,6 +34,7 @@ on_both! {
     ranges_are_those_of_the_bytes
     a_store_opened_again_has_what_was_kept
     what_its_last_owner_drops_goes_after_the_grace
+    what_is_held_outlives_its_owners
     what_is_never_kept_is_an_orphan_and_goes
     concurrent_writers_do_not_mix
 }
@@ -136,7 +137,7 @@ fn bytes(length: usize) -> Vec<u8> {
 
 async fn store(blobs: &Blobs, content: &[u8]) -> Result<Stored, BlobError> {
     let mut writer = blobs.writer(None).await?;
-    for part in content.chunks(60_000) {
+    for part in content.chunks(160_000) {
         writer.write(part).await?;
     }
     writer.finish().await
@@ -306,7 +307,7 @@ async fn a_changed_file_is_noticed_when_read_whole() {
 }
 
 async fn what_its_last_owner_drops_goes_after_the_grace(world: World) {
-    let content = world.put("a", &bytes(50_000)).await;
+    let content = world.put("a", &bytes(150_000)).await;
     let batch = world.blobs.share(Batch::new(), &content);
     world.database.write(batch).await.unwrap();
     world.drop(&content).await;
@@ -315,11 +316,11 @@ async fn what_its_last_owner_drops_goes_after_the_grace(world: World) {
 
     world.drop(&content).await;
     assert_eq!(world.blobs.tidy().await.unwrap().removed, 0);
-    let mut reader = world.blobs.read(&content, 0..50_000).await.unwrap();
+    let mut reader = world.blobs.read(&content, 0..150_000).await.unwrap();
     world.hours_pass(2);
     assert_eq!(world.blobs.tidy().await.unwrap().removed, 1);
     assert_eq!(world.stored().await, 0);
-    assert!(reader.next().await.unwrap().unwrap() == bytes(50_000));
+    assert!(reader.next().await.unwrap().unwrap() == bytes(150_000));
     let error = read(&world.blobs, &content, 1).await.unwrap_err();
     assert!(matches!(error, BlobError::Gone(_)), "{error}");
     let again = world
@@ -332,20 +333,75 @@ async fn what_its_last_owner_drops_goes_after_the_grace(world: World) {
 #[tokio::test]
 async fn a_scrub_removes_at_once_what_was_dropped_from_a_folder() {
     let world = world().await;
-    let kept = world.put("kept", &bytes(50_000)).await;
-    let content = world.put("a", &bytes(50_000)).await;
-    let mut reader = world.blobs.read(&content, 0..50_000).await.unwrap();
+    let kept = world.put("kept", &bytes(150_000)).await;
+    let content = world.put("a", &bytes(150_000)).await;
+    let mut reader = world.blobs.read(&content, 0..150_000).await.unwrap();
     world.drop(&content).await;
     assert_eq!(world.blobs.tidy().await.unwrap().removed, 0);
     assert_eq!(world.blobs.scrub().await.unwrap(), 1);
     assert!(reader.next().await.is_some(), "who has begun goes on");
     read(&world.blobs, &content, 1).await.unwrap_err();
-    assert!(read(&world.blobs, &kept, 50_000).await.unwrap() == bytes(50_000));
+    assert!(read(&world.blobs, &kept, 150_000).await.unwrap() == bytes(150_000));
+}
+
+async fn what_is_held_outlives_its_owners(world: World) {
+    let content = world.put("a", &bytes(150_000)).await;
+    let other = world.put("b", &bytes(150_000)).await;
+    let hold = world.blobs.hold([&content, &content].into_iter());
+    let second = world.blobs.hold([&content].into_iter());
+    world.drop(&content).await;
+    world.drop(&other).await;
+    world.hours_pass(2);
+    assert_eq!(world.blobs.tidy().await.unwrap().removed, 1, "the other");
+    assert!(read(&world.blobs, &content, 150_000).await.unwrap() == bytes(150_000));
+    drop(hold);
+    assert_eq!(world.blobs.tidy().await.unwrap().removed, 0);
+    drop(second);
+    world.hours_pass(2);
+    assert_eq!(world.blobs.tidy().await.unwrap().removed, 1);
+    assert_eq!(world.stored().await, 0);
+}
+
+fn folders(folder: &Path) -> usize {
+    let inner = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    inner
+        .filter(|path| path.is_dir())
+        .map(|path| 1 + folders(&path))
+        .sum()
+}
+
+/// A folder goes with its last file when it is old, and at a later look when it was young.
+#[tokio::test]
+async fn empty_folders_go_when_nothing_is_made_in_them_any_more() {
+    let world = world().await;
+    let root = world.folder.path().join("blobs");
+    let of_store = folders(&root);
+    let (young, old) = (
+        world.put("young", &bytes(150_000)).await,
+        world.put("old", &bytes(150_000)).await,
+    );
+    world.drop(&young).await;
+    assert_eq!(world.blobs.scrub().await.unwrap(), 1);
+    world.hours_pass(6);
+    world.blobs.tidy().await.unwrap();
+    assert_eq!(folders(&root), of_store + 2, "a file is left");
+    world.drop(&old).await;
+    assert_eq!(world.blobs.scrub().await.unwrap(), 1);
+    assert_eq!(folders(&root), of_store);
+    let young = world.put("again", &bytes(150_000)).await;
+    world.drop(&young).await;
+    assert_eq!(world.blobs.scrub().await.unwrap(), 1);
+    assert_eq!(folders(&root), of_store + 2, "it may get another");
+    world.hours_pass(6);
+    world.blobs.tidy().await.unwrap();
+    assert_eq!(folders(&root), of_store);
 }
 
 async fn what_is_never_kept_is_an_orphan_and_goes(world: World) {
-    let kept = world.put("a", &bytes(50_000)).await;
-    let stored = store(&world.blobs, &bytes(60_000)).await.unwrap();
+    let kept = world.put("a", &bytes(150_000)).await;
+    let stored = store(&world.blobs, &bytes(160_000)).await.unwrap();
     assert_eq!(world.blobs.tidy().await.unwrap(), Tidied::default());
     world.hours_pass(25);
     assert_eq!(
@@ -370,16 +426,16 @@ async fn what_is_never_kept_is_an_orphan_and_goes(world: World) {
         }
     );
     assert_eq!(world.stored().await, 1);
-    assert!(read(&world.blobs, &kept, 50_000).await.unwrap() == bytes(50_000));
+    assert!(read(&world.blobs, &kept, 150_000).await.unwrap() == bytes(150_000));
 }
 
 #[tokio::test]
 async fn a_write_into_the_reserve_is_refused() {
     let world = world().await;
     let full = open(world.folder.path(), &world.database, &world.clock, u64::MAX / 2).await;
-    let error = full.writer(Some(50_000)).await.unwrap_err();
+    let error = full.writer(Some(150_000)).await.unwrap_err();
     assert!(matches!(error, BlobError::Full { .. }), "{error}");
-    let error = store(&full, &bytes(50_000)).await.unwrap_err();
+    let error = store(&full, &bytes(150_000)).await.unwrap_err();
     assert!(matches!(error, BlobError::Full { .. }), "{error}");
     assert_eq!(world.files(), Vec::<PathBuf>::new());
     let _inline = store(&full, b"small content needs no file").await.unwrap();
@@ -388,7 +444,7 @@ async fn a_write_into_the_reserve_is_refused() {
 #[tokio::test]
 async fn a_step_that_fails_fails_the_write_and_nothing_else() {
     let world = world().await;
-    let before = world.put("before", &bytes(30_000)).await;
+    let before = world.put("before", &bytes(130_000)).await;
     let steps = [
         Step::Create,
         Step::Write,
@@ -408,14 +464,14 @@ async fn a_step_that_fails_fails_the_write_and_nothing_else() {
             );
         }
         faults.plan(None);
-        world.put(&format!("after {number}"), &bytes(30_000)).await;
+        world.put(&format!("after {number}"), &bytes(130_000)).await;
     }
     world.hours_pass(2);
     world.blobs.tidy().await.unwrap();
     world.hours_pass(2);
     world.blobs.tidy().await.unwrap();
     assert_eq!(world.files().len(), 1 + steps.len());
-    assert!(read(&world.blobs, &before, 30_000).await.unwrap() == bytes(30_000));
+    assert!(read(&world.blobs, &before, 130_000).await.unwrap() == bytes(130_000));
 }
 
 async fn concurrent_writers_do_not_mix(world: World) {
@@ -423,7 +479,7 @@ async fn concurrent_writers_do_not_mix(world: World) {
     for number in 0..16_usize {
         let (blobs, database) = (world.blobs.clone(), world.database.clone());
         writers.spawn(async move {
-            let size = 20_000 + number * 40_000;
+            let size = 120_000 + number * 140_000;
             let content = put(&database, &blobs, &number.to_string(), &bytes(size))
                 .await
                 .unwrap();

@@ -69,12 +69,18 @@ impl Blobs {
         let until = self.shared.clock.now().plus_millis(-grace_ms);
         let mut removed = 0;
         loop {
-            let gone = table::dropped(&self.shared.database, until, REMOVED_AT_ONCE).await?;
+            let mut gone = table::dropped(&self.shared.database, until, REMOVED_AT_ONCE).await?;
             if gone.is_empty() {
                 return Ok(removed);
             }
+            let held = self.shared.held.take_from(&mut gone);
+            // they are looked at again the next time
+            table::postpone(&self.shared.database, &held, until).await?;
             // the row goes last: after a crash in between, this is done again
-            self.shared.backend.remove(gone.clone()).await?;
+            self.shared
+                .backend
+                .remove(gone.clone(), self.shared.clock.now())
+                .await?;
             table::forget(&self.shared, &gone).await?;
             removed += gone.len();
         }
@@ -104,6 +110,9 @@ impl Blobs {
             return Ok(0);
         }
         let orphans = self.orphans_within(from, until).await?;
+        // also those that were too young the last time
+        let since = from.plus_millis(-2 * 3_600_000);
+        self.shared.backend.remove_empty(since, now).await?;
         table::adopt(database, &orphans, now, until).await?;
         Ok(orphans.len())
     }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use s3s::S3Result;
-use tradewind_store::blobs::{BlobError, BlobReader, Blobs, Content};
+use tradewind_store::blobs::{BlobError, BlobReader, Blobs, Content, Hold};
 
 use super::row::Version;
 use crate::multipart;
@@ -21,6 +21,8 @@ type Opening = Pin<Box<dyn Future<Output = Result<BlobReader, BlobError>> + Send
 /// The bytes of a range of a version, piece after piece.
 pub(crate) struct ObjectStream {
     blobs: Blobs,
+    /// However long the client takes, and whatever becomes of the version: what was begun is read to its end.
+    _hold: Hold,
     pieces: VecDeque<(Content, Range<u64>)>,
     reader: Option<BlobReader>,
     /// A lock that nobody waits for: it makes the stream `Sync`, as s3s wants it.
@@ -44,12 +46,14 @@ impl ObjectStream {
             // removed since the version was looked up, and its parts with it
             return Err(no_such_key());
         }
+        let hold = state.blobs.hold(pieces.iter().map(|(content, _)| content));
         let reader = match pieces.pop_front() {
             Some((content, range)) => Some(state.blobs.read(&content, range).await.map_err(of_blob)?),
             None => None,
         };
         Ok(Self {
             blobs: state.blobs.clone(),
+            _hold: hold,
             pieces,
             reader,
             opening: None,

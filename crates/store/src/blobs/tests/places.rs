@@ -7,7 +7,7 @@ on_both! {
 }
 
 async fn a_place_of_another_database_is_refused(world: World) {
-    world.put("a", &bytes(20_000)).await;
+    world.put("a", &bytes(120_000)).await;
     let other = Database::in_memory_for_tests(&[MIGRATIONS, OWNERS]);
     let elsewhere = tempfile::tempdir().unwrap();
     let config_of = |folder: &Path, database| config(folder, database, &world.clock, 0);

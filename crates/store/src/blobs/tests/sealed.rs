@@ -4,7 +4,7 @@ use super::*;
 
 async fn put_sealed(world: &World, content: &[u8]) -> Result<Content, BlobError> {
     let mut writer = world.blobs.encrypting_writer(None).await?;
-    for part in content.chunks(60_000) {
+    for part in content.chunks(160_000) {
         writer.write(part).await?;
     }
     let stored = writer.finish().await?;
