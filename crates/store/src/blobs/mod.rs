@@ -65,8 +65,9 @@ use crate::{Batch, Database};
 use keyring::Keyring;
 use place::Backend;
 
-/// Content up to this many bytes is kept in its owner's row.
-pub const INLINE_MAX: usize = 16 * 1024;
+/// Content up to this many bytes is kept in its owner's row: the commit that many share makes it durable, where a
+/// file would want three syncs of its own.
+pub const INLINE_MAX: usize = 64 * 1024;
 /// Bytes that go to and come from the disk at a time.
 pub const PIECE: usize = 256 * 1024;
 
@@ -151,7 +152,7 @@ impl Blobs {
     /// [`BlobError::Full`].
     pub async fn writer(&self, expected: Option<u64>) -> Result<BlobWriter, BlobError> {
         self.refuse_without_room(expected).await?;
-        Ok(BlobWriter::new(Arc::clone(&self.shared), None))
+        Ok(BlobWriter::new(Arc::clone(&self.shared), None, expected))
     }
 
     /// Like [`Blobs::writer`], of content that is encrypted at rest: AES-256-GCM under a key of its own,
@@ -162,7 +163,7 @@ impl Blobs {
     pub async fn encrypting_writer(&self, expected: Option<u64>) -> Result<BlobWriter, BlobError> {
         self.refuse_without_room(expected).await?;
         let key = self.shared.keyring.data_key(&self.shared.database).await?;
-        Ok(BlobWriter::new(Arc::clone(&self.shared), Some(key)))
+        Ok(BlobWriter::new(Arc::clone(&self.shared), Some(key), expected))
     }
 
     /// Seals a short secret under a key of its own, which is wrapped with the node's master key.

@@ -86,7 +86,11 @@ impl Stored {
 }
 
 impl BlobWriter {
-    pub(super) fn new(shared: Arc<Shared>, key: Option<(DataKey, WrappedKey)>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        key: Option<(DataKey, WrappedKey)>,
+        expected: Option<u64>,
+    ) -> Self {
         let (key, wrapped_key) = key.unzip();
         let encoder = Encoder::new(key);
         let target = match &shared.backend {
@@ -98,7 +102,7 @@ impl BlobWriter {
         };
         Self {
             shared,
-            buffer: BytesMut::new(),
+            buffer: BytesMut::with_capacity(expected.map_or(0, first_piece)),
             size: 0,
             wrapped_key,
             progress: Progress::Idle(target),
@@ -203,6 +207,11 @@ impl BlobWriter {
             Progress::Failed => Err(BlobError::Stopped),
         }
     }
+}
+
+/// What is gathered of so many bytes before the first piece is on its way.
+fn first_piece(expected: u64) -> usize {
+    usize::try_from(expected).unwrap_or(PIECE).min(PIECE)
 }
 
 impl Target {

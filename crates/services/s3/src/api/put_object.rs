@@ -113,7 +113,8 @@ pub(crate) async fn put_object(
     let check =
         |latest: Option<&objects::Version>| check_write(if_match.as_ref(), if_none_match.as_ref(), latest);
     let keep = |batch| state.blobs.keep(batch, &received.stored);
-    let added = objects::put(state, &input.bucket, &input.key, &new, check, keep).await?;
+    let place = (input.bucket.as_str(), input.key.as_str());
+    let added = objects::put_over(state, place, &new, Some(found), check, keep).await?;
     let mut output = PutObjectOutput {
         e_tag: Some(describe::etag(&new.etag)),
         version_id: added.id,

@@ -20,9 +20,9 @@ pub(crate) mod versions;
 
 pub(crate) use delete::{Removal, delete};
 pub(crate) use locks::KeyLocks;
-pub(crate) use put::{NewVersion, put};
+pub(crate) use put::{NewVersion, put, put_over};
 pub(crate) use read::ObjectStream;
 pub(crate) use row::{Checksum, Head, Lock, NULL, Version, Versioning, document, find};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

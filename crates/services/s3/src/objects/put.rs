@@ -82,9 +82,24 @@ pub(crate) async fn put(
     check: impl Fn(Option<&Version>) -> S3Result<()> + Send + Sync,
     more: impl Fn(Batch) -> Batch + Send + Sync,
 ) -> S3Result<Added> {
+    put_over(state, (bucket, key), new, None, check, more).await
+}
+
+/// Like [`put`], where the latest version was looked up a moment ago: it is decided on what was `seen` first.
+pub(crate) async fn put_over(
+    state: &State,
+    (bucket, key): (&str, &str),
+    new: &NewVersion,
+    mut seen: Option<Found>,
+    check: impl Fn(Option<&Version>) -> S3Result<()> + Send + Sync,
+    more: impl Fn(Batch) -> Batch + Send + Sync,
+) -> S3Result<Added> {
     let _turn = state.locks.turn(bucket, key).await;
     for _ in 0..ATTEMPTS {
-        let found = row::find(state, bucket, key, None).await?;
+        let found = match seen.take() {
+            Some(seen) => seen,
+            None => row::find(state, bucket, key, None).await?,
+        };
         check(found.version.as_ref())?;
         let now = state.clock.now();
         // what is added comes first: content that is shared is not yet given up by what it replaces
