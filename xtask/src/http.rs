@@ -11,6 +11,9 @@ use serde_json::Value;
 /// How long an answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
 
+/// The longest body that goes in one write with its head.
+const COPIED: usize = 16 * 1024;
+
 /// A connection to a server on loopback.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -94,8 +97,13 @@ impl Client {
             body.len()
         )
         .into_bytes();
-        request.extend_from_slice(body);
-        Ok(self.stream.get_mut().write_all(&request)?)
+        let stream = self.stream.get_mut();
+        if body.len() <= COPIED {
+            request.extend_from_slice(body);
+            return Ok(stream.write_all(&request)?);
+        }
+        stream.write_all(&request)?;
+        Ok(stream.write_all(body)?)
     }
 
     /// Reads the next answer.
@@ -113,8 +121,12 @@ impl Client {
             body: Vec::new(),
         };
         let length = answer.header("content-length").map_or(Ok(0), str::parse)?;
-        answer.body.resize(length, 0);
-        self.stream.read_exact(&mut answer.body)?;
+        answer.body.reserve_exact(length);
+        let stream = self.stream.by_ref();
+        let read = stream.take(length as u64).read_to_end(&mut answer.body)?;
+        if read < length {
+            bail!("the connection was closed after {read} bytes of {length}");
+        }
         Ok(answer)
     }
 }

@@ -89,6 +89,14 @@ pub(crate) fn resident_mb(pid: u32) -> Result<f64> {
         .context("no VmRSS")
 }
 
+/// The most resident memory that it ever had, in MB.
+pub(crate) fn peak_resident_mb(pid: u32) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    kilobytes(&status, "VmHWM:")
+        .map(|kb| kb / 1024.0)
+        .context("no VmHWM")
+}
+
 /// The proportional share of resident memory in MB: shared pages are divided among those who share.
 pub(crate) fn proportional_mb(pid: u32) -> Result<f64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
