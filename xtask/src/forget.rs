@@ -17,7 +17,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 200)]
     canaries: usize,
     /// How many people there are in all
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 1_000)]
     people: usize,
     /// Records of the others a second, while people are erased
     #[arg(long, default_value_t = 10)]
