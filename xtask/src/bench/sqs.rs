@@ -57,6 +57,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         Subject::new("MiniStack", &ministack)?,
         Subject::new("ElasticMQ", &elasticmq)?,
     ];
+    for subject in &subjects {
+        subject.warm_up(options.seconds())?;
+    }
     for round in 1..=options.rounds() {
         println!("round {round} of {}", options.rounds());
         for subject in &mut subjects {
@@ -108,6 +111,15 @@ impl<'s> Subject<'s> {
             rates: each.collect(),
             failed: 0,
         })
+    }
+
+    /// Load that is not counted: a virtual machine for Java compiles what it runs often, and needs its time.
+    fn warm_up(&self, seconds: u32) -> Result<()> {
+        for calls in [Calls::Single, Calls::Batch] {
+            let warmed = load(self.server.port, &self.queue, calls, GOAL_CLIENTS, 2 * seconds);
+            warmed.with_context(|| format!("{} cannot be warmed up", self.name))?;
+        }
+        Ok(())
     }
 
     fn measure(&mut self, seconds: u32, all: bool) -> Result<()> {
