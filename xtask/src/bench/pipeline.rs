@@ -29,6 +29,7 @@ const RATE: u32 = 1_000;
 
 /// What is measured, and how much of it.
 #[derive(Clone, Debug, Args)]
+#[group(id = "pipeline")]
 pub(crate) struct Options {
     #[command(flatten)]
     common: Common,
