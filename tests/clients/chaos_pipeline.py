@@ -3,9 +3,9 @@
 chaos_pipeline.py setup|load|verify ENDPOINT FOLDER BOOTSTRAP RECORDS
 
 `setup` makes bucket, failure queue, function and mapping. `load` writes at least RECORDS records, until FOLDER/stop is
-there, and notes what the broker acknowledged. `verify` waits until all of it had its effect, and prints a verdict: every
-valid record has its object, once and after the record before it of the same key; every poisoned one, and no other, is in
-the failure queue with its reason.
+there, and notes what the broker acknowledged. `verify` waits until all of it had its effect or nothing moves any more,
+and prints a verdict: every valid record has its object, once and after the record before it of the same key; every
+poisoned one, and no other, is in the failure queue with its reason.
 """
 import io
 import json
@@ -19,7 +19,9 @@ from botocore.config import Config
 from confluent_kafka import Producer
 
 ACTION, ENDPOINT, FOLDER, BOOTSTRAP, RECORDS = sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4], int(sys.argv[5])
-TOPIC, BUCKET, KEYS, A_SECOND, EACH_POISONED = "events", "effects", 40, 250, 40
+# what is poisoned is of all keys in turn, and so of all partitions
+TOPIC, BUCKET, KEYS, A_SECOND, EACH_POISONED = "events", "effects", 40, 250, 37
+# how long nothing may move
 PATIENCE = 180
 session = boto3.Session("000000000000", "secret", region_name="us-east-1")
 config = Config(retries={"max_attempts": 10, "mode": "standard"}, s3={"addressing_style": "path"})
@@ -146,11 +148,14 @@ def verify():
     poisoned = {(entry["partition"], entry["offset"]) for entry in sent if entry["poisoned"] and not entry["error"]}
     until, rejected, done, doubled = time.monotonic() + PATIENCE, set(), set(), 0
     while time.monotonic() < until and not (valid <= done and poisoned <= rejected):
+        before = len(done), len(rejected)
         for records, strange in rejections():
             wrong += strange
             doubled += len(records & rejected)
             rejected |= records
         done = below("done/")
+        if (len(done), len(rejected)) != before:
+            until = time.monotonic() + PATIENCE
     wrong += [f"record {number} had no effect" for number in sorted(valid - done)]
     wrong += [f"there is an effect of {number}, which nobody sent" for number in sorted(done - valid)]
     wrong += [f"poisoned {place} is not in the failure queue" for place in sorted(poisoned - rejected)]
