@@ -67,17 +67,25 @@ def public_key(certificate):
     return int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big")
 
 
-def verify(message):
-    """As the developer guide says: names and values on lines, SHA-256, RSA."""
+# What PKCS #1 puts before a digest, and the digest, by SignatureVersion.
+HASHES = {
+    "1": (bytes.fromhex("3021300906052b0e03021a05000414"), hashlib.sha1),
+    "2": (bytes.fromhex("3031300d060960864801650304020105000420"), hashlib.sha256),
+}
+
+
+def verify(message, version="1"):
+    """As the developer guide says: names and values on lines, SHA-1 or SHA-256, RSA."""
     names = ["Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
     text = "".join(f"{name}\n{message[name]}\n" for name in names if name in message)
-    assert message["SignatureVersion"] == "2"
+    assert message["SignatureVersion"] == version
+    prefix, digest_of = HASHES[version]
     # a node that was started again listens elsewhere
     certificate = ENDPOINT.rstrip("/") + urllib.parse.urlsplit(message["SigningCertURL"]).path
     modulus, exponent = public_key(urllib.request.urlopen(certificate).read().decode())
     size = (modulus.bit_length() + 7) // 8
     signature = int.from_bytes(base64.b64decode(message["Signature"]), "big")
-    digest = bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(text.encode()).digest()
+    digest = prefix + digest_of(text.encode()).digest()
     padded = b"\x00\x01" + b"\xff" * (size - 3 - len(digest)) + b"\x00" + digest
     assert pow(signature, exponent, modulus).to_bytes(size, "big") == padded, "the signature is wrong"
 
@@ -114,12 +122,12 @@ class Hook:
         self.server.server_close()
 
 
-def confirm(hook):
+def confirm(hook, version="1"):
     headers, body = hook.next()
     assert headers["x-amz-sns-message-type"] == "SubscriptionConfirmation", headers
     assert "x-amz-sns-subscription-arn" not in headers
     message = json.loads(body)
-    verify(message)
+    verify(message, version)
     assert b"<SubscriptionArn>arn:aws:sns:" in urllib.request.urlopen(message["SubscribeURL"]).read()
 
 

@@ -9,6 +9,7 @@ use crate::delivery_policy::DeliveryPolicy;
 use crate::error::SnsError;
 use crate::filter::Filter;
 use crate::model::{Endpoint, Protocol};
+use crate::signing::SignatureVersion;
 
 /// Attributes by name, as clients give them.
 pub(crate) type Given = BTreeMap<String, String>;
@@ -34,6 +35,7 @@ pub(crate) struct TopicAttributes {
     /// FIFO: a deduplication id is taken once in its group, not once in the topic.
     pub(crate) deduplicate_by_group: bool,
     pub(crate) delivery_policy: DeliveryPolicy,
+    pub(crate) signature: SignatureVersion,
 }
 
 impl TopicAttributes {
@@ -86,16 +88,10 @@ impl TopicAttributes {
                     _ => return Err(SnsError::invalid("Attributes", "FifoThroughputScope")),
                 };
             }
-            "SignatureVersion" => match value {
-                "2" => {}
-                "1" => {
-                    return Err(SnsError::refused(
-                        "SignatureVersion 1",
-                        "SHA-1 is not signed with; use 2",
-                    ));
-                }
-                _ => return Err(SnsError::invalid("Attributes", "SignatureVersion")),
-            },
+            "SignatureVersion" => {
+                let version = SignatureVersion::of(value);
+                self.signature = version.ok_or_else(|| SnsError::invalid("Attributes", name))?;
+            }
             "TracingConfig" => match value {
                 "PassThrough" => {}
                 "Active" => {
@@ -366,7 +362,6 @@ mod tests {
             ("KmsMasterKeyId", "alias/aws/sns"),
             ("LambdaSuccessFeedbackRoleArn", "arn:aws:iam::000000000000:role/r"),
             ("HTTPSuccessFeedbackSampleRate", "100"),
-            ("SignatureVersion", "1"),
             ("TracingConfig", "Active"),
             ("ArchivePolicy", "{}"),
         ] {

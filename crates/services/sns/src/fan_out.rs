@@ -32,7 +32,7 @@ impl SnsService {
                 .filter(|subscription| subscription.is_confirmed());
             confirmed.cloned().collect()
         });
-        let mut notifications = Notifications::new(self.stationery()?, &topic.arn, publication);
+        let mut notifications = Notifications::new(self.stationery()?, topic, publication);
         for subscription in subscriptions {
             if subscription.wants(publication) {
                 self.hand_over(routing, &mut notifications, &subscription, publication)?;

@@ -8,10 +8,10 @@ use tradewind_events::{AttributeValue, MessageAttribute};
 use tradewind_model::Timestamp;
 
 use crate::error::SnsError;
-use crate::model::{Protocol, Subscription};
+use crate::model::{Protocol, Subscription, Topic};
 use crate::names::{SubscriptionArn, TopicArn};
 use crate::publication::Publication;
-use crate::signing::{SIGNATURE_VERSION, Signer};
+use crate::signing::{SignatureVersion, Signer};
 
 /// What every notification of a node has in common.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Stationery {
 /// One publication on its way to many subscriptions: each text is signed once.
 pub(crate) struct Notifications<'p> {
     stationery: &'p Stationery,
-    topic: &'p TopicArn,
+    topic: &'p Topic,
     publication: &'p Publication,
     signatures: Vec<(String, String)>,
 }
@@ -49,9 +49,10 @@ impl Stationery {
     /// What asks an endpoint to confirm.
     pub(crate) fn confirmation(
         &self,
-        (id, topic, token): (&str, &TopicArn, &str),
+        (id, topic, token): (&str, &Topic, &str),
         at: Timestamp,
     ) -> Result<String, SnsError> {
+        let (version, topic) = (topic.attributes.signature, &topic.arn);
         let message = format!(
             "You have chosen to subscribe to the topic {topic}.\nTo confirm the subscription, visit the \
              SubscribeURL included in this message."
@@ -70,7 +71,7 @@ impl Stationery {
             ("TopicArn", &topic),
             ("Type", "SubscriptionConfirmation"),
         ];
-        let signature = self.signer.sign(&canonical(&signed))?;
+        let signature = self.signer.sign(&canonical(&signed), version)?;
         Ok(document(&[
             ("Type", "SubscriptionConfirmation"),
             ("MessageId", id),
@@ -79,7 +80,7 @@ impl Stationery {
             ("Message", &message),
             ("SubscribeURL", &url),
             ("Timestamp", &at),
-            ("SignatureVersion", SIGNATURE_VERSION),
+            ("SignatureVersion", version.name()),
             ("Signature", &signature),
             ("SigningCertURL", &self.certificate_url()),
         ]))
@@ -98,7 +99,7 @@ impl Stationery {
 }
 
 impl<'p> Notifications<'p> {
-    pub(crate) fn new(stationery: &'p Stationery, topic: &'p TopicArn, publication: &'p Publication) -> Self {
+    pub(crate) fn new(stationery: &'p Stationery, topic: &'p Topic, publication: &'p Publication) -> Self {
         Self {
             stationery,
             topic,
@@ -107,13 +108,17 @@ impl<'p> Notifications<'p> {
         }
     }
 
+    fn version(&self) -> SignatureVersion {
+        self.topic.attributes.signature
+    }
+
     /// The signature of the publication with this text.
     fn signature(&mut self, text: &str) -> Result<String, SnsError> {
         if let Some((_, signature)) = self.signatures.iter().find(|(signed, _)| signed == text) {
             return Ok(signature.clone());
         }
         let (id, at) = (self.publication.id.to_string(), self.publication.at.to_rfc3339());
-        let topic = self.topic.to_string();
+        let topic = self.topic.arn.to_string();
         let mut fields = vec![("Message", text), ("MessageId", &*id)];
         fields.extend(
             self.publication
@@ -126,7 +131,7 @@ impl<'p> Notifications<'p> {
             ("TopicArn", &*topic),
             ("Type", "Notification"),
         ]);
-        let signature = self.stationery.signer.sign(&canonical(&fields))?;
+        let signature = self.stationery.signer.sign(&canonical(&fields), self.version())?;
         self.signatures.push((text.to_owned(), signature.clone()));
         Ok(signature)
     }
@@ -137,7 +142,7 @@ impl<'p> Notifications<'p> {
         let publication = self.publication;
         let text = publication.text(subscription.endpoint.protocol);
         let (id, at) = (publication.id.to_string(), publication.at.to_rfc3339());
-        let topic = self.topic.to_string();
+        let topic = self.topic.arn.to_string();
         let sequence = publication.sequence.map(sequence_text);
         let signature = match sequence {
             None => Some(self.signature(text)?),
@@ -152,7 +157,7 @@ impl<'p> Notifications<'p> {
         fields.extend([("Message", text), ("Timestamp", &*at)]);
         if let Some(signature) = &signature {
             fields.extend([
-                ("SignatureVersion", SIGNATURE_VERSION),
+                ("SignatureVersion", self.version().name()),
                 ("Signature", signature),
                 ("SigningCertURL", &certificate_url),
             ]);
@@ -183,11 +188,11 @@ impl<'p> Notifications<'p> {
             "Sns": {
                 "Type": "Notification",
                 "MessageId": publication.id.to_string(),
-                "TopicArn": self.topic.to_string(),
+                "TopicArn": self.topic.arn.to_string(),
                 "Subject": publication.subject,
                 "Message": text,
                 "Timestamp": publication.at.to_rfc3339(),
-                "SignatureVersion": SIGNATURE_VERSION,
+                "SignatureVersion": self.version().name(),
                 "Signature": self.signature(text)?,
                 "SigningCertUrl": self.stationery.certificate_url(),
                 "UnsubscribeUrl": self.stationery.unsubscribe_url(&subscription.arn),

@@ -14,7 +14,7 @@ operations! {
     CreatePlatformApplication => Missing,
     CreatePlatformEndpoint => Missing,
     CreateSMSSandboxPhoneNumber => Missing,
-    CreateTopic => Served("encryption (`KmsMasterKeyId`), delivery status logging (`…FeedbackRoleArn`, `…FeedbackSampleRate`), `ArchivePolicy`, data protection, `TracingConfig` `Active` and `SignatureVersion` 1 are refused; policies are kept and not evaluated yet; messages are signed with SHA-256 (`SignatureVersion` 2)"),
+    CreateTopic => Served("encryption (`KmsMasterKeyId`), delivery status logging (`…FeedbackRoleArn`, `…FeedbackSampleRate`), `ArchivePolicy`, data protection and `TracingConfig` `Active` are refused; policies are kept and not evaluated yet"),
     DeleteEndpoint => Missing,
     DeletePlatformApplication => Missing,
     DeleteSMSSandboxPhoneNumber => Missing,

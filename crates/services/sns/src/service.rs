@@ -313,7 +313,7 @@ impl SnsService {
         let (stationery, topic) = (self.stationery()?, &subscription.arn.topic);
         let body = match subscription.endpoint.protocol {
             Protocol::Email => stationery.confirmation_letter(topic, token),
-            _ => stationery.confirmation((&id, topic, token), self.now())?,
+            _ => stationery.confirmation((&id, &*self.topic(topic)?, token), self.now())?,
         };
         let post = Post::confirmation(id, body)?;
         self.deliveries().owe(routing, &lane, post.into());

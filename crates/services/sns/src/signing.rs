@@ -3,6 +3,8 @@
 //! Made when the first topic is, and kept in the database. The certificate is the key's own: who verifies
 //! trusts it because the node serves it at the `SigningCertURL`.
 
+mod sha1;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,10 +17,35 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use tradewind_model::Timestamp;
 
+use self::sha1::Sha1Key;
 use crate::error::SnsError;
 
-/// SHA-256, the only one that is signed with.
-pub(crate) const SIGNATURE_VERSION: &str = "2";
+/// What messages are signed with, by the name that SNS has for it (`SignatureVersion`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SignatureVersion {
+    /// RSA with SHA-1: what a topic has that was told nothing.
+    #[default]
+    One,
+    /// RSA with SHA-256.
+    Two,
+}
+
+impl SignatureVersion {
+    /// The version of this name.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        [Self::One, Self::Two]
+            .into_iter()
+            .find(|version| version.name() == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::One => "1",
+            Self::Two => "2",
+        }
+    }
+}
+
 /// Where certificates are served, below the node's address.
 pub(crate) const CERTIFICATE_PATH: &str = "/_tradewind/sns/SimpleNotificationService-";
 const YEARS: i64 = 20;
@@ -37,6 +64,7 @@ pub(crate) struct Signer(Arc<Parts>);
 
 struct Parts {
     key: RsaKeyPair,
+    sha1: Sha1Key,
     certificate: String,
     path: String,
 }
@@ -85,24 +113,34 @@ fn certify(key: &[u8], now: Timestamp) -> Result<String, rcgen::Error> {
 impl Signer {
     pub(crate) fn new(identity: Identity) -> Result<Self, SnsError> {
         let key = RsaKeyPair::from_pkcs8(&identity.key).map_err(|error| failed("read", error))?;
+        let sha1 = Sha1Key::from_pkcs8(&identity.key);
+        let sha1 = sha1.ok_or_else(|| failed("read", "it is no RSA key"))?;
         let digest = Sha256::digest(&identity.certificate);
         let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         Ok(Self(Arc::new(Parts {
             key,
+            sha1,
             certificate: identity.certificate,
             path: format!("{CERTIFICATE_PATH}{name}.pem"),
         })))
     }
 
     /// The signature of `text`, in base64. It takes most of a millisecond.
-    pub(crate) fn sign(&self, text: &str) -> Result<String, SnsError> {
+    pub(crate) fn sign(&self, text: &str, version: SignatureVersion) -> Result<String, SnsError> {
+        let signature = match version {
+            SignatureVersion::One => self.0.sha1.sign(text),
+            SignatureVersion::Two => self.sha256(text),
+        };
+        let signature = signature.ok_or_else(|| failed("sign", "the library failed"))?;
+        Ok(STANDARD.encode(signature))
+    }
+
+    fn sha256(&self, text: &str) -> Option<Vec<u8>> {
         let mut signature = vec![0; self.0.key.public_modulus_len()];
         let random = SystemRandom::new();
-        self.0
-            .key
-            .sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature)
-            .map_err(|error| failed("sign", error))?;
-        Ok(STANDARD.encode(signature))
+        let key = &self.0.key;
+        let signed = key.sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature);
+        signed.ok().map(|()| signature)
     }
 
     /// Where its certificate is served, below the node's address.
@@ -119,21 +157,43 @@ impl Signer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+    use aws_lc_rs::signature::{
+        KeyPair as _, RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
+        UnparsedPublicKey,
+    };
 
     #[test]
     fn what_is_signed_verifies_and_nothing_else() {
         let identity = Identity::generate(Timestamp::from_millis(1_700_000_000_000)).unwrap();
         assert!(identity.certificate.starts_with("-----BEGIN CERTIFICATE-----"));
         let signer = Signer::new(identity.clone()).unwrap();
-        let signature = STANDARD.decode(signer.sign("Message\npaid\n").unwrap()).unwrap();
-        let public = UnparsedPublicKey::new(
-            &RSA_PKCS1_2048_8192_SHA256,
-            signer.0.key.public_key().as_ref().to_vec(),
-        );
-        assert!(public.verify(b"Message\npaid\n", &signature).is_ok());
-        assert!(public.verify(b"Message\npaid", &signature).is_err());
+        for (version, algorithm) in [
+            (
+                SignatureVersion::One,
+                &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+            ),
+            (SignatureVersion::Two, &RSA_PKCS1_2048_8192_SHA256),
+        ] {
+            let signature = signer.sign("Message\npaid\n", version).unwrap();
+            let signature = STANDARD.decode(signature).unwrap();
+            let key = signer.0.key.public_key().as_ref().to_vec();
+            let public = UnparsedPublicKey::new(algorithm, key);
+            assert!(
+                public.verify(b"Message\npaid\n", &signature).is_ok(),
+                "{version:?}"
+            );
+            assert!(
+                public.verify(b"Message\npaid", &signature).is_err(),
+                "{version:?}"
+            );
+        }
         let again = Signer::new(identity).unwrap();
         assert_eq!(again.path(), signer.path(), "the URL survives a restart");
+    }
+
+    #[test]
+    fn what_is_no_key_is_not_read() {
+        assert!(Sha1Key::from_pkcs8(b"").is_none());
+        assert!(Sha1Key::from_pkcs8(b"no key").is_none());
     }
 }

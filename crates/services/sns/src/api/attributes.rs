@@ -9,7 +9,6 @@ use crate::model::{Confirmation, Subscription, Topic};
 use crate::names::TopicArn;
 use crate::protocol::{attributes, required};
 use crate::service::SnsService;
-use crate::signing::SIGNATURE_VERSION;
 
 /// Attributes of topics that are shown as they were given.
 const OF_TOPICS: &[&str] = &[
@@ -47,7 +46,7 @@ impl SnsService {
                 "EffectiveDeliveryPolicy",
                 given.delivery_policy.topic_json().to_string(),
             ),
-            ("SignatureVersion", SIGNATURE_VERSION.to_owned()),
+            ("SignatureVersion", given.signature.name().to_owned()),
         ];
         if given.is_fifo {
             let by_content = given.content_based_deduplication.to_string();

@@ -50,7 +50,7 @@ async fn queues_get_an_envelope_or_the_raw_message() {
         ("Subject", "Order 5"),
         ("Message", "paid"),
         ("Timestamp", "2023-11-14T22:13:20.000Z"),
-        ("SignatureVersion", "2"),
+        ("SignatureVersion", "1"),
     ] {
         assert_eq!(envelope[name], value, "{name}");
     }
@@ -88,7 +88,7 @@ async fn a_function_gets_the_event_of_sns() {
         "EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription,
         "Sns": {
             "Type": "Notification", "MessageId": "…", "TopicArn": topic, "Subject": null, "Message": "paid",
-            "Timestamp": "2023-11-14T22:13:20.000Z", "SignatureVersion": "2", "Signature": "…",
+            "Timestamp": "2023-11-14T22:13:20.000Z", "SignatureVersion": "1", "Signature": "…",
             "SigningCertUrl": "…", "UnsubscribeUrl": "…",
             "MessageAttributes": {"cents": {"Type": "Number", "Value": "995"}},
         },
