@@ -147,7 +147,7 @@ pub fn lane_settings(dead_letter: Option<&Arn>) -> LaneSettings {
         },
         dead_letter: dead_letter.cloned(),
         concurrency: CONCURRENCY,
-        per_second: None,
+        rate: None,
         in_order: None,
     }
 }

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tradewind_model::Clock;
 use tradewind_store::Database;
 use tradewind_store::queue::{MessageId, NewMessage, QueueError, QueueId, QueueSettings, Queues};
 
-use super::model::{Death, Deliverer, LaneId, LaneSettings};
+use super::model::{Death, Deliverer, LaneId, LaneSettings, Rate};
 use super::retry::Jitter;
 use crate::router::{Router, Routing};
 
@@ -33,6 +33,14 @@ pub struct DeliveriesConfig {
     pub jitter: Jitter,
 }
 
+/// Those who ask for a turn of a rate.
+type Callers = Vec<(Rate, oneshot::Sender<()>)>;
+
+/// Deliveries have ended, as the node stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the node is stopping")]
+pub struct Stopped;
+
 /// The deliveries of a node. Clones are handles to the same ones.
 #[derive(Clone, Debug)]
 pub struct Deliveries(pub(super) Arc<Shared>);
@@ -45,6 +53,8 @@ pub(super) struct Shared {
     /// Lanes that have got something to do, for the worker.
     hints: Mutex<BTreeSet<LaneId>>,
     pub(super) hinted: Notify,
+    /// Who asks for a turn, for the worker; none when it has ended.
+    callers: Mutex<Option<Callers>>,
     /// Why deliveries are given up whose end the database did not take.
     unsettled: Mutex<HashMap<MessageId, Death>>,
 }
@@ -59,6 +69,7 @@ impl Deliveries {
             deliverers: RwLock::default(),
             hints: Mutex::default(),
             hinted: Notify::new(),
+            callers: Mutex::new(Some(Vec::new())),
             unsettled: Mutex::default(),
         }))
     }
@@ -170,6 +181,24 @@ impl Shared {
 
     pub(super) fn take_hints(&self) -> BTreeSet<LaneId> {
         std::mem::take(&mut self.hints.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks the worker for a turn.
+    pub(super) fn ask_for_turn(&self, rate: Rate, caller: oneshot::Sender<()>) -> Result<(), Stopped> {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        callers.as_mut().ok_or(Stopped)?.push((rate, caller));
+        self.hinted.notify_one();
+        Ok(())
+    }
+
+    pub(super) fn take_callers(&self) -> Callers {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        callers.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Nobody gets a turn any more, and who waits for one learns it.
+    pub(super) fn end_turns(&self) {
+        *self.callers.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(super) fn unsettled(&self) -> MutexGuard<'_, HashMap<MessageId, Death>> {

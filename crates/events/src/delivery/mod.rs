@@ -16,6 +16,8 @@
 //!   transaction that puts its dead letter, or that gives it to its target inside of the node.
 //! - A target has a lane of its own with a bound of its own ([`LaneSettings::concurrency`]), and lanes take
 //!   turns: a slow target holds up nobody.
+//! - A rate may be shared by many lanes ([`Rate`]): who has no turn yet waits in its lane, in order, and neither an attempt
+//!   nor a place among those that run is used up by waiting.
 //! - A lane without work costs no task and no timer, one that waits for a retry costs one entry.
 //! - A lane may keep order ([`LaneSettings::in_order`]): then it delivers batches, one after the other, and what
 //!   is to be tried again holds up what was owed later; also across a crash.
@@ -30,6 +32,6 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use lanes::{Deliveries, DeliveriesConfig};
-pub use model::{Death, Deliverer, Delivery, LaneId, LaneSettings, Outcome};
+pub use lanes::{Deliveries, DeliveriesConfig, Stopped};
+pub use model::{Death, Deliverer, Delivery, LaneId, LaneSettings, Outcome, Rate};
 pub use retry::{Backoff, Exhausted, Jitter, RetryPolicy};

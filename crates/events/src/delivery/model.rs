@@ -56,12 +56,55 @@ pub struct LaneSettings {
     pub dead_letter: Option<Arn>,
     /// Attempts that may run at the same time, at least one.
     pub concurrency: usize,
-    /// Attempts that may begin within a second.
-    pub per_second: Option<u32>,
+    /// How many attempts may begin within a time.
+    pub rate: Option<Rate>,
     /// As many deliveries are attempted together, in the order in which they were owed, one batch after the other
     /// ([`Deliverer::deliver_in_order`]). What is to be tried again holds up what was owed later. `concurrency` and
-    /// `per_second` do not count then.
+    /// `rate` do not count then.
     pub in_order: Option<usize>,
+}
+
+/// How many attempts may begin within a second. They are evenly spread; one that has no turn yet is not made, and costs
+/// its delivery none of those that it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub(super) per_second: u32,
+    shared: Option<Box<str>>,
+}
+
+impl Rate {
+    /// For the attempts of one lane.
+    #[must_use]
+    pub fn own(per_second: u32) -> Self {
+        Self {
+            per_second,
+            shared: None,
+        }
+    }
+
+    /// For the attempts of all that have a rate of this name, lanes and callers ([`super::Deliveries::turn`]), in
+    /// the order in which they ask.
+    #[must_use]
+    pub fn shared(per_second: u32, name: &str) -> Self {
+        Self {
+            per_second,
+            shared: Some(name.into()),
+        }
+    }
+
+    /// Its name; that of a lane's own is the lane's.
+    pub(super) fn name_for(&self, lane: &LaneId) -> Box<str> {
+        match &self.shared {
+            Some(_) => self.name(),
+            None => lane.to_string().into(),
+        }
+    }
+
+    /// Its name where no lane asks.
+    pub(super) fn name(&self) -> Box<str> {
+        let name = self.shared.as_deref().unwrap_or_default();
+        format!("shared:{name}").into()
+    }
 }
 
 /// One delivery, at one attempt.

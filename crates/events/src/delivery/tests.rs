@@ -16,6 +16,7 @@ use tradewind_store::{Batch, Database};
 use super::*;
 
 mod in_order;
+mod rate;
 
 use crate::{Message, Receiver, Router, Routing, Undeliverable};
 
@@ -131,7 +132,7 @@ fn settings() -> LaneSettings {
         },
         dead_letter: Some(DEAD_LETTERS.parse().unwrap()),
         concurrency: 2,
-        per_second: None,
+        rate: None,
         in_order: None,
     }
 }
@@ -478,26 +479,6 @@ async fn what_waited_for_too_long_is_not_attempted() {
     world.until_empty("shop").await;
     assert!(world.attempts.try_recv().is_err());
     assert_eq!(world.dead_letters().await, ["late: TooOld after 0, Age"]);
-}
-
-#[tokio::test]
-async fn no_more_begin_in_a_second_than_the_lane_allows() {
-    let mut world = World::new().await;
-    let limited = LaneSettings {
-        per_second: Some(1),
-        ..settings()
-    };
-    world.deliveries.open(&lane("shop"), limited).await.unwrap();
-    world.open("other").await;
-    world.owe("shop", "one").await;
-    world.attempt().await;
-    world.owe("shop", "two").await;
-    for _ in 0..10 {
-        world.owe("other", "a few steps of the worker later").await;
-        assert_eq!(world.attempt().await.lane, lane("other"));
-    }
-    world.pass(1);
-    assert_eq!(&*world.attempt().await.payload, b"two");
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 mod attempt;
 mod in_order;
+mod pace;
+mod turns;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tradewind_model::Timestamp;
 use tradewind_store::queue::{QueueError, Received};
 
+use self::pace::Pace;
 use super::lanes::{Deliveries, Shared, queue_of};
 use super::model::{LaneId, LaneSettings};
 use crate::share::share_of;
@@ -57,8 +60,10 @@ struct Progress {
     /// Deliveries of a lane that keeps its order may be leased that nobody makes. They go back to their places
     /// before any other is fetched.
     astray: bool,
-    /// The second in which attempts were begun last, and how many.
-    begun: (i64, u32),
+    /// It waits for a turn of its rate.
+    waits: bool,
+    /// It waited for a turn of its rate, and has one.
+    is_called: bool,
 }
 
 struct Worker {
@@ -67,6 +72,10 @@ struct Worker {
     /// Lanes that may have something ready, each once, in turn.
     line: VecDeque<LaneId>,
     timers: BTreeSet<(Timestamp, LaneId)>,
+    /// The turns of rates, by the rate's name.
+    paces: HashMap<Box<str>, Pace>,
+    /// When somebody who waits may have a turn.
+    calls: BTreeSet<(Timestamp, Box<str>)>,
     /// Attempts that run or that a fetch may begin.
     taken: usize,
     tasks: JoinSet<Step>,
@@ -92,6 +101,8 @@ impl Deliveries {
             lanes: HashMap::new(),
             line: VecDeque::new(),
             timers: BTreeSet::new(),
+            paces: HashMap::new(),
+            calls: BTreeSet::new(),
             taken: 0,
             tasks: JoinSet::new(),
             lane_of: HashMap::new(),
@@ -114,10 +125,12 @@ impl Deliveries {
 impl Worker {
     /// Puts lanes into the line that were owed to, or whose time has come.
     fn look_around(&mut self) {
+        let now = self.shared.config.clock.now();
+        // first: they asked before
+        self.call_waiting(now);
         for lane in self.shared.take_hints() {
             self.may_have_more(&lane);
         }
-        let now = self.shared.config.clock.now();
         while let Some((at, _)) = self.timers.first()
             && *at <= now
             && let Some((_, lane)) = self.timers.pop_first()
@@ -130,7 +143,7 @@ impl Worker {
     fn may_have_more(&mut self, lane: &LaneId) {
         let progress = self.lanes.entry(lane.clone()).or_default();
         progress.more = true;
-        if !progress.fetching && !progress.in_line {
+        if !progress.fetching && !progress.in_line && !progress.waits {
             progress.in_line = true;
             self.line.push_back(lane.clone());
         }
@@ -172,20 +185,26 @@ impl Worker {
         let now = self.shared.config.clock.now();
         let progress = self.lanes.entry(lane.clone()).or_default();
         let free = settings.concurrency.max(1).saturating_sub(progress.running);
-        let asked = free
-            .min(share_of(
-                MAX_RUNNING - self.taken,
-                progress.running,
-                self.line.len(),
-            ))
-            .min(progress.allowed(settings.per_second, now));
-        if asked == 0 {
+        let wanted = free.min(share_of(
+            MAX_RUNNING - self.taken,
+            progress.running,
+            self.line.len(),
+        ));
+        if wanted == 0 {
             // an attempt of its own that ends, or the next second, brings it back
             if free > 0 {
                 self.wake_at(&lane, next_second(now));
             }
             return;
         }
+        let asked = match &settings.rate {
+            None => wanted,
+            Some(rate) => self.turns_of(&lane, rate, wanted, now),
+        };
+        if asked == 0 {
+            return;
+        }
+        let progress = self.lanes.entry(lane.clone()).or_default();
         progress.fetching = true;
         progress.more = false;
         self.taken += asked;
@@ -267,6 +286,17 @@ impl Worker {
     }
 
     fn fetched(&mut self, lane: &LaneId, asked: usize, found: Result<Found, QueueError>) {
+        let now = self.shared.config.clock.now();
+        let settings = self.shared.settings(lane);
+        let in_order = settings
+            .as_ref()
+            .is_some_and(|settings| settings.in_order.is_some());
+        if let Some(rate) = settings.as_ref().and_then(|settings| settings.rate.as_ref())
+            && !in_order
+        {
+            let begun = found.as_ref().map_or(0, |found| found.messages.len());
+            self.unused(lane, rate, asked.saturating_sub(begun), now);
+        }
         let found = match found {
             Ok(found) => found,
             // closed meanwhile
@@ -276,19 +306,10 @@ impl Worker {
                 return self.rest(lane);
             }
         };
-        let now = self.shared.config.clock.now();
-        let settings = self.shared.settings(lane);
-        if settings
-            .as_ref()
-            .is_some_and(|settings| settings.in_order.is_some())
-        {
+        if in_order {
             return self.attempt_in_order(lane, found.messages);
         }
-        let is_limited = settings.is_some_and(|settings| settings.per_second.is_some());
         let progress = self.lanes.entry(lane.clone()).or_default();
-        if is_limited {
-            progress.count(now, found.messages.len());
-        }
         let is_more = progress.more || found.messages.len() == asked;
         for message in found.messages {
             self.attempt(lane, message);
@@ -349,7 +370,7 @@ impl Worker {
     fn forget_idle(&mut self, lane: &LaneId) {
         let idle = |progress: &Progress| {
             let is_busy = progress.running > 0 || progress.fetching || progress.in_line;
-            !is_busy && progress.due.is_none() && progress.begun.1 == 0
+            !is_busy && progress.due.is_none() && !progress.waits
         };
         if self.lanes.get(lane).is_some_and(idle) {
             self.lanes.remove(lane);
@@ -357,7 +378,9 @@ impl Worker {
     }
 
     fn until_next(&self) -> Duration {
-        let Some((at, _)) = self.timers.first() else {
+        let (timer, call) = (self.timers.first(), self.calls.first());
+        let times = timer.map(|(at, _)| at).into_iter().chain(call.map(|(at, _)| at));
+        let Some(at) = times.min() else {
             return LONGEST_SLEEP;
         };
         let ms = at.as_millis() - self.shared.config.clock.now().as_millis();
@@ -366,6 +389,8 @@ impl Worker {
 
     /// Waits for attempts; what was fetched and not begun is free at once.
     async fn finish(mut self) {
+        self.shared.end_turns();
+        self.paces.clear();
         while let Some(ended) = self.tasks.join_next_with_id().await {
             let Ok((id, Step::Fetched(Ok(found)))) = ended else {
                 continue;
@@ -391,31 +416,6 @@ impl Worker {
         }
         let receipts: Vec<_> = receipts.map(|receipt| (receipt, Duration::ZERO)).collect();
         queues.nack(&queue, &receipts).await.map(drop)
-    }
-}
-
-impl Progress {
-    /// How many attempts may begin in this second.
-    fn allowed(&self, per_second: Option<u32>, now: Timestamp) -> usize {
-        let Some(per_second) = per_second else {
-            return usize::MAX;
-        };
-        let (second, begun) = self.begun;
-        let begun = if second == now.as_millis() / 1000 {
-            begun
-        } else {
-            0
-        };
-        per_second.saturating_sub(begun) as usize
-    }
-
-    fn count(&mut self, now: Timestamp, attempts: usize) {
-        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-        let second = now.as_millis() / 1000;
-        self.begun = match self.begun {
-            (last, begun) if last == second => (second, begun.saturating_add(attempts)),
-            _ => (second, attempts),
-        };
     }
 }
 

@@ -13,16 +13,14 @@ pub(crate) mod topic;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::Instant;
 use tradewind_events::delivery::{
-    Backoff, Death, Deliverer, Delivery, Exhausted, LaneId, LaneSettings, Outcome, RetryPolicy,
+    Backoff, Death, Deliverer, Delivery, Exhausted, LaneId, LaneSettings, Outcome, Rate, RetryPolicy,
 };
 use tradewind_events::transform::JsonPath;
 use tradewind_events::{Message, Routing, Trace, Undeliverable};
@@ -42,8 +40,8 @@ use crate::target::Target;
 pub(crate) const LANES: &str = "eventbridge";
 /// How long an endpoint may take for its answer. EventBridge User Guide, "API destinations".
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// With the wait for a turn within the rate limit.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
+/// With the request for a token.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// Requests to an endpoint at the same time, of each target.
 const CONCURRENCY: usize = 16;
 /// What a destination that says nothing may be asked, in a second.
@@ -132,8 +130,6 @@ struct Owed {
 pub(crate) struct Destinations {
     client: reqwest::Client,
     tokens: Tokens,
-    /// When the next request of each destination may begin.
-    turns: Mutex<HashMap<String, Instant>>,
 }
 
 impl Destinations {
@@ -148,26 +144,12 @@ impl Destinations {
         Ok(Self {
             client: client.map_err(|error| EventBridgeError::Internal(error.to_string()))?,
             tokens: Tokens::default(),
-            turns: Mutex::default(),
         })
     }
 
     /// A connection changed: its token is asked for anew.
     pub(crate) fn forget_token(&self, connection: &str) {
         self.tokens.forget(connection);
-    }
-
-    /// When the next request may begin; every call is a request. It bounds all targets of the destination
-    /// together.
-    fn turn(&self, destination: &ApiDestination) -> Instant {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let turn = turns.get(&destination.arn).copied().unwrap_or(now).max(now);
-        turns.insert(
-            destination.arn.clone(),
-            turn + Duration::from_secs(1) / destination.rate.max(1),
-        );
-        turn
     }
 }
 
@@ -184,7 +166,8 @@ impl EventBridgeService {
     fn lane_settings(&self, bus: &EventBus, target: &Target) -> LaneSettings {
         let rate = target.is_destination().then(|| {
             let destination = self.registry(|registry| registry.destination(&target.arn.to_string()));
-            destination.map_or(DEFAULT_RATE, |destination| destination.rate)
+            let rate = destination.map_or(DEFAULT_RATE, |destination| destination.rate);
+            Rate::shared(rate, &target.arn.to_string())
         });
         let of_bus = || bus.dead_letter.as_deref().and_then(|arn| arn.parse().ok());
         // what is inside of the node was tried once before it was owed
@@ -200,7 +183,7 @@ impl EventBridgeService {
             },
             dead_letter: target.dead_letter.clone().or_else(of_bus),
             concurrency: CONCURRENCY,
-            per_second: rate,
+            rate,
             in_order: topic::is_topic(&target.arn).then_some(topic::BATCH),
         }
     }
@@ -328,7 +311,6 @@ impl Deliverer for EventBridgeService {
         let Some(auth) = &connection.auth else {
             return give_up("NO_PERMISSIONS", "the connection is deauthorised");
         };
-        tokio::time::sleep_until(self.destinations().turn(&destination)).await;
         self.attempt(&owed, &destination, (&connection.definition, auth))
             .await
     }

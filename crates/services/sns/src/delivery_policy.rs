@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tradewind_events::delivery::{Backoff, LaneSettings, RetryPolicy};
+use tradewind_events::delivery::{Backoff, LaneSettings, Rate, RetryPolicy};
 use tradewind_model::Arn;
 
 use crate::error::SnsError;
@@ -185,10 +185,11 @@ impl DeliveryPolicy {
             },
             dead_letter: dead_letter.cloned(),
             concurrency: CONCURRENCY,
-            per_second: self
+            rate: self
                 .throttle
                 .as_ref()
-                .and_then(|throttle| throttle.max_receives_per_second),
+                .and_then(|throttle| throttle.max_receives_per_second)
+                .map(Rate::own),
             in_order: None,
         }
     }

@@ -202,7 +202,7 @@ pub(crate) fn function_lane_settings(dead_letter: Option<&Arn>) -> LaneSettings 
         },
         dead_letter: dead_letter.cloned(),
         concurrency: 10,
-        per_second: None,
+        rate: None,
         in_order: None,
     }
 }
