@@ -1,7 +1,9 @@
 """Pipes with boto3. argv: the node's endpoint, the part. Any failed expectation raises."""
+import http.server
 import io
 import json
 import sys
+import threading
 import time
 import zipfile
 
@@ -81,6 +83,61 @@ def shaped():
         raise AssertionError("it is still there")
     except ClientError as error:
         assert error.response["Error"]["Code"] == "NotFoundException"
+
+
+class Shop(http.server.BaseHTTPRequestHandler):
+    """Says what an order costs, and is told what was paid."""
+
+    asked, paid = [], []
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = b""
+        if self.path == "/paid":
+            self.paid.append((self.headers["x-key"], body))
+        else:
+            self.asked.append((self.path, self.headers["x-key"], body))
+            answer = json.dumps({"order": body["n"], "price": 2 * body["n"]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *arguments):
+        pass
+
+
+def destinations():
+    """API destinations enrich a pipe's events and are its target."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    connection = events.create_connection(
+        Name="shop", AuthorizationType="API_KEY",
+        AuthParameters={"ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": "secret"}})["ConnectionArn"]
+
+    def destination(name, path):
+        return events.create_api_destination(
+            Name=name, ConnectionArn=connection, InvocationEndpoint=url + path, HttpMethod="POST",
+            InvocationRateLimitPerSecond=50)["ApiDestinationArn"]
+
+    source, source_arn = queue("ordered")
+    pipes.create_pipe(
+        Name="pay", RoleArn=ROLE, Source=source_arn, Target=destination("paid", "/paid"),
+        Enrichment=destination("price", "/price/*"),
+        EnrichmentParameters={
+            "InputTemplate": '{"n": <$.body.n>}',
+            "HttpParameters": {"PathParameterValues": ["$.body.n"], "QueryStringParameters": {"vat": "$.body.vat"}}},
+        TargetParameters={"InputTemplate": '{"pay": <$.price>, "for": <$.order>}'})
+    send(source, (json.dumps({"n": n, "vat": "yes"}) for n in range(5)))
+    until = time.monotonic() + 60
+    while len(Shop.paid) < 5:
+        assert time.monotonic() < until, (Shop.asked, Shop.paid, pipes.describe_pipe(Name="pay"))
+        time.sleep(0.05)
+    assert receive(source, 0) == []
+    assert sorted(Shop.asked, key=lambda one: one[0]) == [(f"/price/{n}?vat=yes", "secret", {"n": n}) for n in range(5)], Shop.asked
+    assert sorted(Shop.paid, key=lambda one: one[1]["for"]) == [("secret", {"pay": 2 * n, "for": n}) for n in range(5)], Shop.paid
+    server.shutdown()
 
 
 def fill():

@@ -17,6 +17,14 @@ fn a_queue_reaches_a_bus_filtered_enriched_and_shaped() {
 
 #[test]
 #[ignore = "needs what `cargo xtask test` builds"]
+fn api_destinations_enrich_events_and_get_them() {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::serve(data.path());
+    part("destinations", &node);
+}
+
+#[test]
+#[ignore = "needs what `cargo xtask test` builds"]
 fn what_a_pipe_moves_is_there_once_after_a_kill() {
     let data = tempfile::tempdir().unwrap();
     let node = Node::serve(data.path());

@@ -12,6 +12,7 @@
 //!   event has at most [`MAX_DELIVERIES`] deliveries.
 //! - Who receives does not know who sends. Services meet here ([`Router::connect`]) and nowhere else.
 
+pub mod api_destination;
 mod batch_response;
 pub mod delivery;
 pub mod filter_policy;

@@ -6,6 +6,7 @@
 //! Endpoint and authorisation are those of the moment of the attempt. Functions and log groups get an event
 //! in its own transaction; their lane has only what they were too full for.
 
+mod call;
 mod request;
 mod token;
 pub(crate) mod topic;
@@ -13,19 +14,18 @@ pub(crate) mod topic;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use tradewind_events::api_destination::HttpParameters;
 use tradewind_events::delivery::{
     Backoff, Death, Deliverer, Delivery, Exhausted, LaneId, LaneSettings, Outcome, Rate, RetryPolicy,
 };
-use tradewind_events::transform::JsonPath;
 use tradewind_events::{Message, Routing, Trace, Undeliverable};
 use tradewind_model::{Arn, Timestamp};
 
+use self::call::Call;
 use self::token::Tokens;
 use crate::cloud_event;
 use crate::error::EventBridgeError;
@@ -71,41 +71,6 @@ impl Stored for ApiDestination {
     const KIND: &'static str = "api-destination";
     fn key(&self) -> String {
         self.arn.clone()
-    }
-}
-
-/// `HttpParameters` of a target; a value that is a path (`$.detail.id`) stands for what is there.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct HttpParameters {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) path_parameter_values: Vec<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) header_parameters: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) query_string_parameters: BTreeMap<String, String>,
-}
-
-impl HttpParameters {
-    fn of_event(&self, event: &Value) -> Self {
-        let value = |text: &String| -> String {
-            let path = text.strip_prefix('$').and_then(|_| text.parse::<JsonPath>().ok());
-            match path.map(|path| path.select(event)) {
-                None => text.clone(),
-                Some(None) => String::new(),
-                Some(Some(found)) => found.as_str().map_or_else(|| found.to_string(), str::to_owned),
-            }
-        };
-        let pairs = |all: &BTreeMap<String, String>| {
-            all.iter()
-                .map(|(name, text)| (name.clone(), value(text)))
-                .collect()
-        };
-        Self {
-            path_parameter_values: self.path_parameter_values.iter().map(value).collect(),
-            header_parameters: pairs(&self.header_parameters),
-            query_string_parameters: pairs(&self.query_string_parameters),
-        }
     }
 }
 
@@ -166,8 +131,8 @@ impl EventBridgeService {
     fn lane_settings(&self, bus: &EventBus, target: &Target) -> LaneSettings {
         let rate = target.is_destination().then(|| {
             let destination = self.registry(|registry| registry.destination(&target.arn.to_string()));
-            let rate = destination.map_or(DEFAULT_RATE, |destination| destination.rate);
-            Rate::shared(rate, &target.arn.to_string())
+            let unknown = || Rate::shared(DEFAULT_RATE, &target.arn.to_string());
+            destination.map_or_else(unknown, |destination| destination.shared_rate())
         });
         let of_bus = || bus.dead_letter.as_deref().and_then(|arn| arn.parse().ok());
         // what is inside of the node was tried once before it was owed
@@ -300,19 +265,15 @@ impl Deliverer for EventBridgeService {
         if let Some(target) = owed.inside() {
             return self.give_again(routing, &target, owed);
         }
-        let destination = self.registry(|registry| registry.destination(&owed.destination));
-        let Some(destination) = destination else {
-            return give_up("NO_RESOURCE", "the API destination does not exist");
+        let call = Call {
+            body: &owed.body,
+            http: &owed.http,
+            trace: owed.trace.as_deref(),
         };
-        let connection = self.registry(|registry| registry.connection(&destination.connection));
-        let Some(connection) = connection else {
-            return give_up("NO_RESOURCE", "the connection does not exist");
-        };
-        let Some(auth) = &connection.auth else {
-            return give_up("NO_PERMISSIONS", "the connection is deauthorised");
-        };
-        self.attempt(&owed, &destination, (&connection.definition, auth))
-            .await
+        match self.request(&owed.destination, call).await {
+            Ok(_taken) => Outcome::Done,
+            Err(outcome) => outcome,
+        }
     }
 
     async fn deliver_in_order(&self, deliveries: &[Delivery]) -> Vec<Outcome> {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tradewind_events::api_destination::{HttpParameters, is_api_destination};
 use tradewind_events::transform::{InputTransformer, InvalidTransform, JsonPath};
 use tradewind_model::Arn;
 
-use crate::destination::HttpParameters;
 use crate::destination::topic::{KinesisParameters, is_topic};
 use crate::error::EventBridgeError;
 use crate::names::Name;
@@ -35,20 +35,6 @@ pub(crate) const TARGET_MEMBERS: &[&str] = &[
 ];
 const MAX_INPUT: usize = 8192;
 const MAX_GROUP: usize = 128;
-/// Headers that are the connection's or the transport's.
-const RESERVED_HEADERS: &[&str] = &[
-    "authorization",
-    "connection",
-    "content-length",
-    "host",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "x-amzn-trace-id",
-];
-
 /// A target in the shape that the API has; what is stored went through [`TargetDefinition::check`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -247,8 +233,7 @@ impl TargetDefinition {
                 "only API destinations are asked by HTTP",
             ));
         }
-        let own = |name: &&String| RESERVED_HEADERS.contains(&name.to_ascii_lowercase().as_str());
-        if let Some(name) = http.header_parameters.keys().find(own) {
+        if let Some(name) = http.reserved_header() {
             let reason = format!("The header {name} cannot be set.");
             return Err(EventBridgeError::parameter("HttpParameters", &reason));
         }
@@ -333,7 +318,7 @@ impl Target {
 impl Target {
     /// Whether it is asked by HTTP, outside of the node.
     pub(crate) fn is_destination(&self) -> bool {
-        &*self.arn.service == "events" && self.arn.resource.starts_with("api-destination/")
+        is_api_destination(&self.arn)
     }
 
     /// Whether what is owed to it leaves the node.

@@ -3,12 +3,15 @@
 use bytes::Bytes;
 use serde_json::Value;
 use tradewind_connect::ProduceError;
+use tradewind_events::api_destination::{DestinationFailure, DestinationRequest, HttpParameters};
 use tradewind_events::{BatchItem, Message, QueueRecord, Routing, Trace, Verdict, verdict};
+use tradewind_model::Arn;
 use tradewind_store::queue::{QueueId, Receipt};
 use tradewind_store::{Batch as Changes, DatabaseError};
 
 use crate::model::Pipe;
 use crate::service::PipesService;
+use crate::settings::{Enrichment, EnrichmentKind};
 use crate::target::{Input, Kind, list, records};
 use crate::template::{Context, InputTemplate};
 
@@ -112,6 +115,13 @@ pub(crate) async fn deliver(
             .await;
         return unwritten(&written, events);
     }
+    if let Kind::Destination(http) = &pipe.plan.target.kind {
+        for input in &inputs {
+            let asked = ask(service, &pipe.plan.target.arn, http, input).await;
+            asked.map_err(|error| format!("the target: {error}"))?;
+        }
+        return Ok(Done::EndBut(Vec::new()));
+    }
     let messages = pipe.plan.target.messages(pipe, &inputs, service.now())?;
     let receipts: Vec<Receipt> = events.iter().map(|event| event.receipt).collect();
     hand_on(service, pipe, queue, messages, &receipts).await
@@ -145,22 +155,62 @@ async fn inputs(service: &PipesService, pipe: &Pipe, events: &[Event]) -> Result
                 .iter()
                 .map(|event| input(pipe, event, enrichment.template.as_ref(), &frame));
             let asked: Vec<Input> = asked.collect();
-            let trace = asked.first().map(|input| input.trace.clone()).unwrap_or_default();
-            let functions = &service.config().functions;
-            let answer = functions.call(
-                &enrichment.function,
-                list(&asked).into(),
-                trace.header().unwrap_or_default(),
-            );
-            let answer = answer.await.map_err(|error| format!("the enrichment: {error}"))?;
+            let answers = enrich(service, enrichment, &asked).await;
+            let answers = answers.map_err(|error| format!("the enrichment: {error}"))?;
             let frame = Frame::of(service, pipe);
-            parts(&answer)?
-                .into_iter()
-                .map(|part| shaped(pipe, part, trace.clone(), &frame))
-                .collect()
+            let mut shapes = Vec::new();
+            for (answer, trace) in answers {
+                let parts = parts(&answer)?.into_iter();
+                shapes.extend(parts.map(|part| shaped(pipe, part, trace.clone(), &frame)));
+            }
+            shapes
         }
     };
     Ok(enriched)
+}
+
+/// The answers of an enrichment, each with the journey that it is part of.
+async fn enrich(
+    service: &PipesService,
+    enrichment: &Enrichment,
+    asked: &[Input],
+) -> Result<Vec<(Bytes, Trace)>, String> {
+    let http = match &enrichment.kind {
+        EnrichmentKind::Function => {
+            let trace = asked.first().map(|input| input.trace.clone()).unwrap_or_default();
+            let (list, header) = (list(asked).into(), trace.header().unwrap_or_default());
+            let functions = &service.config().functions;
+            let answer = functions.call(&enrichment.arn, list, header).await;
+            return match answer {
+                Ok(answer) => Ok(vec![(answer, trace)]),
+                Err(error) => Err(error.to_string()),
+            };
+        }
+        EnrichmentKind::Destination(http) => http,
+    };
+    let mut answers = Vec::new();
+    for input in asked {
+        let answer = ask(service, &enrichment.arn, http, input).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        answers.push((answer, input.trace.clone()));
+    }
+    Ok(answers)
+}
+
+/// Asks an API destination with one event.
+async fn ask(
+    service: &PipesService,
+    destination: &Arn,
+    http: &HttpParameters,
+    input: &Input,
+) -> Result<Bytes, DestinationFailure> {
+    let request = DestinationRequest {
+        destination: destination.clone(),
+        http: http.of_event(&input.event),
+        body: input.text.clone(),
+        trace: input.trace.header(),
+    };
+    service.config().destinations.call(request).await
 }
 
 /// An event as a template shapes it; without one as it is.
@@ -192,6 +242,9 @@ fn shaped(pipe: &Pipe, part: Value, trace: Trace, frame: &Frame) -> Input {
 /// An enrichment answers a list, each element of which is an event, or one event. An empty answer ends
 /// the batch: that is how enrichments filter.
 fn parts(answer: &[u8]) -> Result<Vec<Value>, String> {
+    if answer.is_empty() {
+        return Ok(Vec::new());
+    }
     let answer: Value =
         serde_json::from_slice(answer).map_err(|_no_json| "the enrichment answers no JSON")?;
     Ok(match answer {

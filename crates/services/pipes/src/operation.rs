@@ -41,7 +41,7 @@ struct Entry {
 use Support::Served;
 
 operations! {
-    CreatePipe "POST" "/v1/pipes/" "" => Served("sources are SQS queues; enrichments are Lambda functions; targets are Lambda functions, SQS queues, SNS topics, event buses and log groups. Others, their parameters, `LogConfiguration` and `KmsKeyIdentifier` are refused by name; the role is kept and not assumed. The pipe runs at once"),
+    CreatePipe "POST" "/v1/pipes/" "" => Served("sources are SQS queues; enrichments are Lambda functions and API destinations; targets are Lambda functions, SQS queues, SNS topics, event buses, API destinations, log groups and topics of Kafka. Others, their parameters, `LogConfiguration` and `KmsKeyIdentifier` are refused by name; the role is kept and not assumed. The pipe runs at once"),
     DeletePipe "DELETE" "/v1/pipes/" "" => Served("at once; batches that are on their way end"),
     DescribePipe "GET" "/v1/pipes/" "" => Served("`StateReason` says what is in the way of a pipe that runs"),
     ListPipes "GET" "" "/v1/pipes" => Served(""),

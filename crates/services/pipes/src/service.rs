@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tradewind_connect::Topics;
+use tradewind_events::api_destination::ApiDestinations;
 use tradewind_events::{QueueSource, Router};
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Arn, Clock, Timestamp};
@@ -56,6 +57,8 @@ pub struct PipesConfig {
     pub source: Arc<dyn QueueSource>,
     /// What runs functions.
     pub functions: Arc<dyn Functions>,
+    /// What makes requests to API destinations.
+    pub destinations: Arc<dyn ApiDestinations>,
     /// What brings events to targets.
     pub router: Router,
     /// What writes to topics of Kafka.

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tradewind_events::api_destination::{HttpParameters, is_api_destination};
 use tradewind_events::pattern::Pattern;
 use tradewind_model::Arn;
 
 use crate::error::PipesError;
-use crate::target::{self, Target, TargetParameters};
+use crate::target::{self, Kind, Target, TargetParameters};
 use crate::template::InputTemplate;
 
 const MAX_FILTERS: usize = 5;
@@ -86,6 +87,8 @@ struct SqsQueueParameters {
 pub(crate) struct EnrichmentParameters {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     input_template: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    http_parameters: Option<HttpParameters>,
 }
 
 /// What the settings of a pipe mean.
@@ -100,11 +103,21 @@ pub(crate) struct Plan {
     pub(crate) target: Target,
 }
 
-/// A function between source and target.
+/// What is asked between source and target.
 #[derive(Clone, Debug)]
 pub(crate) struct Enrichment {
-    pub(crate) function: Arn,
+    pub(crate) arn: Arn,
     pub(crate) template: Option<InputTemplate>,
+    pub(crate) kind: EnrichmentKind,
+}
+
+/// How it is asked.
+#[derive(Clone, Debug)]
+pub(crate) enum EnrichmentKind {
+    /// A function gets a batch as one list.
+    Function,
+    /// An API destination gets each event by itself.
+    Destination(HttpParameters),
 }
 
 impl Settings {
@@ -148,30 +161,60 @@ impl Settings {
     fn enrichment(&self) -> Result<Option<Enrichment>, PipesError> {
         let parameters = self.enrichment_parameters.as_ref();
         let template = parameters.and_then(|parameters| parameters.input_template.as_deref());
+        let http = parameters.and_then(|parameters| parameters.http_parameters.as_ref());
         // an empty ARN takes the enrichment away
         let Some(given) = self.enrichment.as_deref().filter(|given| !given.is_empty()) else {
-            return match template {
-                Some(_) => Err(PipesError::Validation(
+            return match (template, http) {
+                (None, None) => Ok(None),
+                _ => Err(PipesError::Validation(
                     "EnrichmentParameters need an Enrichment.".into(),
                 )),
-                None => Ok(None),
             };
         };
-        let function = arn("enrichment", given)?;
-        if &*function.service != "lambda" {
-            let reason =
-                "enrichments are Lambda functions; API destinations, API Gateway and state machines are not";
-            return Err(PipesError::unsupported(
-                &format!("the enrichment {given}"),
-                reason,
-            ));
-        }
+        let arn = arn("enrichment", given)?;
+        let kind = match &*arn.service {
+            "lambda" => match http {
+                None => EnrichmentKind::Function,
+                Some(_) => {
+                    return Err(PipesError::Validation(format!(
+                        "EnrichmentParameters.HttpParameters does not belong to the enrichment {arn}."
+                    )));
+                }
+            },
+            _ if is_api_destination(&arn) => EnrichmentKind::Destination(http_parameters(http)?),
+            _ => {
+                let reason = "enrichments are Lambda functions and API destinations; API Gateway and state machines are not";
+                return Err(PipesError::unsupported(
+                    &format!("the enrichment {given}"),
+                    reason,
+                ));
+            }
+        };
         let template = template.map(InputTemplate::parse).transpose()?.flatten();
-        Ok(Some(Enrichment { function, template }))
+        Ok(Some(Enrichment { arn, template, kind }))
+    }
+}
+
+/// What a request has beside its body, if it may.
+pub(crate) fn http_parameters(given: Option<&HttpParameters>) -> Result<HttpParameters, PipesError> {
+    let given = given.cloned().unwrap_or_default();
+    match given.reserved_header() {
+        Some(name) => Err(PipesError::Validation(format!(
+            "HttpParameters: the header {name} cannot be set."
+        ))),
+        None => Ok(given),
     }
 }
 
 impl Plan {
+    /// Whether events are brought one by one, because something on their way is asked for each by itself.
+    pub(crate) fn asks_for_each(&self) -> bool {
+        match &self.enrichment {
+            Some(enrichment) => matches!(enrichment.kind, EnrichmentKind::Destination(_)),
+            None => matches!(self.target.kind, Kind::Destination(_)),
+        }
+    }
+
     /// Whether a message, its body parsed, goes on.
     pub(crate) fn wants(&self, record: &serde_json::Value) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|pattern| pattern.matches(record))

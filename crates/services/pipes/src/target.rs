@@ -4,13 +4,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tradewind_connect::{InvalidTopic, Record, TopicArn};
+use tradewind_events::api_destination::{HttpParameters, is_api_destination};
 use tradewind_events::transform::JsonPath;
 use tradewind_events::{Message, Trace};
 use tradewind_model::{Arn, Timestamp};
 
 use crate::error::PipesError;
 use crate::model::Pipe;
-use crate::settings::arn;
+use crate::settings::{arn, http_parameters};
 use crate::template::InputTemplate;
 
 const MAX_RESOURCES: usize = 10;
@@ -31,6 +32,8 @@ pub(crate) struct TargetParameters {
     event_bridge_event_bus_parameters: Option<EventBusParameters>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kinesis_stream_parameters: Option<KinesisStreamParameters>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    http_parameters: Option<HttpParameters>,
 }
 
 /// What a stream of Kinesis needs on AWS, and a topic of Kafka takes here.
@@ -102,6 +105,8 @@ pub(crate) enum Kind {
     Bus(Box<Bus>),
     /// A topic or log group gets each event as a message.
     Each,
+    /// An API destination gets each event as a request.
+    Destination(HttpParameters),
     /// A topic of Kafka gets each event as a record.
     Topic { topic: TopicArn, key: Option<Dynamic> },
 }
@@ -181,11 +186,15 @@ pub(crate) fn read(target: &str, parameters: Option<&TargetParameters>) -> Resul
                 .unwrap_or_default();
             Kind::Bus(Box::new(given.read()?))
         }
+        _ if is_api_destination(&arn) => {
+            Kind::Destination(http_parameters(parameters.http_parameters.as_ref())?)
+        }
         "sns" | "logs" => Kind::Each,
         "kafka" => parameters.topic(&arn)?,
         other => {
             let reason = format!(
-                "targets are functions, queues, topics, event buses, log groups and topics of Kafka, not `{other}`"
+                "targets are functions, queues, topics, event buses, API destinations, log groups and topics of Kafka, \
+                 not `{other}`"
             );
             return Err(PipesError::unsupported(&format!("the target {target}"), &reason));
         }
@@ -211,27 +220,31 @@ impl TargetParameters {
 
     /// Parameters of another kind of target are a mistake.
     fn check(&self, arn: &Arn) -> Result<(), PipesError> {
+        let (is, is_destination) = (|service: &str| *arn.service == *service, is_api_destination(arn));
         let given = [
             (
                 "LambdaFunctionParameters",
-                "lambda",
                 self.lambda_function_parameters.is_some(),
+                is("lambda"),
             ),
-            ("SqsQueueParameters", "sqs", self.sqs_queue_parameters.is_some()),
+            (
+                "SqsQueueParameters",
+                self.sqs_queue_parameters.is_some(),
+                is("sqs"),
+            ),
             (
                 "EventBridgeEventBusParameters",
-                "events",
                 self.event_bridge_event_bus_parameters.is_some(),
+                is("events") && !is_destination,
             ),
             (
                 "KinesisStreamParameters",
-                "kafka",
                 self.kinesis_stream_parameters.is_some(),
+                is("kafka"),
             ),
+            ("HttpParameters", self.http_parameters.is_some(), is_destination),
         ];
-        let stray = given
-            .iter()
-            .find(|(_, service, is)| *is && **service != *arn.service);
+        let stray = given.iter().find(|(_, given, belongs)| *given && !*belongs);
         match stray {
             Some((name, ..)) => Err(PipesError::Validation(format!(
                 "TargetParameters.{name} does not belong to the target {arn}."
@@ -318,7 +331,7 @@ impl Target {
                 .iter()
                 .map(|input| Ok(message(bus.event(pipe, &self.arn, input, now)?, &input.trace)))
                 .collect(),
-            Kind::Each | Kind::Topic { .. } => Ok(inputs
+            Kind::Each | Kind::Topic { .. } | Kind::Destination(_) => Ok(inputs
                 .iter()
                 .map(|input| message(input.text.clone(), &input.trace))
                 .collect()),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tradewind_connect::{NamedCluster, Topics};
+use tradewind_events::api_destination::{ApiDestinations, DestinationFailure, DestinationRequest};
 use tradewind_events::{Message, Receiver, Router, Routing, Undeliverable};
 use tradewind_model::{AccountId, Arn, Clock, Region, SecretError, SecretText, Secrets, Timestamp};
 use tradewind_sqs::{SqsConfig, SqsService};
@@ -28,6 +29,7 @@ pub(crate) fn queue(name: &str) -> String {
 
 pub(crate) const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
 pub(crate) const BUS: &str = "arn:aws:events:us-east-1:000000000000:event-bus/default";
+pub(crate) const DESTINATION: &str = "arn:aws:events:us-east-1:000000000000:api-destination/shop/4711";
 pub(crate) const ROLE: &str = "arn:aws:iam::000000000000:role/pipes";
 
 /// Functions that answer what they are told to, in this order, and then `null`; and remember their events.
@@ -46,6 +48,32 @@ impl Functions for Called {
         answer
             .unwrap_or(Ok(Value::Null))
             .map(|value| value.to_string().into())
+    }
+}
+
+/// API destinations that answer what they are told to, in this order, and then nothing; and remember their requests. Those
+/// whose name has `missing` in it are not there.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) answers: Mutex<VecDeque<Result<Value, DestinationFailure>>>,
+    pub(crate) requests: Mutex<Vec<DestinationRequest>>,
+}
+
+#[async_trait::async_trait]
+impl ApiDestinations for Asked {
+    fn find(&self, destination: &Arn) -> Result<(), DestinationFailure> {
+        match destination.resource.contains("missing") {
+            true => Err(DestinationFailure("it does not exist".into())),
+            false => Ok(()),
+        }
+    }
+
+    async fn call(&self, request: DestinationRequest) -> Result<Bytes, DestinationFailure> {
+        self.requests.lock().unwrap().push(request);
+        match self.answers.lock().unwrap().pop_front() {
+            Some(answer) => answer.map(|value| value.to_string().into()),
+            None => Ok(Bytes::new()),
+        }
     }
 }
 
@@ -97,6 +125,7 @@ impl Receiver for Forwarding {
 pub(crate) struct World {
     pub(crate) service: PipesService,
     pub(crate) functions: Arc<Called>,
+    pub(crate) destinations: Arc<Asked>,
     config: PipesConfig,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -133,11 +162,13 @@ impl World {
             router.connect(service, Arc::new(forwarding));
         }
         let functions = Arc::new(Called::default());
+        let destinations = Arc::new(Asked::default());
         let config = PipesConfig {
             database,
             queues,
             source: Arc::new(sqs),
             functions: functions.clone(),
+            destinations: destinations.clone(),
             topics: topics(),
             router,
             clock,
@@ -145,6 +176,7 @@ impl World {
         Self {
             service: PipesService::open(config.clone()).await.unwrap(),
             functions,
+            destinations,
             config,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -361,17 +361,26 @@ impl Left {
 /// Whether the target gets each message by itself, and a batch fails with any of them.
 fn is_one_by_one(pipe: &Pipe) -> bool {
     let kind = &pipe.plan.target.kind;
-    pipe.plan.enrichment.is_none() && !matches!(kind, Kind::Call | Kind::List | Kind::Topic { .. })
+    pipe.plan.enrichment.is_none()
+        && !matches!(
+            kind,
+            Kind::Call | Kind::List | Kind::Topic { .. } | Kind::Destination(_)
+        )
 }
 
 /// The batch in parts that fit into an event of a function, where functions get them as lists. One that is too
-/// large alone is left alone, so that it fails by itself.
+/// large alone is left alone, so that it fails by itself; so is each that something is asked for by itself.
 fn fitting<'e>(pipe: &Pipe, events: &'e [Event]) -> Vec<&'e [Event]> {
+    if pipe.plan.asks_for_each() {
+        return events.chunks(1).collect();
+    }
     let limit = match pipe.plan.target.kind {
         Kind::List => limits::ASYNC_PAYLOAD_BYTES,
         Kind::Call => limits::SYNC_PAYLOAD_BYTES,
         _ if pipe.plan.enrichment.is_some() => limits::SYNC_PAYLOAD_BYTES,
-        Kind::Queue { .. } | Kind::Bus(_) | Kind::Each | Kind::Topic { .. } => return vec![events],
+        Kind::Queue { .. } | Kind::Bus(_) | Kind::Each | Kind::Destination(_) | Kind::Topic { .. } => {
+            return vec![events];
+        }
     };
     let (mut parts, mut begin, mut bytes) = (Vec::new(), 0, BRACKETS);
     for (at, event) in events.iter().enumerate() {

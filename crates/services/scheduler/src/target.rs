@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tradewind_events::api_destination::is_api_destination;
 use tradewind_model::Arn;
 
 use crate::error::SchedulerError;
@@ -204,6 +205,13 @@ impl GivenTarget {
                 let parameters = self.event_bridge_parameters.clone().ok_or_else(missing)?;
                 parameters.check()?;
                 Ok(TargetKind::Bus { bus: arn, parameters })
+            }
+            _ if is_api_destination(&arn) => {
+                let reason = "AWS's scheduler has none either; send to an event bus, a rule of which has it as its target";
+                Err(SchedulerError::unsupported(
+                    "an API destination as a target",
+                    reason,
+                ))
             }
             (service, _) => {
                 let reason = "targets are functions, queues, topics and event buses";

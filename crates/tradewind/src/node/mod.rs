@@ -456,16 +456,6 @@ async fn compose(
         clock: clock.clone(),
     });
     let scheduler = scheduler.await.map_err(StartNodeError::service)?;
-    let pipes = PipesService::open(PipesConfig {
-        database: database.clone(),
-        queues: queues.clone(),
-        source: Arc::new(sqs.clone()),
-        functions: Arc::new(functions::Called(lambda.clone())),
-        router: router.clone(),
-        topics: topics.clone(),
-        clock: clock.clone(),
-    });
-    let pipes = pipes.await.map_err(StartNodeError::service)?;
     let event_bridge = EventBridgeService::open(EventBridgeConfig {
         database: database.clone(),
         router: router.clone(),
@@ -476,6 +466,17 @@ async fn compose(
         clock: clock.clone(),
     });
     let event_bridge = event_bridge.await.map_err(StartNodeError::service)?;
+    let pipes = PipesService::open(PipesConfig {
+        database: database.clone(),
+        queues: queues.clone(),
+        source: Arc::new(sqs.clone()),
+        functions: Arc::new(functions::Called(lambda.clone())),
+        destinations: Arc::new(event_bridge.clone()),
+        router: router.clone(),
+        topics: topics.clone(),
+        clock: clock.clone(),
+    });
+    let pipes = pipes.await.map_err(StartNodeError::service)?;
     event_bridge.connect();
     let (account, region) = (config.account.clone(), config.region.clone());
     let functions = lambda.clone();

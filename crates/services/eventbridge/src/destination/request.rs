@@ -7,7 +7,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tradewind_events::delivery::Outcome;
 
-use super::{ApiDestination, Owed, give_up, retry};
+use super::call::Call;
+use super::{ApiDestination, give_up, retry};
 use crate::connection::{AuthParameters, ConnectionDefinition, HttpParameters, Parameter};
 use crate::service::EventBridgeService;
 
@@ -19,36 +20,29 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 impl EventBridgeService {
-    /// Sends what is owed once.
+    /// Sends a call once; its answer, if that is a success.
     pub(super) async fn attempt(
         &self,
-        owed: &Owed,
+        call: Call<'_>,
         destination: &ApiDestination,
         (connection, auth): (&ConnectionDefinition, &AuthParameters),
-    ) -> Outcome {
-        let mut headers = match headers(owed, auth) {
-            Ok(headers) => headers,
-            Err(reason) => return give_up("INVALID_PARAMETER", &reason),
-        };
+    ) -> Result<reqwest::Response, Outcome> {
+        let mut headers = headers(call, auth).map_err(|reason| give_up("INVALID_PARAMETER", &reason))?;
         if let Some(oauth) = &auth.oauth {
-            let token = match self
-                .destinations()
-                .token(&connection.arn, oauth, self.now())
+            let token = self.destinations().token(&connection.arn, oauth, self.now());
+            let token = token
                 .await
-            {
-                Ok(token) => token,
-                Err(reason) => return retry("NO_PERMISSIONS", reason, None),
-            };
-            match secret_header(&format!("Bearer {}", token.0)) {
-                Some(bearer) => drop(headers.insert(reqwest::header::AUTHORIZATION, bearer)),
-                None => return give_up("NO_PERMISSIONS", "the access token fits no header"),
-            }
+                .map_err(|reason| retry("NO_PERMISSIONS", reason, None))?;
+            let bearer = secret_header(&format!("Bearer {}", token.0));
+            let bearer =
+                bearer.ok_or_else(|| give_up("NO_PERMISSIONS", "the access token fits no header"))?;
+            headers.insert(reqwest::header::AUTHORIZATION, bearer);
         }
         let Ok(method) = destination.method.parse::<reqwest::Method>() else {
-            return give_up("INVALID_PARAMETER", "the method is none");
+            return Err(give_up("INVALID_PARAMETER", "the method is none"));
         };
-        let body = body(owed, auth.invocation_http_parameters.as_ref());
-        let url = url(owed, destination, auth.invocation_http_parameters.as_ref());
+        let body = body(call, auth.invocation_http_parameters.as_ref());
+        let url = url(call, destination, auth.invocation_http_parameters.as_ref());
         let mut request = self
             .destinations()
             .client
@@ -64,22 +58,25 @@ impl EventBridgeService {
             request = request.body(body);
         }
         match request.send().await {
-            Ok(response) => self.judge(&response, connection, auth.oauth.is_some()),
-            Err(error) if error.is_builder() => give_up(
+            Ok(response) => match self.judge(&response, connection, auth.oauth.is_some()) {
+                Outcome::Done => Ok(response),
+                failed => Err(failed),
+            },
+            Err(error) if error.is_builder() => Err(give_up(
                 "INVALID_PARAMETER",
                 &format!("no request can be made: {}", error.without_url()),
-            ),
+            )),
             Err(error) => {
                 let what = if error.is_timeout() {
                     "does not answer in time"
                 } else {
                     "cannot be reached"
                 };
-                retry(
+                Err(retry(
                     "CONNECTION_FAILURE",
                     format!("the endpoint {what}: {}", error.without_url()),
                     None,
-                )
+                ))
             }
         }
     }
@@ -122,8 +119,8 @@ impl EventBridgeService {
 }
 
 /// The endpoint with its path parameters, and all queries.
-fn url(owed: &Owed, destination: &ApiDestination, connection: Option<&HttpParameters>) -> String {
-    let mut values = owed.http.path_parameter_values.iter();
+fn url(call: Call<'_>, destination: &ApiDestination, connection: Option<&HttpParameters>) -> String {
+    let mut values = call.http.path_parameter_values.iter();
     let mut url = String::new();
     for (index, part) in destination.endpoint.split('*').enumerate() {
         if index > 0 {
@@ -132,7 +129,7 @@ fn url(owed: &Owed, destination: &ApiDestination, connection: Option<&HttpParame
         }
         url.push_str(part);
     }
-    let of_target = owed
+    let of_target = call
         .http
         .query_string_parameters
         .iter()
@@ -168,7 +165,7 @@ pub(super) fn with_query(url: &str, queries: &[(&str, &str)]) -> String {
 }
 
 /// The target's headers, then the connection's, which win.
-fn headers(owed: &Owed, auth: &AuthParameters) -> Result<HeaderMap, String> {
+fn headers(call: Call<'_>, auth: &AuthParameters) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     headers.insert(
         "content-type",
@@ -180,10 +177,10 @@ fn headers(owed: &Owed, auth: &AuthParameters) -> Result<HeaderMap, String> {
         headers.insert(name, value);
         Ok::<(), String>(())
     };
-    if let Some(trace) = &owed.trace {
+    if let Some(trace) = call.trace {
         insert("x-amzn-trace-id", trace)?;
     }
-    for (name, value) in &owed.http.header_parameters {
+    for (name, value) in &call.http.header_parameters {
         insert(name, value)?;
     }
     let connection = auth.invocation_http_parameters.as_ref();
@@ -209,14 +206,14 @@ fn secret_header(value: &str) -> Option<HeaderValue> {
 }
 
 /// The body, with the connection's parameters where it is an object.
-fn body(owed: &Owed, connection: Option<&HttpParameters>) -> String {
+fn body(call: Call<'_>, connection: Option<&HttpParameters>) -> String {
     let parameters = connection
         .map(|parameters| &*parameters.body_parameters)
         .unwrap_or_default();
     if parameters.is_empty() {
-        return owed.body.clone();
+        return call.body.to_owned();
     }
-    match serde_json::from_str::<Value>(&owed.body) {
+    match serde_json::from_str::<Value>(call.body) {
         Ok(Value::Object(mut object)) => {
             let more = parameters
                 .iter()
@@ -224,6 +221,6 @@ fn body(owed: &Owed, connection: Option<&HttpParameters>) -> String {
             object.extend(more);
             Value::Object(object).to_string()
         }
-        _ => owed.body.clone(),
+        _ => call.body.to_owned(),
     }
 }

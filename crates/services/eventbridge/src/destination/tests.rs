@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tradewind_events::Routing;
+use tradewind_events::api_destination::{ApiDestinations, DestinationRequest, HttpParameters};
 use tradewind_events::delivery::{Deliverer as _, Delivery, LaneId, Outcome};
 use tradewind_model::Timestamp;
 use tradewind_store::Batch;
@@ -214,7 +215,7 @@ async fn attempt(world: &World, destination: &str) -> Outcome {
         destination: destination.into(),
         body: "{}".into(),
         event: "{}".into(),
-        http: super::HttpParameters::default(),
+        http: HttpParameters::default(),
         key: None,
         trace: None,
     };
@@ -510,4 +511,37 @@ async fn connections_and_destinations_are_described_without_secrets() {
             .0,
         "ResourceNotFoundException"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_calls_a_destination_gets_its_answer() {
+    let (world, server) = (World::new().await, Server::start());
+    let endpoint = format!("{}/orders/*", server.url);
+    let arn = destination(&world, api_key(), &endpoint, json!({})).await;
+    let _running = deliver(&world);
+    server.answer("200 OK", "", r#"{"price": 5}"#);
+    server.answer("503 Service Unavailable", "", "");
+    let request = || DestinationRequest {
+        destination: arn.parse().unwrap(),
+        http: HttpParameters {
+            path_parameter_values: vec!["7".into()],
+            ..HttpParameters::default()
+        },
+        body: r#"{"n": 7}"#.into(),
+        trace: None,
+    };
+    let answer = ApiDestinations::call(&world.service, request()).await.unwrap();
+    assert_eq!(&*answer, br#"{"price": 5}"#);
+    let seen = server.seen();
+    assert_eq!(seen.line, "POST /orders/7 HTTP/1.1");
+    assert!(
+        seen.has("x-key: hidden") && seen.json() == json!({"n": 7}),
+        "{seen:?}"
+    );
+    let failed = ApiDestinations::call(&world.service, request())
+        .await
+        .unwrap_err();
+    assert!(failed.to_string().contains("answered 503"), "{failed}");
+    let other = "arn:aws:events:us-east-1:000000000000:api-destination/other/1";
+    assert!(ApiDestinations::find(&world.service, &other.parse().unwrap()).is_err());
 }

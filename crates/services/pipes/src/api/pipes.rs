@@ -7,7 +7,7 @@ use super::{Answer, Call, tags};
 use crate::error::PipesError;
 use crate::model::Pipe;
 use crate::service::PipesService;
-use crate::settings::{Settings, State};
+use crate::settings::{EnrichmentKind, Settings, State};
 use crate::target::Kind;
 use crate::token;
 
@@ -71,8 +71,18 @@ impl PipesService {
                 .find(arn)
                 .map_err(|error| missing(what, &error))
         };
+        let find_destination = |what: &str, arn: &Arn| {
+            let found = self.config().destinations.find(arn);
+            found.map_err(|error| missing(what, &error))
+        };
         if let Some(enrichment) = &plan.enrichment {
-            find("enrichment", &enrichment.function)?;
+            match enrichment.kind {
+                EnrichmentKind::Function => find("enrichment", &enrichment.arn)?,
+                EnrichmentKind::Destination(_) => find_destination("enrichment", &enrichment.arn)?,
+            }
+        }
+        if let Kind::Destination(_) = plan.target.kind {
+            return find_destination("target", &plan.target.arn);
         }
         if let Kind::Topic { .. } = plan.target.kind {
             let found = self.config().topics.find(&plan.target.arn);

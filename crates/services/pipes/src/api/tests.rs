@@ -1,7 +1,9 @@
 use serde_json::{Value, json};
 
+use tradewind_events::api_destination::DestinationFailure;
+
 use crate::FunctionFailure;
-use crate::testing::{BUS, FUNCTION, ROLE, World, queue};
+use crate::testing::{BUS, DESTINATION, FUNCTION, ROLE, World, queue};
 
 #[tokio::test]
 async fn messages_go_on_filtered_and_shaped() {
@@ -375,6 +377,26 @@ async fn what_is_not_honoured_is_refused_by_name() {
         ),
         (BUS, json!({"RoleArn": "role"}), "roleArn"),
         (
+            "arn:aws:events:us-east-1:000000000000:api-destination/missing/1",
+            json!({}),
+            "The target cannot be used",
+        ),
+        (
+            DESTINATION,
+            json!({"TargetParameters": {"HttpParameters": {"HeaderParameters": {"Host": "x"}}}}),
+            "the header Host cannot be set",
+        ),
+        (
+            DESTINATION,
+            json!({"TargetParameters": {"EventBridgeEventBusParameters": {}}}),
+            "EventBridgeEventBusParameters",
+        ),
+        (
+            BUS,
+            json!({"Enrichment": FUNCTION, "EnrichmentParameters": {"HttpParameters": {}}}),
+            "EnrichmentParameters.HttpParameters",
+        ),
+        (
             BUS,
             filters(r#"{"body": 1}"#),
             "\"body\" must be an object or an array",
@@ -423,4 +445,69 @@ async fn a_topic_is_a_target_and_its_cluster_is_known() {
     assert!(refused.to_string().contains("does not belong"), "{refused}");
     let (status, _) = world.pipe(&topic("shop"), key).await;
     assert_eq!(status, 200);
+}
+
+#[tokio::test]
+async fn an_api_destination_gets_each_event_as_a_request() {
+    let world = World::new().await;
+    let failure = Err(DestinationFailure("the endpoint answered 503".into()));
+    world.destinations.answers.lock().unwrap().push_back(failure);
+    let more = json!({"TargetParameters": {
+        "InputTemplate": r#"{"order": <$.body.id>}"#,
+        "HttpParameters": {"PathParameterValues": ["$.body.id"], "HeaderParameters": {"x-shop": "north"}},
+    }});
+    assert_eq!(world.pipe(DESTINATION, more).await.0, 200);
+    world
+        .send(&[r#"{"id": 1}"#, r#"{"id": 2}"#, r#"{"id": 3}"#])
+        .await;
+    world.run();
+    let asked = || world.destinations.requests.lock().unwrap().len();
+    until(|| asked() == 3).await;
+    until(|| world.service.problem(&world.service.pipes()[0].id).is_some()).await;
+    let (_, shown) = world.call("GET", "/v1/pipes/p", Value::Null).await;
+    assert_eq!(shown["StateReason"], "the target: the endpoint answered 503");
+    assert_eq!(world.depth("source").await, 1, "what failed stays");
+    world.pass(31);
+    until(|| asked() == 4).await;
+    world.stop().await;
+    assert_eq!(world.depth("source").await, 0);
+    let requests = world.destinations.requests.lock().unwrap();
+    assert_eq!(requests[0].body, requests[3].body, "the same again");
+    for request in requests.iter() {
+        let id = &request.http.path_parameter_values[0];
+        assert_eq!(request.body, format!("{{\"order\":{id}}}"));
+        assert_eq!(request.http.header_parameters["x-shop"], "north");
+        assert_eq!(request.destination.to_string(), DESTINATION);
+    }
+}
+
+#[tokio::test]
+async fn an_api_destination_enriches_each_event() {
+    let world = World::new().await;
+    let answers = [
+        json!({"price": 5}),
+        json!([]),
+        json!([{"price": 6}, {"price": 7}]),
+    ];
+    world.destinations.answers.lock().unwrap().extend(answers.map(Ok));
+    let more = json!({
+        "Enrichment": DESTINATION,
+        "EnrichmentParameters": {"HttpParameters": {"QueryStringParameters": {"of": "$.body"}}},
+        "TargetParameters": {"InputTemplate": r#"{"costs": <$.price>}"#},
+    });
+    assert_eq!(world.pipe(&queue("target"), more).await.0, 200);
+    world.send(&["1", "2", "3"]).await;
+    world.run();
+    let mut got = world.receive("target", 3).await;
+    got.sort_by_key(Value::to_string);
+    assert_eq!(got, [5, 6, 7].map(|price| json!({"costs": price})));
+    world.stop().await;
+    assert_eq!(world.depth("source").await, 0);
+    let requests = world.destinations.requests.lock().unwrap();
+    let mut asked: Vec<_> = requests
+        .iter()
+        .map(|request| &*request.http.query_string_parameters["of"])
+        .collect();
+    asked.sort_unstable();
+    assert_eq!(asked, ["1", "2", "3"]);
 }

@@ -168,6 +168,11 @@ async fn what_breaks_a_rule_or_is_not_honoured_is_refused_by_name() {
         ),
         (
             DAILY,
+            json!({"Target": {"Arn": "arn:aws:events:us-east-1:000000000000:api-destination/shop/1"}}),
+            "an API destination as a target",
+        ),
+        (
+            DAILY,
             json!({"Target": {"EcsParameters": {}}}),
             "Target.EcsParameters",
         ),
