@@ -14,6 +14,7 @@
 
 pub mod api_destination;
 mod batch_response;
+pub mod bucket_event;
 pub mod delivery;
 pub mod filter_policy;
 pub mod journey;

@@ -3,6 +3,7 @@
 
 mod cloudwatch_log;
 mod event_invoke;
+mod event_pattern;
 mod events;
 mod expression;
 mod function;

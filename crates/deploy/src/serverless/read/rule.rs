@@ -1,5 +1,6 @@
 //! `eventBridge` and `cloudwatchEvent` events: rules of an event bus.
 
+use super::event_pattern::check_pattern;
 use super::expression::{self, ArnOf, is_expression};
 use super::section::{Problems, Section};
 use super::{rule_input, schedule};
@@ -91,7 +92,7 @@ pub(super) fn cloudwatch_event(entry: &Entry, path: &str, problems: &mut Problem
     event.pattern.is_some().then_some(event)
 }
 
-/// A pattern's fields are checked here; what they match is checked when the rule is made.
+/// A pattern's fields and what they match are checked here, so that mistakes are told before anything is built.
 fn pattern(
     section: &mut Section<'_>,
     key: &'static str,
@@ -117,6 +118,7 @@ fn pattern(
         );
         problems.add(problem.at(&entry.key_span).hint(hint));
     }
+    check_pattern(node, &section.path_of(key), problems);
     Some(node.to_json())
 }
 

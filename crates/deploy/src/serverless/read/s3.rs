@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use tradewind_events::bucket_event;
 
 use super::expression::{is_expression, name_of};
 use super::function::ReadFunction;
 use super::section::{Problems, Section};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::serverless::model::{BucketSettings, EventSource, S3Event};
 use crate::serverless::names::upper_first;
 use crate::yaml::{Entry, Node};
@@ -76,17 +77,22 @@ fn event_name(section: &mut Section<'_>, problems: &mut Problems) -> Option<Stri
         return Some(DEFAULT_EVENT.to_owned());
     };
     let name = section.text("event", problems)?;
-    if !name.starts_with("s3:") {
-        let path = section.path_of("event");
-        let problem = Diagnostic::error(format!("`{path}` is `{name}`, not an event of a bucket"));
-        problems.add(
-            problem
-                .at(&node.span)
-                .hint("for example `s3:ObjectCreated:*` or `s3:ObjectRemoved:Delete`"),
-        );
-        return None;
+    if bucket_event::HAPPEN.contains(&&*name) {
+        return Some(name);
     }
-    Some(name)
+    let path = section.path_of("event");
+    let problem = match bucket_event::is_impossible(&name) {
+        true => Diagnostic::error(format!("`{path}` is `{name}`, which never happens on a node"))
+            .hint("remove the event: there is nothing that it could tell of"),
+        false => Diagnostic::error(format!("`{path}` is `{name}`, not an event of a bucket")).hint(
+            match nearest(&name, bucket_event::HAPPEN.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "for example `s3:ObjectCreated:*` or `s3:ObjectRemoved:Delete`".to_owned(),
+            },
+        ),
+    };
+    problems.add(problem.at(&node.span));
+    None
 }
 
 /// `[{prefix: …}, {suffix: …}]`

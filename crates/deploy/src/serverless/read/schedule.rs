@@ -1,11 +1,12 @@
 //! `schedule` events.
 
 use serde_json::Value;
+use tradewind_events::schedule::{ScheduleExpression, TimeZone};
 
 use super::expression::{self, ArnOf, is_expression};
 use super::rule_input;
 use super::section::{Problems, Section};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::serverless::model::{ScheduleEvent, ScheduleMethod};
 use crate::yaml::{Entry, Node};
 
@@ -68,10 +69,26 @@ fn method(section: &mut Section<'_>, problems: &mut Problems) -> ScheduleMethod 
         section.wrong("groupName", node, "the name of a schedule group", problems);
     }
     ScheduleMethod::Scheduler {
-        timezone: section.text("timezone", problems),
+        timezone: timezone(section, problems),
         group: group.map(Node::to_json),
         role: expression::arn(section, "roleArn", ROLE, problems),
     }
+}
+
+fn timezone(section: &mut Section<'_>, problems: &mut Problems) -> Option<String> {
+    let node = section.get("timezone")?;
+    let name = section.text("timezone", problems)?;
+    if TimeZone::named(&name).is_err() {
+        let path = section.path_of("timezone");
+        let known: Vec<String> = jiff::tz::db().available().map(|zone| zone.to_string()).collect();
+        let hint = match nearest(&name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "write a name of the IANA database, for example `Europe/Berlin` or `UTC`".to_owned(),
+        };
+        let problem = Diagnostic::error(format!("`{path}` is `{name}`, not a time zone"));
+        problems.add(problem.at(&node.span).hint(hint));
+    }
+    Some(name)
 }
 
 fn rates(section: &mut Section<'_>, by_scheduler: bool, problems: &mut Problems) -> Vec<Value> {
@@ -90,8 +107,8 @@ fn rates(section: &mut Section<'_>, by_scheduler: bool, problems: &mut Problems)
         .collect()
 }
 
-/// One expression. Its form is checked here, so that mistakes are told before anything is built; what it means is
-/// the event bus's and the scheduler's.
+/// One expression. It is read here as the event bus and the scheduler read it, so that mistakes are told before anything
+/// is built.
 fn rate(node: &Node, path: &str, by_scheduler: bool, problems: &mut Problems) -> Option<Value> {
     if is_expression(node) {
         return Some(node.to_json());
@@ -109,20 +126,36 @@ const FORMS: &str = "for example `rate(5 minutes)`, `cron(0 12 * * ? *)`";
 
 /// What to write instead; none if nothing is wrong with the form.
 pub(super) fn problem_of_rate(text: &str, by_scheduler: bool) -> Option<String> {
+    problem_of_form(text, by_scheduler).or_else(|| {
+        let error = ScheduleExpression::parse(text).err()?;
+        Some(format!("{}: {FORMS}", error.reason))
+    })
+}
+
+fn problem_of_form(text: &str, by_scheduler: bool) -> Option<String> {
     let inside = |function: &str| text.strip_prefix(function)?.strip_suffix(')');
     if let Some(rate) = inside("rate(") {
         return problem_of_interval(rate);
     }
     if let Some(fields) = inside("cron(") {
-        let count = fields.split_whitespace().count();
-        let hint = || format!("`cron` has six fields, minutes to year, here are {count}: {FORMS}");
-        return (count != 6).then(hint);
+        return problem_of_count(fields.split_whitespace().count());
     }
     match inside("at(") {
         Some(_) if by_scheduler => None,
         Some(_) => Some("`at` is for schedules of the scheduler: add `method: scheduler`".into()),
         None => Some(FORMS.into()),
     }
+}
+
+fn problem_of_count(count: usize) -> Option<String> {
+    let more = match count {
+        6 => return None,
+        7 => "; AWS's cron has no seconds, leave the first field out",
+        _ => "",
+    };
+    Some(format!(
+        "`cron` has six fields, minutes to year, here are {count}{more}: {FORMS}"
+    ))
 }
 
 fn problem_of_interval(rate: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! `sns` events.
 
+use super::event_pattern::check_policy;
 use super::expression::{self, ArnOf, is_expression, name_of};
 use super::section::{Problems, Section};
 use crate::diagnostic::Diagnostic;
@@ -44,6 +45,9 @@ pub(super) fn event(entry: &Entry, path: &str, problems: &mut Problems) -> Optio
         &["MessageAttributes", "MessageBody"],
         problems,
     );
+    if let Some(node) = policy.filter(|node| node.as_map().is_some()) {
+        check_policy(node, &section.path_of("filterPolicy"), scope, problems);
+    }
     section.finish(problems);
     let (topic, name) = topic?;
     Some(SnsEvent {

@@ -1,5 +1,6 @@
 //! `sqs` events.
 
+use super::event_pattern::check_pattern;
 use super::expression::{self, ArnOf};
 use super::section::{Problems, Section};
 use crate::diagnostic::Diagnostic;
@@ -56,7 +57,7 @@ pub(super) fn event(entry: &Entry, path: &str, problems: &mut Problems) -> Optio
     (!event.queue.is_null()).then_some(event)
 }
 
-/// Each pattern as JSON; they are checked when the mapping is made.
+/// Each pattern as JSON.
 pub(super) fn filter_patterns(section: &mut Section<'_>, problems: &mut Problems) -> Vec<String> {
     let Some(node) = section.get("filterPatterns") else {
         return Vec::new();
@@ -73,6 +74,10 @@ pub(super) fn filter_patterns(section: &mut Section<'_>, problems: &mut Problems
         problems.add(problem.hint(format!(
             "a mapping has at most {MAX_FILTERS}; one pattern can name several values"
         )));
+    }
+    for (index, pattern) in patterns.iter().enumerate() {
+        let path = format!("{}.{index}", section.path_of("filterPatterns"));
+        check_pattern(pattern, &path, problems);
     }
     patterns
         .iter()

@@ -8,7 +8,7 @@ use s3s::dto::{
     PutBucketNotificationConfigurationOutput,
 };
 use s3s::{S3Error, S3ErrorCode, S3Result};
-use tradewind_events::Undeliverable;
+use tradewind_events::{Undeliverable, bucket_event};
 use tradewind_model::Arn;
 use uuid::Uuid;
 
@@ -16,32 +16,6 @@ use super::destination::{Configured, Destination, targets_of};
 use super::{Audience, Notifier};
 use crate::configuration::{Configurations, refused};
 
-/// Events that happen here; `…:*` stands for all of its kind.
-const EVENTS: &[&str] = &[
-    "s3:ObjectCreated:*",
-    "s3:ObjectCreated:Put",
-    "s3:ObjectCreated:Post",
-    "s3:ObjectCreated:Copy",
-    "s3:ObjectCreated:CompleteMultipartUpload",
-    "s3:ObjectRemoved:*",
-    "s3:ObjectRemoved:Delete",
-    "s3:ObjectRemoved:DeleteMarkerCreated",
-    "s3:ObjectTagging:*",
-    "s3:ObjectTagging:Put",
-    "s3:ObjectTagging:Delete",
-    "s3:ObjectAcl:Put",
-    "s3:LifecycleExpiration:*",
-    "s3:LifecycleExpiration:Delete",
-    "s3:LifecycleExpiration:DeleteMarkerCreated",
-];
-/// Kinds of events of S3 that cannot happen here.
-const IMPOSSIBLE: &[&str] = &[
-    "s3:ReducedRedundancyLostObject",
-    "s3:ObjectRestore:",
-    "s3:Replication:",
-    "s3:LifecycleTransition",
-    "s3:IntelligentTiering",
-];
 const CONFIGURATIONS: usize = 100;
 const FILTER_CHARACTERS: usize = 1024;
 
@@ -205,10 +179,10 @@ fn check_one(given: &Configured<'_>) -> S3Result<()> {
 }
 
 fn check_event(event: &str) -> S3Result<()> {
-    if EVENTS.contains(&event) {
+    if bucket_event::HAPPEN.contains(&event) {
         return Ok(());
     }
-    if IMPOSSIBLE.iter().any(|kind| event.starts_with(kind)) {
+    if bucket_event::is_impossible(event) {
         let message =
             format!("events of the kind `{event}` are not implemented: what they tell of never happens");
         return Err(refused(S3ErrorCode::NotImplemented, message));
