@@ -12,6 +12,7 @@ mod customer_view_forgetting;
 mod customer_view_requests;
 mod event_bus;
 mod events;
+mod every_event;
 mod faults;
 mod forgetting;
 mod guides;

@@ -17,6 +17,7 @@ mod batch_response;
 pub mod bucket_event;
 pub mod delivery;
 pub mod filter_policy;
+pub mod http_client;
 pub mod journey;
 pub mod mail;
 mod message;

@@ -29,6 +29,10 @@ pub(crate) fn of(row: &ResourceRow) -> Vec<EventSource> {
     match row.resource_type.as_str() {
         "AWS::Lambda::EventSourceMapping" => mapping(properties).into_iter().collect(),
         "AWS::S3::Bucket" => notifications(&row.state.physical_id, properties),
+        "Tradewind::S3::BucketNotification" => {
+            let bucket = text(properties, "Bucket").unwrap_or_default();
+            notifications(bucket, properties)
+        }
         "AWS::SNS::Topic" => subscriptions(&row.state.physical_id, properties),
         "AWS::SNS::Subscription" => subscription(properties).into_iter().collect(),
         "AWS::Events::Rule" => rule(properties),

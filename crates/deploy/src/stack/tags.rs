@@ -7,8 +7,8 @@ use tradewind_model::resource::{Properties, ResourceType};
 
 /// The property of the types that have tags.
 const TAGS: &str = "Tags";
-/// Types of this service write tags as a mapping, the others as a list of keys and values.
-const MAPPED: &str = "AWS::ApiGatewayV2::";
+/// Types of these services write tags as a mapping, the others as a list of keys and values.
+const MAPPED: [&str; 2] = ["AWS::ApiGatewayV2::", "AWS::Pipes::"];
 
 /// Adds the tags that the resource does not set itself, if its type has tags.
 pub(crate) fn add(
@@ -19,7 +19,8 @@ pub(crate) fn add(
     if tags.is_empty() || !resource_type.known_properties().accepted.contains(&TAGS) {
         return;
     }
-    let empty = match resource_type.type_name().starts_with(MAPPED) {
+    let name = resource_type.type_name();
+    let empty = match MAPPED.iter().any(|service| name.starts_with(service)) {
         true => Value::Object(Map::new()),
         false => Value::Array(Vec::new()),
     };

@@ -390,7 +390,7 @@ const BAD_SOURCES: [(&str, &str); 28] = [
         "`functions.a.events.0.sqs.filterPatterns` is a mapping, not a list of event patterns",
     ),
     (
-        "- sqs: {arn: 'arn:aws:sqs:r:1:q', filterPatterns: [{},{},{},{},{},{},{},{},{},{},{}]}",
+        "- sqs: {arn: 'arn:aws:sqs:r:1:q', filterPatterns: [&p {body: [1]},*p,*p,*p,*p,*p,*p,*p,*p,*p,*p]}",
         "`functions.a.events.0.sqs.filterPatterns` has 11 patterns | a mapping has at most 10",
     ),
     (

@@ -22,7 +22,7 @@ use tradewind_events::api_destination::HttpParameters;
 use tradewind_events::delivery::{
     Backoff, Death, Deliverer, Delivery, Exhausted, LaneId, LaneSettings, Outcome, Rate, RetryPolicy,
 };
-use tradewind_events::{Message, Routing, Trace, Undeliverable};
+use tradewind_events::{Message, Routing, Trace, Undeliverable, http_client};
 use tradewind_model::{Arn, Timestamp};
 
 use self::call::Call;
@@ -99,11 +99,8 @@ pub(crate) struct Destinations {
 
 impl Destinations {
     pub(crate) fn new() -> Result<Self, EventBridgeError> {
-        let client = reqwest::Client::builder()
+        let client = http_client::builder()
             .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            // secrets go where the destination says, not through what the environment names
-            .no_proxy()
             .user_agent("Amazon/EventBridge/ApiDestinations")
             .build();
         Ok(Self {

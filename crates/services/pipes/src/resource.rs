@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tradewind_model::resource::{
     KnownProperties, Properties, PropertyProblem, ResourceContext, ResourceError, ResourceHandler,
-    ResourceState, ResourceType, optional_text,
+    ResourceState, ResourceType, optional_tags, optional_text,
 };
 
 use crate::api::check_tags;
@@ -131,8 +131,9 @@ fn read(properties: &Properties) -> Result<(Settings, Tags), ResourceError> {
     let mut members: Map<String, Value> = properties.clone();
     members.remove("Name");
     members.retain(|_, value| !value.is_null());
-    let tags = members.remove("Tags").unwrap_or_else(|| json!({}));
-    let tags: Tags = serde_json::from_value(tags).map_err(invalid)?;
+    members.remove("Tags");
+    // a mapping, but those of the stack come as a list
+    let tags = optional_tags(properties, "Tags")?;
     check_tags(&tags)?;
     let mut members = Value::Object(members);
     for path in NUMBERS {

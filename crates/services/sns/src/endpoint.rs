@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use tradewind_events::delivery::{Backoff, Death, Deliverer, Delivery, LaneSettings, Outcome, RetryPolicy};
-use tradewind_events::{Message, Routing, Trace, Undeliverable};
+use tradewind_events::{Message, Routing, Trace, Undeliverable, http_client};
 use tradewind_model::Arn;
 use tradewind_observe::usage::{Metered, units_of_64_kib};
 
@@ -94,13 +94,7 @@ impl Endpoints {
 
     /// Follows no redirect: a signed message goes where its subscription says.
     async fn client(&self) -> Result<&reqwest::Client, reqwest::Error> {
-        let build = || async {
-            reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .user_agent(AGENT)
-                .build()
-        };
+        let build = || async { http_client::builder().user_agent(AGENT).build() };
         self.client.get_or_try_init(build).await
     }
 

@@ -7,6 +7,7 @@ use super::function::{invoked_alias, invoked_arn};
 use super::intrinsics::{join, local_arn, permission, reference};
 use crate::diagnostic::Diagnostic;
 use crate::serverless::model::{Event, EventSource, Function, LogEvent};
+use crate::yaml::Node;
 
 /// Subscription filters of one log group (CloudWatch Logs quotas).
 const MAX_FILTERS: usize = 2;
@@ -57,13 +58,30 @@ fn filter(builder: &mut Builder<'_>, function: &Function, event: &Event, log: &L
     builder.locate(&id, "FilterPattern", &event.node, "filter");
 }
 
-/// The log group of a function of this file is made before its filter; the framework leaves that to chance.
+/// The log group of a function of this file, or one below `resources`, is made before its filter; the framework leaves
+/// that to chance.
 fn group_made_here(builder: &Builder<'_>, group: &str) -> Option<String> {
     let functions = builder.definition.functions.iter();
     let named = functions
         .filter(|function| !function.logs_disabled)
         .find(|function| group.strip_prefix("/aws/lambda/") == Some(function.name.as_str()));
-    named.map(|function| format!("{}LogGroup", function.id))
+    match named {
+        Some(function) => Some(format!("{}LogGroup", function.id)),
+        None => group_below_resources(builder, group),
+    }
+}
+
+fn group_below_resources(builder: &Builder<'_>, group: &str) -> Option<String> {
+    let resources = builder.definition.resources.as_ref()?.child("Resources")?;
+    let is_it = |node: &Node| {
+        let name = node
+            .child("Properties")
+            .and_then(|node| node.child("LogGroupName"));
+        let kind = node.child("Type").and_then(Node::as_text);
+        kind == Some("AWS::Logs::LogGroup") && name.and_then(Node::as_text) == Some(group)
+    };
+    let found = resources.as_map()?.iter().find(|entry| is_it(&entry.node));
+    found.map(|entry| entry.key.clone())
 }
 
 fn permission_id(function: &Function) -> String {
