@@ -14,6 +14,7 @@ use tradewind_events::api_destination::{ApiDestinations, DestinationFailure, Des
 use tradewind_events::{Message, Receiver, Router, Routing, Undeliverable};
 use tradewind_model::{AccountId, Arn, Clock, Region, SecretError, SecretText, Secrets, Timestamp};
 use tradewind_sqs::{SqsConfig, SqsService};
+use tradewind_store::blobs::{Blobs, BlobsConfig, KeyFile, Place};
 use tradewind_store::queue::{Queues, Received};
 use tradewind_store::{Batch, Database};
 use tradewind_wire::{Body, Caller, read_body};
@@ -129,21 +130,32 @@ pub(crate) struct World {
     config: PipesConfig,
     tasks: TaskTracker,
     stop: CancellationToken,
+    _folder: tempfile::TempDir,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
         let migrations = [
             crate::MIGRATIONS,
+            tradewind_store::blobs::MIGRATIONS,
             tradewind_sqs::MIGRATIONS,
             tradewind_store::queue::MIGRATIONS,
         ];
         let database = Database::in_memory_for_tests(&migrations);
         let clock = Clock::manual(Timestamp::from_millis(1_700_000_000_000));
         let queues = Queues::new(database.clone(), clock.clone());
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(BlobsConfig {
+            database: database.clone(),
+            clock: clock.clone(),
+            place: Place::Folder(folder.path().join("blobs")),
+            keys: KeyFile::Own(folder.path().join("node.key")),
+            reserve: 0,
+        });
         let sqs = SqsService::open(SqsConfig {
             database: database.clone(),
             queues: queues.clone(),
+            blobs: blobs.await.unwrap(),
             clock: clock.clone(),
             base_url: "http://localhost:4566".into(),
         });
@@ -180,6 +192,7 @@ impl World {
             config,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            _folder: folder,
         }
     }
 

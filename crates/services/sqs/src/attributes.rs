@@ -1,7 +1,7 @@
 //! Queue attributes: from the texts of a request into [`QueueAttributes`], and back.
 //!
 //! Invariant: what was parsed is within AWS's ranges and fits the kind of queue; what a node does
-//! not honour (encryption) is refused by name and never stored.
+//! not honour (keys of KMS) is refused by name and never stored.
 
 mod redrive;
 
@@ -42,7 +42,8 @@ pub(crate) const COMPUTED: &[&str] = &[
 ];
 
 /// What a refused attribute is told.
-pub(crate) const NO_ENCRYPTION: &str = "messages are not encrypted at rest by this node";
+pub(crate) const NO_KMS: &str =
+    "this node has no KMS; with SqsManagedSseEnabled it encrypts messages under a key of its own";
 
 /// Texts by attribute name, as requests bring them.
 pub(crate) type Given = BTreeMap<String, String>;
@@ -117,8 +118,8 @@ impl QueueAttributes {
             }
             "DeduplicationScope" => self.fifo_only(name)?.deduplication_scope = scope(value)?,
             "FifoThroughputLimit" => self.fifo_only(name)?.throughput_limit = throughput(value)?,
-            "SqsManagedSseEnabled" => refuse_encryption(name, boolean(name, value)?)?,
-            "KmsMasterKeyId" => refuse_encryption(name, !value.is_empty())?,
+            "SqsManagedSseEnabled" => self.encrypted = boolean(name, value)?,
+            "KmsMasterKeyId" => refuse_key(name, value)?,
             // without a key it says nothing
             "KmsDataKeyReusePeriodSeconds" => {
                 number(60, 86_400)?;
@@ -148,7 +149,7 @@ impl QueueAttributes {
                 "ReceiveMessageWaitTimeSeconds",
                 self.receive_message_wait_time_seconds.to_string(),
             ),
-            ("SqsManagedSseEnabled", "false".to_owned()),
+            ("SqsManagedSseEnabled", self.encrypted.to_string()),
             ("VisibilityTimeout", self.visibility_timeout.to_string()),
         ];
         let documents = [
@@ -239,11 +240,11 @@ fn throughput(value: &str) -> Result<FifoThroughputLimit, SqsError> {
     }
 }
 
-fn refuse_encryption(name: &str, asked: bool) -> Result<(), SqsError> {
-    if !asked {
+fn refuse_key(name: &str, key: &str) -> Result<(), SqsError> {
+    if key.is_empty() {
         return Ok(());
     }
-    let text = format!("Invalid value for the parameter {name}. Reason: {NO_ENCRYPTION}.");
+    let text = format!("Invalid value for the parameter {name}. Reason: {NO_KMS}.");
     Err(SqsError::InvalidAttributeValue(text))
 }
 

@@ -9,6 +9,7 @@
 //! - Every queue of the registry has a row of `sqs_queues` and a queue in the store. A crash between the
 //!   two is mended when the service opens: the rows decide.
 //! - What is stored was parsed: an attribute that a node does not honour is refused, not kept.
+//! - What is sent to a queue with `SqsManagedSseEnabled` is stored sealed under the node's key (`sealed.rs`).
 //! - An answered `SendMessage` is on disk (the store's promise, not weakened here).
 
 mod api;
@@ -25,6 +26,7 @@ mod queue_source;
 mod receiver;
 mod registry;
 mod resource;
+mod sealed;
 mod service;
 mod tables;
 mod token;

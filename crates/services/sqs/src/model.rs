@@ -32,6 +32,8 @@ pub(crate) struct QueueAttributes {
     pub(crate) message_retention_period: u32,
     pub(crate) receive_message_wait_time_seconds: u32,
     pub(crate) visibility_timeout: u32,
+    /// What is sent from now on is stored sealed: `SqsManagedSseEnabled`.
+    pub(crate) encrypted: bool,
     /// As given: a JSON document.
     pub(crate) policy: Option<String>,
     /// The stack's resource whose policy it is.
@@ -50,6 +52,7 @@ impl Default for QueueAttributes {
             message_retention_period: 345_600,
             receive_message_wait_time_seconds: 0,
             visibility_timeout: 30,
+            encrypted: false,
             policy: None,
             policy_owner: None,
             redrive: None,

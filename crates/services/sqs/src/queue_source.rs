@@ -7,7 +7,7 @@ use tradewind_store::queue::Received;
 
 use crate::api::system_attributes;
 use crate::handle::Handle;
-use crate::message::{AttributeValue, Envelope, md5_of, md5_of_attributes};
+use crate::message::{AttributeValue, md5_of, md5_of_attributes};
 use crate::service::{SqsService, id_of};
 
 impl QueueSource for SqsService {
@@ -22,11 +22,11 @@ impl QueueSource for SqsService {
 
     fn record(&self, queue: &Arn, received: &Received, now: Timestamp) -> Result<QueueRecord, Undeliverable> {
         let arn = &self.queue_at(queue)?.arn;
-        let envelope =
-            Envelope::from_bytes(&received.attributes).map_err(|error| Undeliverable::Refused {
-                target: queue.to_string(),
-                reason: error.to_string(),
-            })?;
+        let read = self.opened(received).map_err(|error| Undeliverable::Refused {
+            target: queue.to_string(),
+            reason: error.to_string(),
+        });
+        let (envelope, body) = read?;
         let handle = Handle {
             receipt: received.receipt,
             received_at: now,
@@ -35,12 +35,12 @@ impl QueueSource for SqsService {
         Ok(QueueRecord {
             message_id: received.id.to_string(),
             receipt_handle: handle.encode(arn),
-            body: String::from_utf8_lossy(&received.body).into_owned(),
+            body: String::from_utf8_lossy(&body).into_owned(),
             attributes: system_attributes(&envelope, received).collect(),
             md5_of_message_attributes: md5_of_attributes(
                 attributes.map(|(name, value)| (name.as_str(), value)),
             ),
-            md5_of_body: md5_of(&received.body),
+            md5_of_body: md5_of(&body),
             event_source: "aws:sqs",
             event_source_arn: arn.to_string(),
             aws_region: arn.region.to_string(),

@@ -39,12 +39,13 @@ impl Receiver for SqsService {
             trace: message.trace.header(),
         };
         let message = NewMessage {
-            attributes: envelope.to_bytes().map_err(|error| refused(&error.to_string()))?,
             body: message.body.into(),
-            delay: None,
             group: message.group,
             deduplication_id: message.deduplication_id.filter(|_| fifo.is_some()),
+            ..NewMessage::default()
         };
+        let message = self.stored(&queue, &envelope, message);
+        let message = message.map_err(|error| refused(&error.to_string()))?;
         let id = id_of(&queue.arn);
         routing.add(|batch| self.queues().send_within(batch, &id, message));
         Ok(())
@@ -160,6 +161,29 @@ mod tests {
             "seal": {"DataType": "Binary", "BinaryValue": "AP8="},
         });
         assert_eq!(got["MessageAttributes"], attributes);
+    }
+
+    #[tokio::test]
+    async fn what_is_delivered_to_an_encrypted_queue_is_sealed() {
+        let world = World::new().await;
+        let url = world
+            .queue("closed", json!({"SqsManagedSseEnabled": "true"}))
+            .await;
+        deliver(&world, "closed", message()).await.unwrap();
+        let read = world
+            .database
+            .read("SELECT attributes, body FROM queue_messages", Vec::new());
+        let rows = read.await.unwrap();
+        let plain = b"paid";
+        assert!(
+            !rows[0]
+                .blob(1)
+                .unwrap()
+                .windows(plain.len())
+                .any(|at| at == plain)
+        );
+        assert_eq!(rows[0].blob(0).unwrap().len(), 1);
+        assert_eq!(world.receive(&url).await[0].0, "paid");
     }
 
     #[tokio::test]

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OnceCell, Semaphore};
 use tradewind_model::resource::ResourceType;
 use tradewind_model::{Clock, Timestamp};
 use tradewind_observe::usage::{Meter, Metered, units_of_64_kib};
+use tradewind_store::blobs::{Blobs, Sealer};
 use tradewind_store::queue::{
     DeadLetter, DeduplicationScope as Scope, QueueError, QueueId, QueueSettings, Queues,
 };
@@ -31,6 +32,8 @@ pub struct SqsConfig {
     pub database: Database,
     /// What messages go through, over the same database.
     pub queues: Queues,
+    /// Whose key seals messages of queues that ask for it.
+    pub blobs: Blobs,
     /// The time.
     pub clock: Clock,
     /// Where clients reach this node, for example `http://127.0.0.1:4566`: the start of queue URLs.
@@ -50,6 +53,8 @@ struct Shared {
     changing: Mutex<()>,
     reads: Arc<Semaphore>,
     attempts: crate::api::Attempts,
+    /// Set when a queue is that asks for it.
+    sealer: OnceCell<Sealer>,
     meter: OnceLock<Meter>,
 }
 
@@ -63,6 +68,7 @@ impl SqsService {
         let now = config.clock.now();
         let rows = tables::load(&config.database).await?;
         reconcile(&config.queues, &rows).await?;
+        let encrypts = rows.iter().any(|queue| queue.attributes.encrypted);
         rows.into_iter().for_each(|queue| registry.put(queue));
         for (arn, at) in tables::load_deleted(&config.database).await? {
             if registry.get(&arn).is_none() {
@@ -74,14 +80,19 @@ impl SqsService {
             .database
             .write(tables::forget_deleted(Batch::new(), minute_ago))
             .await?;
-        Ok(Self(Arc::new(Shared {
+        let service = Self(Arc::new(Shared {
             config,
             registry: RwLock::new(registry),
             changing: Mutex::new(()),
             reads: Arc::new(Semaphore::new(CONCURRENT_READS)),
             attempts: crate::api::Attempts::default(),
+            sealer: OnceCell::new(),
             meter: OnceLock::new(),
-        })))
+        }));
+        if encrypts {
+            service.prepare_to_seal().await?;
+        }
+        Ok(service)
     }
 
     /// Requests are counted by `meter`; only the first call decides by which.
@@ -129,6 +140,21 @@ impl SqsService {
         self.0.config.clock.now()
     }
 
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.0.config.blobs
+    }
+
+    /// What seals messages; there when a queue asks for it.
+    pub(crate) fn sealer(&self) -> Option<&Sealer> {
+        self.0.sealer.get()
+    }
+
+    async fn prepare_to_seal(&self) -> Result<(), SqsError> {
+        let sealer = self.0.sealer.get_or_try_init(|| self.blobs().sealer());
+        let sealer = sealer.await.map(drop);
+        sealer.map_err(|error| SqsError::Internal(error.to_string()))
+    }
+
     pub(crate) fn base_url(&self) -> &str {
         &self.0.config.base_url
     }
@@ -172,6 +198,9 @@ impl SqsService {
             return before.ok_or(SqsError::QueueDoesNotExist);
         };
         self.check_target(&after)?;
+        if after.attributes.encrypted {
+            self.prepare_to_seal().await?;
+        }
         let settings = settings_of(&after);
         let id = id_of(arn);
         // a queue that the store has and no row names is removed at the next start

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tradewind_model::{AccountId, Clock, Region, Timestamp};
 use tradewind_store::Database;
+use tradewind_store::blobs::{self, Blobs, BlobsConfig, KeyFile, Place};
 use tradewind_store::queue::Queues;
 use tradewind_wire::{Body, Caller, read_body};
 
@@ -15,7 +16,9 @@ use crate::{SqsConfig, SqsService};
 pub(crate) struct World {
     pub(crate) service: SqsService,
     pub(crate) clock: Clock,
-    database: Database,
+    pub(crate) database: Database,
+    blobs: Blobs,
+    _folder: tempfile::TempDir,
 }
 
 /// An answer: status, headers, body.
@@ -47,20 +50,35 @@ pub(crate) fn caller() -> Caller {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let database =
-            Database::in_memory_for_tests(&[crate::MIGRATIONS, tradewind_store::queue::MIGRATIONS]);
+        let migrations = [
+            crate::MIGRATIONS,
+            tradewind_store::queue::MIGRATIONS,
+            blobs::MIGRATIONS,
+        ];
+        let database = Database::in_memory_for_tests(&migrations);
         let clock = Clock::manual(Timestamp::from_millis(1_700_000_000_000));
-        let service = open(&database, &clock).await;
+        let folder = tempfile::tempdir().unwrap();
+        let config = BlobsConfig {
+            database: database.clone(),
+            clock: clock.clone(),
+            place: Place::Folder(folder.path().join("blobs")),
+            keys: KeyFile::Own(folder.path().join("node.key")),
+            reserve: 0,
+        };
+        let blobs = Blobs::open(config).await.unwrap();
+        let service = open(&database, &clock, &blobs).await;
         Self {
             service,
             clock,
             database,
+            blobs,
+            _folder: folder,
         }
     }
 
     /// The same database, in a service that was just started.
     pub(crate) async fn restart(&mut self) {
-        self.service = open(&self.database, &self.clock).await;
+        self.service = open(&self.database, &self.clock, &self.blobs).await;
     }
 
     /// Lets time pass.
@@ -144,10 +162,11 @@ impl World {
     }
 }
 
-async fn open(database: &Database, clock: &Clock) -> SqsService {
+async fn open(database: &Database, clock: &Clock, blobs: &Blobs) -> SqsService {
     let config = SqsConfig {
         database: database.clone(),
         queues: Queues::new(database.clone(), clock.clone()),
+        blobs: blobs.clone(),
         clock: clock.clone(),
         base_url: "http://127.0.0.1:4566".into(),
     };

@@ -38,8 +38,13 @@ impl Keyring {
         })
     }
 
-    /// A new data key. The first one makes the key file where it is the node's own.
+    /// A new data key.
     pub(super) async fn data_key(&self, database: &Database) -> Result<(DataKey, WrappedKey), BlobError> {
+        Ok(self.ready(database).await?.data_key())
+    }
+
+    /// The master keys, known to the database. The first time makes the key file where it is the node's own.
+    pub(super) async fn ready(&self, database: &Database) -> Result<&Arc<MasterKeys>, BlobError> {
         let make = || async {
             let file = self.file.clone();
             blocking(move || Ok(Arc::new(file.make()?))).await
@@ -47,7 +52,7 @@ impl Keyring {
         let keys = self.keys.get_or_try_init(make).await?;
         let record = || table::record_key(database, keys.current());
         self.recorded.get_or_try_init(record).await?;
-        Ok(keys.data_key())
+        Ok(keys)
     }
 
     /// The data key, unless it was changed or its master key is not here.

@@ -40,6 +40,7 @@ mod keys;
 mod place;
 mod reader;
 mod remote;
+mod sealer;
 mod table;
 mod tidy;
 mod upload;
@@ -57,6 +58,7 @@ pub use id::{BlobId, InvalidBlobId};
 pub use keys::{KeyError, KeyFile};
 pub use reader::BlobReader;
 pub use remote::{InvalidBlobsUrl, RemoteConfig};
+pub use sealer::Sealer;
 pub use table::MIGRATIONS;
 pub use tidy::Tidied;
 pub use writer::{BlobWriter, Stored};
@@ -171,13 +173,19 @@ impl Blobs {
     /// # Errors
     /// [`BlobError::Key`] when there is no master key and none can be made.
     pub async fn seal(&self, secret: &[u8]) -> Result<Vec<u8>, BlobError> {
-        let (key, wrapped) = self.shared.keyring.data_key(&self.shared.database).await?;
-        let mut sealed = wrapped.to_vec();
-        key.seal(secret, 0, true, &mut sealed);
-        Ok(sealed)
+        Ok(self.sealer().await?.seal(secret))
     }
 
-    /// What [`Blobs::seal`] sealed; none if it was changed or its master key is not here.
+    /// What seals without waiting, under the node's master key as it is now.
+    ///
+    /// # Errors
+    /// [`BlobError::Key`] when there is no master key and none can be made.
+    pub async fn sealer(&self) -> Result<Sealer, BlobError> {
+        let keys = self.shared.keyring.ready(&self.shared.database).await?;
+        Ok(Sealer::new(Arc::clone(keys)))
+    }
+
+    /// What [`Blobs::seal`] or a [`Sealer`] sealed; none if it was changed or its master key is not here.
     #[must_use]
     pub fn unseal(&self, sealed: &[u8]) -> Option<Vec<u8>> {
         let (wrapped, sealed) = sealed.split_at_checked(keys::WRAPPED)?;

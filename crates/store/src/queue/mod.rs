@@ -43,4 +43,5 @@ pub use model::{
 };
 pub use moves::{MoveId, MoveStatus, MoveTask};
 pub use queues::Queues;
+pub use rows::content_hash;
 pub use tables::MIGRATIONS;

@@ -383,6 +383,7 @@ async fn compose(
     let sqs = SqsService::open(SqsConfig {
         database: database.clone(),
         queues: queues.clone(),
+        blobs: blobs.clone(),
         clock: clock.clone(),
         base_url: base_url.clone(),
     });

@@ -1,5 +1,6 @@
 //! `ReceiveMessage`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -119,7 +120,7 @@ impl SqsService {
         let now = self.now();
         let messages = received
             .iter()
-            .map(|message| selection.apply(&queue.arn, message, now));
+            .map(|message| selection.apply(&queue.arn, message, self.opened(message)?, now));
         Ok(Messages {
             messages: messages.collect::<Result<_, _>>()?,
         })
@@ -184,8 +185,13 @@ impl Selection {
         })
     }
 
-    fn apply(&self, queue: &QueueArn, received: &Received, now: Timestamp) -> Result<Message, SqsError> {
-        let mut envelope = Envelope::from_bytes(&received.attributes)?;
+    fn apply(
+        &self,
+        queue: &QueueArn,
+        received: &Received,
+        (mut envelope, body): (Envelope, Cow<'_, [u8]>),
+        now: Timestamp,
+    ) -> Result<Message, SqsError> {
         envelope
             .attributes
             .retain(|name, _| is_selected(name, &self.attributes));
@@ -198,8 +204,8 @@ impl Selection {
         Ok(Message {
             message_id: received.id.to_string(),
             receipt_handle: handle.encode(queue),
-            md5_of_body: md5_of(&received.body),
-            body: String::from_utf8_lossy(&received.body).into_owned(),
+            md5_of_body: md5_of(&body),
+            body: String::from_utf8_lossy(&body).into_owned(),
             attributes: self.system_attributes(&envelope, received),
             md5_of_message_attributes: digest,
             message_attributes: envelope.attributes,

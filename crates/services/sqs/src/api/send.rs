@@ -79,7 +79,7 @@ impl SqsService {
             );
             return Err(SqsError::InvalidParameterValue(text));
         }
-        let mut prepared = entry.prepare(&queue, call)?;
+        let mut prepared = entry.prepare(self, &queue, call)?;
         let message = std::mem::take(&mut prepared.message);
         let sent = self.queues().send(&id_of(&queue.arn), vec![message]).await?;
         let sent = sent
@@ -108,7 +108,7 @@ impl SqsService {
         let (mut ready, mut messages) = (Vec::new(), Vec::new());
         for entry in entries {
             let id = entry.id.clone().unwrap_or_default();
-            match entry.prepare_in_batch(&queue, call) {
+            match entry.prepare_in_batch(self, &queue, call) {
                 Ok(mut prepared) => {
                     messages.push(std::mem::take(&mut prepared.message));
                     ready.push(prepared);
@@ -161,7 +161,12 @@ impl Entry {
         body + self.message_attributes.as_ref().map_or(0, attributes_size)
     }
 
-    fn prepare_in_batch(self, queue: &Queue, call: &Call) -> Result<Prepared, SqsError> {
+    fn prepare_in_batch(
+        self,
+        service: &SqsService,
+        queue: &Queue,
+        call: &Call,
+    ) -> Result<Prepared, SqsError> {
         let limit = queue.attributes.maximum_message_size;
         if self.size() > limit as usize {
             let text = format!(
@@ -169,10 +174,10 @@ impl Entry {
             );
             return Err(SqsError::InvalidParameterValue(text));
         }
-        self.prepare(queue, call)
+        self.prepare(service, queue, call)
     }
 
-    fn prepare(self, queue: &Queue, call: &Call) -> Result<Prepared, SqsError> {
+    fn prepare(self, service: &SqsService, queue: &Queue, call: &Call) -> Result<Prepared, SqsError> {
         let body = required(self.message_body.filter(|body| !body.is_empty()), "MessageBody")?;
         check_characters(&body, "message body")?;
         let attributes = self.message_attributes.unwrap_or_default();
@@ -195,14 +200,15 @@ impl Entry {
             attributes,
             trace: trace.or_else(|| call.trace.clone()),
         };
+        let message = NewMessage {
+            body: body.into_bytes(),
+            delay,
+            group: self.message_group_id,
+            deduplication_id,
+            ..NewMessage::default()
+        };
         Ok(Prepared {
-            message: NewMessage {
-                attributes: envelope.to_bytes()?,
-                body: body.into_bytes(),
-                delay,
-                group: self.message_group_id,
-                deduplication_id,
-            },
+            message: service.stored(queue, &envelope, message)?,
             id: self.id,
             md5_of_body,
             md5_of_attributes,

@@ -4,3 +4,4 @@ mod fifo;
 mod messages;
 mod moves;
 mod queues;
+mod sealed;

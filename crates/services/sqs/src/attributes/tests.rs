@@ -142,15 +142,26 @@ fn high_throughput_needs_deduplication_by_group() {
 }
 
 #[test]
-fn encryption_is_refused_by_name_and_its_absence_passes() {
-    for (name, asks, nothing) in [
-        ("SqsManagedSseEnabled", "true", "false"),
-        ("KmsMasterKeyId", "alias/aws/sqs", ""),
-    ] {
-        let error = standard(&[(name, asks)]).unwrap_err().to_string();
-        assert!(error.contains(name) && error.contains("not encrypted"), "{error}");
-        assert_eq!(standard(&[(name, nothing)]).unwrap(), QueueAttributes::default());
-    }
+fn keys_of_kms_are_refused_by_name_and_their_absence_passes() {
+    let error = standard(&[("KmsMasterKeyId", "alias/aws/sqs")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("KmsMasterKeyId") && error.contains("no KMS"),
+        "{error}"
+    );
+    assert_eq!(
+        standard(&[("KmsMasterKeyId", "")]).unwrap(),
+        QueueAttributes::default()
+    );
+}
+
+#[test]
+fn encryption_is_off_until_it_is_asked_for() {
+    let on = standard(&[("SqsManagedSseEnabled", "true")]).unwrap();
+    assert!(on.texts().contains(&("SqsManagedSseEnabled", "true".to_owned())));
+    let off = on.changed_by(&given(&[("SqsManagedSseEnabled", "false")]));
+    assert_eq!(off.unwrap(), QueueAttributes::default());
 }
 
 #[test]

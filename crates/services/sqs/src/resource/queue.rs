@@ -6,7 +6,7 @@ use tradewind_model::resource::{
     ResourceState, optional_bool, optional_tags, optional_text, problem,
 };
 
-use crate::attributes::{Given, NO_ENCRYPTION};
+use crate::attributes::{Given, NO_KMS};
 use crate::error::SqsError;
 use crate::model::{Queue, QueueAttributes};
 use crate::names::{QueueArn, QueueName};
@@ -46,10 +46,7 @@ const ACCEPTED: &[&str] = &[
     "Tags",
     "VisibilityTimeout",
 ];
-const REFUSED: &[(&str, &str)] = &[
-    ("KmsMasterKeyId", NO_ENCRYPTION),
-    ("SqsManagedSseEnabled", NO_ENCRYPTION),
-];
+const REFUSED: &[(&str, &str)] = &[("KmsMasterKeyId", NO_KMS)];
 const SUFFIX: &str = ".fifo";
 const MAX_NAME: usize = 80;
 
@@ -133,8 +130,7 @@ impl ResourceHandler for QueueType {
     fn check(&self, properties: &Properties) -> Vec<PropertyProblem> {
         let mut problems = self.known_properties().check(properties);
         let asks = |name: &str| match properties.get(name) {
-            Some(Value::String(text)) => !["", "false"].contains(&text.as_str()),
-            Some(Value::Bool(asked)) => *asked,
+            Some(Value::String(text)) => !text.is_empty(),
             _ => false,
         };
         let refused = REFUSED.iter().filter(|(name, _)| asks(name));

@@ -181,7 +181,7 @@ async fn problems_are_found_before_anything_is_made() {
             .collect()
     };
     assert_eq!(
-        messages(json!({"SqsManagedSseEnabled": false, "KmsMasterKeyId": ""})),
+        messages(json!({"SqsManagedSseEnabled": true, "KmsMasterKeyId": ""})),
         [""; 0]
     );
     let refused =
@@ -190,8 +190,7 @@ async fn problems_are_found_before_anything_is_made() {
         refused,
         [
             "unknown property `QueName`; did you mean `QueueName`?",
-            "property `KmsMasterKeyId` is not supported yet: messages are not encrypted at rest by this node",
-            "property `SqsManagedSseEnabled` is not supported yet: messages are not encrypted at rest by this node",
+            "property `KmsMasterKeyId` is not supported yet: this node has no KMS; with SqsManagedSseEnabled it encrypts messages under a key of its own",
         ]
     );
     let policies = resource_type(&world, "AWS::SQS::QueuePolicy");

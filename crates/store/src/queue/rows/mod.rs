@@ -12,6 +12,8 @@ pub(super) mod receive;
 pub(super) mod send;
 pub(super) mod settle;
 
+pub use send::content_hash;
+
 use crate::DatabaseError;
 use crate::queue::model::MessageId;
 use crate::value::Row;

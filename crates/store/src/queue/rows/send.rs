@@ -173,8 +173,9 @@ fn deduplication_id(queue: &Queue, message: &NewMessage) -> Option<String> {
     message.deduplication_id.clone().or_else(made)
 }
 
-/// The SHA-256 of a body in lower-case hexadecimal.
-pub(in crate::queue) fn content_hash(body: &[u8]) -> String {
+/// The deduplication id that a message gets by its content: the SHA-256 of its body in lower-case hexadecimal.
+#[must_use]
+pub fn content_hash(body: &[u8]) -> String {
     use std::fmt::Write as _;
     Sha256::digest(body)
         .iter()
