@@ -12,6 +12,7 @@ mod chaos;
 mod command;
 mod fixtures;
 mod forget;
+mod fuzz;
 mod gates;
 mod hostile;
 mod http;
@@ -58,6 +59,8 @@ enum Task {
     /// Kill the node under load, and account for everything that was acknowledged
     #[command(subcommand)]
     Chaos(chaos::Chaos),
+    /// Try hostile input on the parsers that are ours
+    Fuzz(fuzz::Options),
     /// Load a node with well-behaved and faulty functions, and account for what is left over
     Soak(soak::Options),
     /// Erase people from the customer view while it ingests, and search everything for what is left of them
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Task::Kafka(options) => kafka::serve(&options),
         Task::Bench(bench) => bench::run(&bench),
         Task::Chaos(chaos) => chaos::run(&chaos),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Forget(options) => forget::run_with(&options),
         Task::Hostile(options) => hostile::run(&options),

@@ -17,6 +17,8 @@ mod batch_response;
 pub mod bucket_event;
 pub mod delivery;
 pub mod filter_policy;
+#[cfg(test)]
+mod fuzz;
 pub mod http_client;
 pub mod journey;
 pub mod mail;

@@ -17,6 +17,8 @@
 mod body;
 mod caller;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod json;
 mod page;
 mod query;

@@ -116,4 +116,6 @@ impl PartialEq for FilterPattern {
 impl Eq for FilterPattern {}
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
