@@ -54,7 +54,7 @@ const CANNOT_BE: [(&str, &str); 15] = [
     ),
     (
         "- sqs: {arn: 'arn:aws:sqs:us-east-1:000000000000:q', filterPatterns: [{body: [1]}, {body: 1}]}",
-        "7:99: `functions.a.events.0.sqs.filterPatterns.1` cannot be matched: \"body\" must be an object or an array",
+        "7:97: `functions.a.events.0.sqs.filterPatterns.1` cannot be matched: \"body\" must be an object or an array",
     ),
     (
         "- sns: {topicName: t, filterPolicy: {shop: north}}",
@@ -62,7 +62,7 @@ const CANNOT_BE: [(&str, &str); 15] = [
     ),
     (
         "- sns: {topicName: t, filterPolicy: {shop: {name: [north]}}}",
-        "7:43: `functions.a.events.0.sns.filterPolicy` cannot be matched: ",
+        "`functions.a.events.0.sns.filterPolicy` cannot be matched: ",
     ),
 ];
 

@@ -519,7 +519,7 @@ const BAD_RULES: [(&str, &str); 24] = [
         "only rules of the default bus can have a schedule | remove `eventBus`",
     ),
     (
-        "- eventBridge: {pattern: {}, retryPolicy: {maximumRetryAttempts: 186}}",
+        "- eventBridge: {pattern: {id: [a]}, retryPolicy: {maximumRetryAttempts: 186}}",
         "`functions.a.events.0.eventBridge.retryPolicy.maximumRetryAttempts` is `186`, not a whole number from 0 to 185",
     ),
     (
