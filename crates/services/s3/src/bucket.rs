@@ -303,6 +303,22 @@ mod tests {
         assert_eq!(tables::get(&buckets.state.database, "orders").await, None);
     }
 
+    /// As in S3, an upload that nobody ends keeps no bucket.
+    #[tokio::test]
+    async fn unfinished_uploads_go_with_their_bucket() {
+        let (buckets, _folder) = buckets().await;
+        let context = ResourceContext::for_tests("Mine");
+        let named = properties(json!({"BucketName": "orders"}));
+        let made = buckets.create(&context, &named).await.unwrap();
+        let upload = multipart::tests::upload();
+        multipart::create(&buckets.state, &upload).await.unwrap();
+        buckets.check_delete(&context, &made).await.unwrap();
+        buckets.delete(&context, &made).await.unwrap();
+        let left = multipart::find(&buckets.state, "orders", "k", &upload.id).await;
+        assert_eq!(left.unwrap_err().code().as_str(), "NoSuchUpload");
+        assert_eq!(tables::get(&buckets.state.database, "orders").await, None);
+    }
+
     #[tokio::test]
     async fn long_generated_names_are_shortened() {
         let long = ResourceContext::for_tests(&"ABucketWithALongName".repeat(5));

@@ -8,6 +8,9 @@ mod complete;
 mod parts;
 mod uploads;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 pub(crate) use complete::{Listed, assemble};
 pub(crate) use parts::{Part, after as parts_after, drop_parts, pieces, put as put_part, range_of_nth};
 use uploads::exists;

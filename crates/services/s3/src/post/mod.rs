@@ -177,3 +177,30 @@ fn tags_of(xml: &str) -> Result<String, S3Error> {
         .map(|tag| format!("{}={}", encode(&tag.key), encode(&tag.value)));
     Ok(pairs.collect::<Vec<_>>().join("&"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_uploads_and_does_nothing_else() {
+        let headers = |name: &str| {
+            let fields = [(name.to_owned(), "/photos/secret".to_owned())];
+            headers_of(&Fields::of(fields.into_iter()))
+        };
+        for name in [
+            "x-amz-copy-source",
+            "x-amz-copy-source-range",
+            "x-amz-rename-source",
+        ] {
+            let error = headers(name).unwrap_err();
+            assert_eq!(error.code().as_str(), "InvalidArgument", "{name}");
+        }
+        assert!(
+            headers("x-amz-meta-copy-source")
+                .unwrap()
+                .contains_key("x-amz-meta-copy-source")
+        );
+        assert!(headers("x-amz-signature").unwrap().is_empty());
+    }
+}
