@@ -2,7 +2,7 @@
 //!
 //! In memory stands only the agenda (`agenda.rs`): for each function with rows when the next of them is due, how
 //! many there are, and how many run. A function that is slow or throttled so never stands before
-//! another one's rows. A row comes with the batch of who sends it ([`Queue::accept_within`]). Leases name the worker that holds them; the data folder is open in one
+//! another one's rows. What may run at once is handed to the worker when it is committed. A row comes with the batch of who sends it ([`Queue::accept_within`]). Leases name the worker that holds them; the data folder is open in one
 //! process at a time, so the leases found when the queue opens belong to a process that is dead, and
 //! are released.
 
@@ -14,6 +14,7 @@ use tradewind_model::{Clock, FunctionArn, Qualifier, RequestId, Timestamp};
 use tradewind_store::{Batch, Database, Row, SqlValue};
 
 use self::agenda::Agenda;
+pub(crate) use self::agenda::RUNNING;
 use crate::error::LambdaError;
 use crate::schedule::Attempts;
 use crate::tables::{LoadFunctionsError, arn_of};
@@ -32,6 +33,22 @@ pub(crate) struct Leased {
 }
 
 impl Leased {
+    /// An invocation that runs as soon as it is committed.
+    fn of(accepted: &Accepted, now: Timestamp) -> Self {
+        Self {
+            arn: accepted.arn.clone(),
+            request_id: accepted.request_id.clone(),
+            qualifier: accepted.qualifier.clone(),
+            payload: accepted.payload.clone(),
+            trace_id: accepted.trace_id.clone(),
+            attempts: Attempts {
+                enqueued_at: now,
+                function_errors: 0,
+                system_errors: 0,
+            },
+        }
+    }
+
     /// The qualifier that was asked for; none for what can be none.
     pub(crate) fn asked_for(&self) -> Option<Qualifier> {
         match self.qualifier.as_str() {
@@ -69,7 +86,7 @@ const AGENDA: &str = "SELECT account, region, name, COUNT(*), MIN(due_at) FROM l
     GROUP BY account, region, name";
 const INSERT: &str = "INSERT INTO lambda_async_invocations (request_id, account, region, name, qualifier, \
     payload, trace_id, enqueued_at, due_at, leased_by, function_errors, system_errors) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, 0, 0)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)";
 const DUE: &str = "SELECT account, region, name, request_id, qualifier, payload, trace_id, enqueued_at, \
     function_errors, system_errors FROM lambda_async_invocations \
     WHERE account = $1 AND region = $2 AND name = $3 AND due_at <= $4 AND leased_by IS NULL \
@@ -82,6 +99,7 @@ const PUT_OFF: &str = "UPDATE lambda_async_invocations SET leased_by = NULL, due
     function_errors = $2, system_errors = $3 WHERE request_id = $4";
 const LEFT: &str = "SELECT COUNT(*), COALESCE(MIN(due_at), 0) FROM lambda_async_invocations \
     WHERE account = $1 AND region = $2 AND name = $3";
+const RELEASE: &str = "UPDATE lambda_async_invocations SET leased_by = NULL WHERE request_id = $1";
 const DELETE: &str = "DELETE FROM lambda_async_invocations WHERE request_id = $1";
 
 impl Queue {
@@ -115,12 +133,15 @@ impl Queue {
     /// Adds an invocation to a batch of the caller's own statements: it is kept if and only if they happen, and
     /// the worker learns of it then. Room for it is taken at once, and given back if the batch fails.
     pub(crate) fn accept_within(&self, batch: &mut Batch, accepted: &Accepted) -> Result<(), Full> {
-        let place = self.agenda.place(&accepted.arn).ok_or(Full)?;
         let now = self.clock.now();
+        let place = self.agenda.place(&accepted.arn, now).ok_or(Full)?;
+        let worker = place.is_leased().then_some(self.worker.as_str());
+        let row = row_of(accepted, now, worker);
+        let leased = Leased::of(accepted, now);
         *batch = std::mem::take(batch)
             .growing()
-            .run(INSERT, row_of(accepted, now))
-            .after_commit(move || place.taken(now));
+            .run(INSERT, row)
+            .after_commit(move || place.taken(&leased, now));
         Ok(())
     }
 
@@ -132,7 +153,7 @@ impl Queue {
     ) -> Result<(), LambdaError> {
         let delete = Batch::new().run(DELETE, vec![request_id.as_str().into()]);
         if self.database.write(delete).await?.first() == Some(&1) {
-            self.agenda.withdrawn(arn);
+            self.agenda.withdrawn(arn, request_id);
         }
         Ok(())
     }
@@ -144,7 +165,7 @@ impl Queue {
     /// comes back beside the first failure.
     pub(crate) async fn lease(&self, room: usize) -> (Vec<Leased>, Result<(), LambdaError>) {
         let now = self.clock.now();
-        let (mut leased, mut result) = (Vec::new(), Ok(()));
+        let (mut leased, mut result) = (self.agenda.handed_over(room), Ok(()));
         let due = self.agenda.due_functions(now);
         let others = (0..due.len()).rev();
         for (due, others) in due.into_iter().zip(others) {
@@ -217,7 +238,7 @@ impl Queue {
     /// The function is deleted, and with it what waited for it. What was committed for it in the meantime is
     /// found, so the worker gives it up.
     pub(crate) async fn forget(&self, arn: &FunctionArn) {
-        self.agenda.forget(arn);
+        self.release(&self.agenda.forget(arn)).await;
         let found = match self.database.read(LEFT, function_key(arn)).await {
             Ok(rows) => rows.first().map(|row| (row.integer(0), row.integer(1))),
             Err(_) => None,
@@ -230,6 +251,19 @@ impl Queue {
             }
             // the worker is to look itself
             _ => self.agenda.found(arn, 1, self.clock.now()),
+        }
+    }
+
+    /// What nobody has taken yet is not leased any more, where it is still there.
+    async fn release(&self, back: &[Leased]) {
+        if back.is_empty() {
+            return;
+        }
+        let release = back.iter().fold(Batch::new(), |batch, leased| {
+            batch.run(RELEASE, vec![leased.request_id.as_str().into()])
+        });
+        if let Err(error) = self.database.write(release).await {
+            tracing::warn!(%error, "what a deleted function left is given up at the next start");
         }
     }
 
@@ -306,7 +340,7 @@ impl Queue {
     }
 }
 
-fn row_of(accepted: &Accepted, now: Timestamp) -> Vec<SqlValue> {
+fn row_of(accepted: &Accepted, now: Timestamp, worker: Option<&str>) -> Vec<SqlValue> {
     let Accepted {
         request_id,
         arn,
@@ -324,6 +358,7 @@ fn row_of(accepted: &Accepted, now: Timestamp) -> Vec<SqlValue> {
         trace_id.clone().into(),
         now.as_millis().into(),
         now.as_millis().into(),
+        worker.into(),
     ]
 }
 

@@ -12,16 +12,14 @@ use crate::destination::Ending;
 use crate::error::LambdaError;
 use crate::event_invoke::EventInvoke;
 use crate::journey::{self, Begun};
-use crate::queue::Leased;
+use crate::queue::{Leased, RUNNING};
 use crate::schedule::{DropReason, Next, Outcome, is_expired, next};
 use crate::service::LambdaService;
 
-/// Asynchronous invocations that run at the same time, of all functions together.
-const RUNNING: usize = 256;
 /// How long to wait after the database failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// The longest sleep: a clock that was set back is noticed after it.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// The longest sleep: that the clock was set, or the machine slept, is noticed after it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 impl LambdaService {
     /// Runs asynchronous invocations until cancelled, then waits for those that run.

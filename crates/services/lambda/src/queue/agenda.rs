@@ -1,22 +1,31 @@
 //! What the queue knows without its table: for each function what waits, what runs, and when the next is due.
 //!
+//! An invocation that may run at once is written as leased, and handed to the worker by its commit: it is neither
+//! looked for nor leased in a second transaction.
+//!
 //! # Invariants
 //! - A row counts from its commit on. Before, it has a [`Place`], which goes with a batch that failed.
 //! - A count is never less than the rows that are there. It may be more when rows went with their function
 //!   while others were committed; the next look at the table that finds none corrects it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tradewind_events::share_of;
-use tradewind_model::{FunctionArn, Timestamp};
+use tradewind_model::{FunctionArn, RequestId, Timestamp};
+
+use super::Leased;
 
 /// Invocations of one function that may wait.
 pub(super) const WAITING_PER_FUNCTION: u64 = 100_000;
 /// Invocations of one function that run at the same time.
 pub(super) const RUNNING_PER_FUNCTION: usize = 64;
+/// Invocations that run at the same time, of all functions together.
+pub(crate) const RUNNING: usize = 256;
+/// Invocations that are handed over and not taken yet: their payloads are in memory.
+const HANDED_OVER: usize = 64;
 
 /// See the module. A clone is the same agenda.
 #[derive(Clone, Debug, Default)]
@@ -24,10 +33,21 @@ pub(crate) struct Agenda(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    functions: Mutex<BTreeMap<FunctionArn, Waiting>>,
+    functions: Mutex<Functions>,
     /// How many events of a function run at the same time, where that is less than usual.
     bounds: Mutex<BTreeMap<FunctionArn, usize>>,
     changed: Notify,
+}
+
+/// What waits, and what of it is on its way to the worker without a look at the table.
+#[derive(Debug, Default)]
+pub(super) struct Functions {
+    waiting: BTreeMap<FunctionArn, Waiting>,
+    /// Rows that run, of all functions.
+    running: usize,
+    /// Places of those that will be handed over by their commit.
+    coming: usize,
+    handed_over: VecDeque<Leased>,
 }
 
 /// What waits for one function.
@@ -64,29 +84,86 @@ impl Waiting {
 pub(super) struct Place {
     agenda: Agenda,
     arn: FunctionArn,
+    /// Whether it runs as soon as it is committed. It counts as running already.
+    at_once: bool,
     taken: AtomicBool,
 }
 
 impl Place {
+    /// Whether the row is to be written as leased.
+    pub(super) fn is_leased(&self) -> bool {
+        self.at_once
+    }
+
     /// The row is committed, and due at `due`.
-    pub(super) fn taken(&self, due: Timestamp) {
+    pub(super) fn taken(&self, leased: &Leased, due: Timestamp) {
         if self.taken.swap(true, Ordering::Relaxed) {
             return;
         }
-        self.agenda.change(&self.arn, |waiting| {
-            waiting.places = waiting.places.saturating_sub(1);
-            waiting.rows += 1;
-            waiting.is_due(due);
+        let at_once = self.at_once;
+        self.agenda.with(|functions| {
+            functions.change(&self.arn, |waiting| {
+                waiting.places = waiting.places.saturating_sub(1);
+                waiting.rows += 1;
+                if !at_once {
+                    waiting.is_due(due);
+                }
+            });
+            if at_once {
+                functions.coming = functions.coming.saturating_sub(1);
+                functions.handed_over.push_back(leased.clone());
+            }
         });
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if !*self.taken.get_mut() {
-            let give_back = |waiting: &mut Waiting| waiting.places = waiting.places.saturating_sub(1);
-            self.agenda.change(&self.arn, give_back);
+        if *self.taken.get_mut() {
+            return;
         }
+        let at_once = self.at_once;
+        self.agenda.with(|functions| {
+            functions.coming = functions.coming.saturating_sub(usize::from(at_once));
+            functions.change(&self.arn, |waiting| {
+                waiting.places = waiting.places.saturating_sub(1);
+                waiting.running = waiting.running.saturating_sub(usize::from(at_once));
+            });
+        });
+    }
+}
+
+impl Functions {
+    /// Changes what is known of a function, which is forgotten once nothing waits for it.
+    fn change(&mut self, arn: &FunctionArn, change: impl FnOnce(&mut Waiting)) {
+        let Some(waiting) = self.waiting.get_mut(arn) else {
+            return;
+        };
+        let before = waiting.running;
+        change(waiting);
+        let is_over = waiting.is_over();
+        let after = if is_over { 0 } else { waiting.running };
+        if is_over {
+            self.waiting.remove(arn);
+        }
+        self.running = (self.running + after).saturating_sub(before);
+    }
+
+    /// Whether a row that is written now may run before all that is in the table.
+    fn runs_at_once(&self, waiting: &Waiting, bound: usize, now: Timestamp) -> bool {
+        let is_first = waiting.due.is_none_or(|due| due > now);
+        let room = RUNNING.saturating_sub(self.running);
+        let may_run = waiting.running < bound && share_of(room, waiting.running, 0) > 0;
+        is_first && may_run && self.coming + self.handed_over.len() < HANDED_OVER
+    }
+}
+
+#[cfg(test)]
+impl std::ops::Deref for Functions {
+    type Target = BTreeMap<FunctionArn, Waiting>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.waiting
     }
 }
 
@@ -104,27 +181,52 @@ impl Agenda {
             due: Some(due),
             ..Waiting::default()
         };
-        self.functions().insert(arn, waiting);
+        self.functions().waiting.insert(arn, waiting);
     }
 
     /// Room for one more row; none if the function has as many as it may have.
-    pub(super) fn place(&self, arn: &FunctionArn) -> Option<Place> {
+    pub(super) fn place(&self, arn: &FunctionArn, now: Timestamp) -> Option<Place> {
+        let bound = self.bound_of(arn);
         let mut functions = self.functions();
-        let waiting = functions.entry(arn.clone()).or_default();
+        let waiting = functions.waiting.get(arn).copied().unwrap_or_default();
         if waiting.rows + waiting.places >= WAITING_PER_FUNCTION {
             return None;
         }
+        let at_once = functions.runs_at_once(&waiting, bound, now);
+        let waiting = functions.waiting.entry(arn.clone()).or_default();
         waiting.places += 1;
+        waiting.running += usize::from(at_once);
+        functions.running += usize::from(at_once);
+        functions.coming += usize::from(at_once);
+        drop(functions);
         Some(Place {
             agenda: self.clone(),
             arn: arn.clone(),
+            at_once,
             taken: AtomicBool::new(false),
         })
     }
 
+    /// Takes up to `room` of what was handed over, the first first.
+    pub(super) fn handed_over(&self, room: usize) -> Vec<Leased> {
+        let mut functions = self.functions();
+        let count = room.min(functions.handed_over.len());
+        functions.handed_over.drain(..count).collect()
+    }
+
     /// A row was taken back before it ran.
-    pub(super) fn withdrawn(&self, arn: &FunctionArn) {
-        self.change(arn, |waiting| waiting.rows = waiting.rows.saturating_sub(1));
+    pub(super) fn withdrawn(&self, arn: &FunctionArn, request_id: &RequestId) {
+        self.with(|functions| {
+            let before = functions.handed_over.len();
+            functions
+                .handed_over
+                .retain(|leased| leased.request_id != *request_id);
+            let back = before - functions.handed_over.len();
+            functions.change(arn, |waiting| {
+                waiting.rows = waiting.rows.saturating_sub(1);
+                waiting.running = waiting.running.saturating_sub(back);
+            });
+        });
     }
 
     /// See [`super::Queue::next_due`].
@@ -133,8 +235,14 @@ impl Agenda {
         let may_run = |(arn, waiting): &(&FunctionArn, &Waiting)| {
             waiting.running < self.bound_of(arn) && share_of(room, waiting.running, 0) > 0
         };
-        let dues = functions.iter().filter(may_run).filter_map(|(_, w)| w.due);
-        dues.min()
+        let dues = functions
+            .waiting
+            .iter()
+            .filter(may_run)
+            .filter_map(|(_, w)| w.due);
+        let handed_over = functions.handed_over.front();
+        dues.chain(handed_over.map(|leased| leased.attempts.enqueued_at))
+            .min()
     }
 
     /// See [`super::Queue::bound`].
@@ -153,22 +261,29 @@ impl Agenda {
         self.0.changed.notified().await;
     }
 
-    /// The function is deleted, and with it what waited for it.
-    pub(super) fn forget(&self, arn: &FunctionArn) {
-        self.change(arn, |waiting| {
-            waiting.rows = waiting.running as u64;
-            waiting.due = None;
-        });
+    /// The function is deleted, and with it what waited for it. What was handed over and not taken yet is not
+    /// leased any more.
+    pub(super) fn forget(&self, arn: &FunctionArn) -> Vec<Leased> {
+        self.with(|functions| {
+            let all = std::mem::take(&mut functions.handed_over);
+            let (back, others): (Vec<_>, _) = all.into_iter().partition(|leased| leased.arn == *arn);
+            functions.handed_over = others.into();
+            functions.change(arn, |waiting| {
+                waiting.running = waiting.running.saturating_sub(back.len());
+                waiting.rows = waiting.running as u64;
+                waiting.due = None;
+            });
+            back
+        })
     }
 
     /// So many rows are there although the function was forgotten.
     pub(super) fn found(&self, arn: &FunctionArn, rows: u64, due: Timestamp) {
-        let mut functions = self.functions();
-        let waiting = functions.entry(arn.clone()).or_default();
-        waiting.rows = waiting.rows.max(rows);
-        waiting.is_due(due);
-        drop(functions);
-        self.0.changed.notify_one();
+        self.with(|functions| {
+            let waiting = functions.waiting.entry(arn.clone()).or_default();
+            waiting.rows = waiting.rows.max(rows);
+            waiting.is_due(due);
+        });
     }
 
     /// A row is due at `due`: the worker may have to wake earlier than it thought.
@@ -178,26 +293,22 @@ impl Agenda {
 
     /// The table is about to be looked at.
     pub(super) fn clear_due(&self, arn: &FunctionArn) {
-        if let Some(waiting) = self.functions().get_mut(arn) {
-            waiting.due = None;
-        }
+        self.functions().change(arn, |waiting| waiting.due = None);
     }
 
     /// The table has no row that is not leased, as of after the last [`Agenda::clear_due`].
     pub(super) fn none_due(&self, arn: &FunctionArn) {
-        let mut functions = self.functions();
-        // else one was committed since
-        if let Some(waiting) = functions.get_mut(arn).filter(|waiting| waiting.due.is_none()) {
-            waiting.rows = waiting.running as u64;
-        }
-        functions.retain(|_, waiting| !waiting.is_over());
+        self.functions().change(arn, |waiting| {
+            // else one was committed since
+            if waiting.due.is_none() {
+                waiting.rows = waiting.running as u64;
+            }
+        });
     }
 
     /// So many more rows run.
     pub(super) fn leased(&self, arn: &FunctionArn, rows: usize) {
-        if let Some(waiting) = self.functions().get_mut(arn) {
-            waiting.running += rows;
-        }
+        self.functions().change(arn, |waiting| waiting.running += rows);
     }
 
     /// A lease ended: the row is due again, or gone.
@@ -225,13 +336,13 @@ impl Agenda {
                 free: free.filter(|free| *free > 0)?,
             })
         };
-        let mut due: Vec<_> = functions.iter().filter_map(due).collect();
+        let mut due: Vec<_> = functions.waiting.iter().filter_map(due).collect();
         due.sort_by_key(|due| (due.running, due.since));
         due
     }
 
     /// All that waits, by function.
-    pub(super) fn functions(&self) -> MutexGuard<'_, BTreeMap<FunctionArn, Waiting>> {
+    pub(super) fn functions(&self) -> MutexGuard<'_, Functions> {
         self.0.functions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -242,14 +353,13 @@ impl Agenda {
     }
 
     fn change(&self, arn: &FunctionArn, change: impl FnOnce(&mut Waiting)) {
-        let mut functions = self.functions();
-        if let Some(waiting) = functions.get_mut(arn) {
-            change(waiting);
-            if waiting.is_over() {
-                functions.remove(arn);
-            }
-        }
-        drop(functions);
+        self.with(|functions| functions.change(arn, change));
+    }
+
+    /// Changes what is known, and tells the worker.
+    fn with<T>(&self, change: impl FnOnce(&mut Functions) -> T) -> T {
+        let result = change(&mut self.functions());
         self.0.changed.notify_one();
+        result
     }
 }

@@ -67,6 +67,52 @@ async fn what_was_accepted_is_leased_once() {
     assert!(queue.agenda.functions().is_empty());
 }
 
+/// So many rows that nobody has leased, as the table has it.
+async fn unleased(database: &Database) -> i64 {
+    let count = "SELECT COUNT(*) FROM lambda_async_invocations WHERE leased_by IS NULL";
+    database.read(count, vec![]).await.unwrap()[0].integer(0).unwrap()
+}
+
+#[tokio::test]
+async fn what_may_run_at_once_is_leased_by_the_batch_it_comes_with() {
+    let (queue, database, _clock) = queue().await;
+    let first = event("f");
+    queue.accept(first.clone()).await.unwrap();
+    assert_eq!(unleased(&database).await, 0);
+    assert_eq!(ids(&lease(&queue, 10).await), [first.request_id]);
+    // no more run than may; the others are looked for in the table, and what comes after them waits behind them
+    queue.bound(&arn("f"), Some(2));
+    for _ in 0..3 {
+        queue.accept(event("f")).await.unwrap();
+    }
+    assert_eq!(unleased(&database).await, 2);
+    queue.bound(&arn("f"), None);
+    queue.accept(event("f")).await.unwrap();
+    assert_eq!(unleased(&database).await, 3);
+    assert_eq!(lease(&queue, 10).await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_hands_nothing_over() {
+    let (queue, database, _clock) = queue().await;
+    let mut batch = Batch::new();
+    queue.accept_within(&mut batch, &event("f")).unwrap();
+    let batch = batch.require("DELETE FROM lambda_functions", vec![], 1);
+    database.write(batch).await.unwrap_err();
+    assert!(lease(&queue, 10).await.is_empty());
+    assert!(queue.agenda.functions().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_withdrawn_before_it_is_taken_does_not_run() {
+    let (queue, _database, _clock) = queue().await;
+    let accepted = event("f");
+    queue.accept(accepted.clone()).await.unwrap();
+    queue.withdraw(&accepted.arn, &accepted.request_id).await.unwrap();
+    assert!(lease(&queue, 10).await.is_empty());
+    assert!(queue.agenda.functions().is_empty());
+}
+
 #[tokio::test]
 async fn what_is_put_off_waits_for_its_time() {
     let (queue, _database, clock) = queue().await;
@@ -180,6 +226,9 @@ async fn rows_that_cannot_be_read_hold_up_no_other_function() {
     let (queue, database, clock) = queue().await;
     for name in ["ant", "bee", "cow"] {
         queue.accept(event(name)).await.unwrap();
+    }
+    for leased in lease(&queue, 10).await {
+        queue.put_off(&leased, leased.attempts, START).await.unwrap();
     }
     let damage = "UPDATE lambda_async_invocations SET payload = 7 WHERE name = $1";
     let damaged = database.write(Batch::new().require(damage, vec!["bee".into()], 1));
