@@ -1,4 +1,4 @@
-"""What an event's way through a node takes: bench/events/paths.py ENDPOINT SECONDS, one line of JSON.
+"""What an event's way through a node takes: bench/events/paths.py ENDPOINT SECONDS [WAY…], one line of JSON.
 
 Latencies are from just before a request is sent to the first line of the handler, by the clock of this machine; one
 event at a time, on a connection that is kept. Times of the fan-out and of asynchronous invocations are of requests.
@@ -21,6 +21,8 @@ ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/bench"
 SUBSCRIBERS = 100
 BACKLOG = 20_000
+# so long a backlog is watched; what is left then does not count
+PATIENCE_S = 60
 # the first number of 19 digits in an event is when it was sent, in nanoseconds
 HANDLER = """
 const seen = [];
@@ -132,7 +134,8 @@ def fan_out(endpoint, seconds):
             "messages_per_second": SUBSCRIBERS * len(times) / seconds}
 
 
-def from_queue(endpoint, _seconds):
+def from_queue(endpoint, _seconds, backlog=BACKLOG):
+    """A backlog, filled before the mapping is made, in batches of ten."""
     functions, sqs = client("lambda", endpoint), client("sqs", endpoint)
     function(functions, "on-batch")
     url = sqs.create_queue(QueueName="backlog")["QueueUrl"]
@@ -140,7 +143,7 @@ def from_queue(endpoint, _seconds):
 
     def fill():
         own = client("sqs", endpoint)
-        for _ in range(BACKLOG // 80):
+        for _ in range(backlog // 80):
             own.send_message_batch(QueueUrl=url, Entries=entries)
 
     fillers = [threading.Thread(target=fill) for _ in range(8)]
@@ -148,16 +151,29 @@ def from_queue(endpoint, _seconds):
         filler.start()
     for filler in fillers:
         filler.join()
-    start = time.monotonic()
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def left():
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return sum(int(count) for count in found.values())
+
+    filled, start = left(), time.monotonic()
     functions.create_event_source_mapping(
         EventSourceArn=f"arn:aws:sqs:us-east-1:{ACCOUNT}:backlog", FunctionName="on-batch", BatchSize=10)
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    while any(int(n) for n in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()):
+    while (rest := left()) and time.monotonic() - start < PATIENCE_S:
         time.sleep(0.05)
-    return {"batch": 10, "messages_per_second": BACKLOG / (time.monotonic() - start)}
+    return {"batch": 10, "messages": filled - rest, "messages_per_second": (filled - rest) / (time.monotonic() - start)}
+
+
+def from_short_queue(endpoint, seconds):
+    return from_queue(endpoint, seconds, BACKLOG // 10)
 
 
 if __name__ == "__main__":
     node, duration = sys.argv[1], float(sys.argv[2])
-    ways = {"objectToHandler": from_object, "publishToHandler": from_topic, "fanOut": fan_out, "queueToFunction": from_queue}
-    print(json.dumps({name: way(node, duration) for name, way in ways.items()}))
+    ways = {
+        "objectToHandler": from_object, "publishToHandler": from_topic, "fanOut": fan_out,
+        "queueToFunction": from_queue, "shortQueueToFunction": from_short_queue,
+    }
+    chosen = sys.argv[3:] or ways
+    print(json.dumps({name: ways[name](node, duration) for name in chosen}))

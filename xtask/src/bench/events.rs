@@ -1,5 +1,6 @@
 //! Events: how many a second one core matches with rules, from 1 to 10,000 of them; what their ways through a
-//! node take; how many asynchronous invocations a second are accepted, ours on disk against MiniStack's in memory.
+//! node take; how many messages of a queue a function handles, and how many asynchronous invocations a second are
+//! accepted, ours on disk against MiniStack's in memory.
 
 use std::process::Stdio;
 
@@ -84,20 +85,16 @@ pub(super) fn run(options: &Options) -> Result<()> {
         slower,
     );
     ways(options, &mut report)?;
+    batches(options, &mut report)?;
     asynchronous(options, &mut report)?;
     report.finish()
 }
 
 /// From a source to a handler, to many queues, and from a queue to a function (`bench/events/paths.py`).
 fn ways(options: &Options, report: &mut Report) -> Result<()> {
+    const WAYS: [&str; 4] = ["objectToHandler", "publishToHandler", "fanOut", "queueToFunction"];
     let node = Node::start(&options.binary()?, &Setup::default())?;
-    let mut script = command(peers::python_with_boto3()?);
-    let script = script.args(["bench/events/paths.py", &node.server.url("")]);
-    let output = script
-        .arg(options.seconds().to_string())
-        .stderr(Stdio::inherit())
-        .output()?;
-    let figures: Value = serde_json::from_slice(&output.stdout).context("paths.py failed")?;
+    let figures = paths(options, &node.server, &WAYS)?;
     println!("{figures:#}");
     report.figures(figures.clone());
     for (way, what) in [
@@ -118,6 +115,32 @@ fn ways(options: &Options, report: &mut Report) -> Result<()> {
             Goal::AtMost(15.0),
         );
     }
+    Ok(())
+}
+
+/// `bench/events/paths.py`.
+fn paths(options: &Options, server: &Server, ways: &[&str]) -> Result<Value> {
+    let mut script = command(peers::python_with_boto3()?);
+    let script = script.args(["bench/events/paths.py", &server.url("")]);
+    let script = script.arg(options.seconds().to_string()).args(ways);
+    let output = script.stderr(Stdio::inherit()).output()?;
+    serde_json::from_slice(&output.stdout).context("paths.py failed")
+}
+
+/// Messages of a queue to a function, ten at a time: ours on disk, MiniStack's in memory.
+fn batches(options: &Options, report: &mut Report) -> Result<()> {
+    const WAY: &str = "shortQueueToFunction";
+    let node = Node::start(&options.binary()?, &Setup::default())?;
+    let ministack = peers::bare_ministack()?;
+    let rate = |server: &Server| -> Result<f64> {
+        let figures = paths(options, server, &[WAY])?;
+        let rate = figures[WAY]["messages_per_second"].as_f64();
+        rate.context("a measurement is missing")
+    };
+    let (ours, theirs) = (rate(&node.server)?, rate(&ministack)?);
+    report.figure("queue to function, tradewind", ours, "messages/s");
+    report.figure("queue to function, MiniStack", theirs, "messages/s");
+    report.figure("queue to function × MiniStack", ours / theirs, "×");
     Ok(())
 }
 
