@@ -1,5 +1,6 @@
 //! The queues' own background work: sweeping, retention, and moves.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,8 @@ use crate::queue::rows::{keep, moves};
 
 /// How often retention and deduplication windows are looked at.
 const ROUND: Duration = Duration::from_secs(30);
+/// How often the clock is looked at: that it was set, or the machine slept, is noticed after it.
+const GLANCE: Duration = Duration::from_secs(1);
 /// How long to wait after the database failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -32,7 +35,18 @@ impl Queues {
             tokio::select! {
                 () = cancelled.cancelled() => return,
                 () = self.chores.notified() => {}
-                () = tokio::time::sleep(pause) => {}
+                () = self.rest(pause) => {}
+            }
+        }
+    }
+
+    /// Rests for so long. Meanwhile who waits for a time is woken when the wall clock reaches it, also in a leap.
+    async fn rest(&self, pause: Duration) {
+        let mut end = pin!(tokio::time::sleep(pause));
+        loop {
+            tokio::select! {
+                () = &mut end => return,
+                () = tokio::time::sleep(GLANCE) => self.clock_moved(),
             }
         }
     }

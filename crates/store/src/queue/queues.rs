@@ -388,7 +388,7 @@ impl Queues {
         })
     }
 
-    /// Wakes who waits for a time that has come. Only a clock that is moved by hand needs it.
+    /// Wakes who waits for a time that has come, although nobody expected it already: the clock was set.
     pub fn clock_moved(&self) {
         self.room.clock_moved(self.clock.now());
     }

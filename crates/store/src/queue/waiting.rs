@@ -124,7 +124,7 @@ impl WaitingRoom {
         }
     }
 
-    /// The clock was moved by hand: wakes those whose time has come.
+    /// The clock was set: wakes those whose time has come.
     pub(super) fn clock_moved(&self, now: Timestamp) {
         for (bench, _) in self.seats().queues.values() {
             if bench.due.borrow().is_some_and(|due| due <= now) {

@@ -175,3 +175,31 @@ async fn an_ack_wakes_who_waits_for_the_group() {
     it.ack(&first[0]).await;
     assert_eq!(bodies(&receivers.join_next().await.unwrap().unwrap()), ["two"]);
 }
+
+/// The receiver sleeps for as long as the delay was when it looked; that the clock leaps wakes it nevertheless.
+#[tokio::test]
+async fn a_clock_that_is_set_forward_is_noticed() {
+    let it = Fixture::new(&QueueSettings::standard()).await;
+    it.queues
+        .send(
+            &it.id,
+            vec![NewMessage {
+                delay: Some(10 * MINUTE),
+                ..message("late")
+            }],
+        )
+        .await
+        .unwrap();
+    let mut receivers = JoinSet::new();
+    wait(&it, &mut receivers);
+    seated(&it, 1).await;
+    let (keeper, stop) = (it.queues.clone(), CancellationToken::new());
+    let stopped = stop.clone();
+    receivers.spawn(async move {
+        keeper.run(stopped).await;
+        Vec::new()
+    });
+    it.clock.advance_millis(3_600_000);
+    assert_eq!(bodies(&receivers.join_next().await.unwrap().unwrap()), ["late"]);
+    stop.cancel();
+}
