@@ -5,6 +5,7 @@
 
 mod asynchronous;
 mod aws_clients;
+mod clock;
 mod cost;
 mod customer_view;
 mod customer_view_desk;

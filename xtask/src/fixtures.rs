@@ -20,6 +20,7 @@ pub(crate) fn install() -> Result<()> {
     dotnet()?;
     crate::kafka::install()?;
     tools::chromium()?;
+    tools::faketime()?;
     crate::postgres::Postgres::install().map(drop)
 }
 

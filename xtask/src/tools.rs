@@ -33,6 +33,11 @@ pub(crate) fn ruby() -> Result<()> {
     apt("ruby", &["--version"], &["ruby"])
 }
 
+/// Makes `faketime` available, and with it the library that shows a process another wall clock.
+pub(crate) fn faketime() -> Result<()> {
+    apt("faketime", &["--version"], &["faketime"])
+}
+
 /// Makes Java and its compiler available.
 pub(crate) fn java() -> Result<()> {
     apt("javac", &["-version"], &["default-jdk-headless"])
