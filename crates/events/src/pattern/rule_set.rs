@@ -16,6 +16,7 @@
 mod branch;
 mod ends;
 mod event;
+mod few;
 mod layers;
 mod paths;
 mod ranges;
@@ -27,8 +28,10 @@ use serde_json::Value;
 
 use self::branch::Branch;
 use self::event::Event;
+use self::few::Few;
 use self::paths::Paths;
 use super::matcher::Matcher;
+use super::value::Scalar;
 use super::{Conjunction, Pattern};
 
 /// So many rules are removed before building anew is considered.
@@ -98,7 +101,7 @@ impl<K: Ord + Clone> RuleSet<K> {
             return false;
         };
         for end in self.rules[number].take().into_iter().flat_map(|rule| rule.ends) {
-            self.index.states[end].rules.retain(|other| *other != number);
+            self.index.states[end].rules.retain(|other| other != number);
         }
         let gone = self.rules.len() - self.keys.len();
         if gone > FEW && gone > self.keys.len() {
@@ -172,13 +175,31 @@ impl Default for Index {
 #[derive(Clone, Debug, Default)]
 struct State {
     /// Rules of which a conjunction is complete here.
-    rules: Vec<usize>,
+    rules: Few,
+    next: Next,
+}
+
+/// Where one goes on to from a state.
+#[derive(Clone, Debug, Default)]
+enum Next {
+    #[default]
+    Nowhere,
+    /// As from most states of many rules: what little there is is asked, not looked up.
+    One(Way, usize),
+    Many(Box<Ways>),
+}
+
+/// A field: its path, and what a value there must be.
+type Way = (usize, Vec<Matcher>);
+
+#[derive(Clone, Debug, Default)]
+struct Ways {
     /// By path: where values of it lead.
     branches: HashMap<usize, Branch, paths::ById>,
     /// Where the absence of a path's values leads.
     absent: Vec<(usize, usize)>,
-    /// The same as both, by fields, to find what is shared.
-    fields: HashMap<(usize, Vec<Matcher>), usize>,
+    /// The same as both, to find what is shared.
+    fields: HashMap<Way, usize>,
 }
 
 impl Index {
@@ -187,28 +208,34 @@ impl Index {
         let mut at = 0;
         for field in conjunction {
             let path = self.paths.insert(&field.path);
-            let key = (path, field.matchers.clone());
-            at = match self.states[at].fields.get(&key) {
-                Some(next) => *next,
-                None => self.grow(at, key),
-            };
+            at = self.go(at, (path, field.matchers.clone()));
         }
         self.states[at].rules.push(rule);
         at
     }
 
-    fn grow(&mut self, at: usize, (path, matchers): (usize, Vec<Matcher>)) -> usize {
-        let next = self.states.len();
+    /// The state that this way leads to from there, which is a new one if nothing led there before.
+    fn go(&mut self, at: usize, way: Way) -> usize {
+        let new = self.states.len();
         let state = &mut self.states[at];
-        for matcher in &matchers {
-            match matcher {
-                Matcher::Absent => state.absent.push((path, next)),
-                matcher => state.branches.entry(path).or_default().insert(matcher, next),
-            }
+        if let Some(next) = state.next.find(&way) {
+            return next;
         }
-        state.fields.insert((path, matchers), next);
+        state.next = match std::mem::take(&mut state.next) {
+            Next::Nowhere => Next::One(way, new),
+            Next::One(first, next) => {
+                let mut ways = Ways::default();
+                ways.insert(first, next);
+                ways.insert(way, new);
+                Next::Many(Box::new(ways))
+            }
+            Next::Many(mut ways) => {
+                ways.insert(way, new);
+                Next::Many(ways)
+            }
+        };
         self.states.push(State::default());
-        next
+        new
     }
 
     fn find(&self, event: &Event<'_>) -> Found {
@@ -217,8 +244,8 @@ impl Index {
         let mut reached = Vec::new();
         while let Some(at) = pending.pop() {
             let state = &self.states[at];
-            rules.extend_from_slice(&state.rules);
-            state.go_on(event, &mut reached);
+            rules.extend_from_slice(state.rules.as_slice());
+            state.next.follow(event, &mut reached);
             // The same state can be reached by several values and matchers, but from here only.
             if reached.len() > 1 {
                 reached.sort_unstable();
@@ -235,15 +262,53 @@ impl Index {
     }
 }
 
-impl State {
-    /// Adds the states that the event leads to from here.
-    fn go_on(&self, event: &Event<'_>, reached: &mut Vec<usize>) {
-        for (path, next) in &self.absent {
-            // In an array of objects it may be absent from the element that counts.
-            if event.nested_arrays || event.at(*path).is_empty() {
-                reached.push(*next);
+impl Next {
+    /// The state that this way leads to.
+    fn find(&self, way: &Way) -> Option<usize> {
+        match self {
+            Self::Nowhere => None,
+            Self::One(only, next) => (only == way).then_some(*next),
+            Self::Many(ways) => ways.fields.get(way).copied(),
+        }
+    }
+
+    /// Adds the states that the event leads to.
+    fn follow(&self, event: &Event<'_>, reached: &mut Vec<usize>) {
+        match self {
+            Self::Nowhere => {}
+            Self::One((path, matchers), next) => {
+                let is_there =
+                    |(_, value): &(usize, Scalar<'_>)| matchers.iter().any(|matcher| matcher.matches(value));
+                let may_be_absent = || matchers.contains(&Matcher::Absent) && is_absent(event, *path);
+                if event.at(*path).iter().any(is_there) || may_be_absent() {
+                    reached.push(*next);
+                }
+            }
+            Self::Many(ways) => ways.follow(event, reached),
+        }
+    }
+}
+
+/// In an array of objects it may be absent from the element that counts.
+fn is_absent(event: &Event<'_>, path: usize) -> bool {
+    event.nested_arrays || event.at(path).is_empty()
+}
+
+impl Ways {
+    fn insert(&mut self, (path, matchers): Way, next: usize) {
+        for matcher in &matchers {
+            match matcher {
+                Matcher::Absent => self.absent.push((path, next)),
+                matcher => self.branches.entry(path).or_default().insert(matcher, next),
             }
         }
+        self.fields.insert((path, matchers), next);
+    }
+
+    /// Adds the states that the event leads to.
+    fn follow(&self, event: &Event<'_>, reached: &mut Vec<usize>) {
+        let absent = self.absent.iter().filter(|(path, _)| is_absent(event, *path));
+        reached.extend(absent.map(|(_, next)| *next));
         if self.branches.len() < event.leaves().len() {
             for (path, branch) in &self.branches {
                 for (_, value) in event.at(*path) {

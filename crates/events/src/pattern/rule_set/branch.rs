@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use super::super::matcher::{Block, Matcher};
 use super::super::value::{Number, Scalar};
 use super::ends::Ends;
+use super::few::Few;
 use super::ranges::Ranges;
 use super::wildcards::Wildcards;
 
@@ -18,13 +19,13 @@ pub(super) struct Branch(Vec<Part>);
 /// One index. Each is of the states that its kind of matcher leads to.
 #[derive(Clone, Debug)]
 enum Part {
-    Texts(HashMap<Box<str>, Vec<usize>>),
-    Numbers(HashMap<Number, Vec<usize>>),
+    Texts(HashMap<Box<str>, Few>),
+    Numbers(HashMap<Number, Few>),
     /// `null`, `true` and `false`.
     Words(Vec<(Scalar<'static>, usize)>),
     Prefixes(Ends),
     Suffixes(Ends),
-    LowerTexts(HashMap<Box<str>, Vec<usize>>),
+    LowerTexts(HashMap<Box<str>, Few>),
     LowerPrefixes(Ends),
     LowerSuffixes(Ends),
     Ranges(Ranges),
@@ -153,13 +154,13 @@ impl Part {
     }
 }
 
-fn add<K, Q>(states: &HashMap<K, Vec<usize>>, key: &Q, reached: &mut Vec<usize>)
+fn add<K, Q>(states: &HashMap<K, Few>, key: &Q, reached: &mut Vec<usize>)
 where
     K: Hash + Eq + std::borrow::Borrow<Q>,
     Q: Hash + Eq + ?Sized,
 {
     if let Some(states) = states.get(key) {
-        reached.extend_from_slice(states);
+        reached.extend_from_slice(states.as_slice());
     }
 }
 
@@ -172,7 +173,7 @@ pub(super) fn reversed(text: &str) -> Vec<u8> {
 struct Blocks {
     /// The lengths of each version.
     lengths: Vec<(bool, u8)>,
-    states: HashMap<Block, Vec<usize>>,
+    states: HashMap<Block, Few>,
 }
 
 impl Blocks {
