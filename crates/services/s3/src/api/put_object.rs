@@ -88,11 +88,8 @@ pub(crate) async fn put_object(
     head.acl_document = object_acl::of_new_object(state, &input.bucket, heads::acl_of!(input)).await?;
     let lock = settings.lock_of_new(heads::lock_of!(input), state.clock.now())?;
     let (if_match, if_none_match) = (input.if_match.take(), input.if_none_match.take());
-    // before the body comes, and once more when it is stored; without conditions there is nothing to look for yet
-    if if_match.is_some() || if_none_match.is_some() {
-        let found = objects::find(state, &input.bucket, &input.key, None).await?;
-        check_write(if_match.as_ref(), if_none_match.as_ref(), found.version.as_ref())?;
-    }
+    let found = objects::find(state, &input.bucket, &input.key, None).await?;
+    check_write(if_match.as_ref(), if_none_match.as_ref(), found.version.as_ref())?;
     buckets::expect_owner(state, &input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let algorithm = claims.algorithm.unwrap_or(Algorithm::Crc64Nvme);
     let received = receive::receive(state, input.body.take(), &claims, algorithm).await?;
