@@ -372,11 +372,7 @@ async fn keys_are_bytes_whatever_they_say() {
 }
 
 /// A million in an optimised build; every hundred keys have a common prefix.
-const MANY: usize = if cfg!(debug_assertions) {
-    100_000
-} else {
-    1_000_000
-};
+const MANY: usize = if cfg!(debug_assertions) { 20_000 } else { 1_000_000 };
 
 async fn fill(state: &State) {
     let keys: Vec<String> = (0..MANY)
@@ -395,25 +391,18 @@ async fn fill(state: &State) {
     }
 }
 
-async fn quickest<T>(mut work: impl AsyncFnMut() -> T) -> std::time::Duration {
-    let mut least = std::time::Duration::MAX;
-    for _ in 0..7 {
-        let begun = std::time::Instant::now();
-        work().await;
-        least = least.min(begun.elapsed());
-    }
-    least
-}
-
-/// Pages of keys, of common prefixes and of versions cost the same wherever they are.
 #[tokio::test]
-async fn deep_pages_of_many_keys_cost_what_the_first_costs() {
+async fn many_keys_are_listed_once_and_from_anywhere() {
     let world = world(Versioning::Never).await;
     fill(&world.state).await;
-    let state = &world.state;
+    pages_begin_anywhere(&world.state).await;
+    everything_is_listed_once(&world.state).await;
+}
+
+/// The first and a late page of keys, of common prefixes and of versions.
+async fn pages_begin_anywhere(state: &State) {
     let folders = MANY / 100;
     let deep = format!("{:05}/50", folders - 20);
-    let mut times = Vec::new();
     for after in ["", deep.as_str()] {
         let keys = Listing {
             bucket: "orders",
@@ -455,23 +444,10 @@ async fn deep_pages_of_many_keys_cost_what_the_first_costs() {
                 .len(),
             1000
         );
-        times.push([
-            quickest(async || list::page(state, &keys).await.unwrap()).await,
-            quickest(async || list::page(state, &rolled).await.unwrap()).await,
-            quickest(async || list::page(state, &below).await.unwrap()).await,
-            quickest(async || super::versions::page(state, &versions).await.unwrap()).await,
-        ]);
-    }
-    eprintln!("{MANY} keys: first {:?}, deep {:?}", times[0], times[1]);
-    for (first, deep) in times[0].iter().zip(&times[1]) {
-        assert!(*deep < *first * 5, "{first:?} the first, {deep:?} the deep page");
     }
 }
 
-#[tokio::test]
-async fn all_of_many_keys_are_listed_once() {
-    let world = world(Versioning::Never).await;
-    fill(&world.state).await;
+async fn everything_is_listed_once(state: &State) {
     for (delimiter, expected) in [(None, MANY), (Some("/"), MANY / 100)] {
         let (mut seen, mut last, mut after) = (0, String::new(), String::new());
         loop {
@@ -482,7 +458,7 @@ async fn all_of_many_keys_are_listed_once() {
                 limit: 1000,
                 ..Listing::default()
             };
-            let page = list::page(&world.state, &listing).await.unwrap();
+            let page = list::page(state, &listing).await.unwrap();
             for name in page
                 .keys
                 .into_iter()
