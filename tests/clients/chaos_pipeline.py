@@ -2,9 +2,9 @@
 
 chaos_pipeline.py setup|load|verify ENDPOINT FOLDER BOOTSTRAP RECORDS
 
-`setup` makes bucket, failure queue, function and mapping. `load` writes at least RECORDS records, until FOLDER/stop is
-there, and notes what the broker acknowledged. `verify` waits until all of it had its effect or nothing moves any more,
-and prints a verdict: every valid record has its object, once and after the record before it of the same key; every
+`setup` makes bucket, failure queue, function and mapping. `load` writes at least RECORDS records, and goes on until
+FOLDER/stop is there or it has written four times as many; it notes what the broker acknowledged. `verify` waits until
+all of it had its effect or nothing moves any more, of few records for a quarter of an hour at most, and prints a verdict: every valid record has its object, once and after the record before it of the same key; every
 poisoned one, and no other, is in the failure queue with its reason.
 """
 import io
@@ -21,8 +21,11 @@ from confluent_kafka import Producer
 ACTION, ENDPOINT, FOLDER, BOOTSTRAP, RECORDS = sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4], int(sys.argv[5])
 # what is poisoned is of all keys in turn, and so of all partitions
 TOPIC, BUCKET, KEYS, A_SECOND, EACH_POISONED = "events", "effects", 40, 250, 37
+MOST = max(4 * RECORDS, 100)
 # how long nothing may move
 PATIENCE = 180
+# how long a verdict on few records may take, whatever moves
+LIMIT = 900 if RECORDS < 10_000 else float("inf")
 session = boto3.Session("000000000000", "secret", region_name="us-east-1")
 config = Config(retries={"max_attempts": 10, "mode": "standard"}, s3={"addressing_style": "path"})
 functions, queues, objects = (
@@ -99,6 +102,9 @@ def load():
             return note
         last, number = {}, 0
         while number < RECORDS or not (FOLDER / "stop").exists():
+            if number == MOST:
+                producer.poll(0.1)
+                continue
             key, poisoned = f"k{number % KEYS}", number % EACH_POISONED == 7
             value = "poison" if poisoned else json.dumps({"id": number, "before": last.get(key)})
             if not poisoned:
@@ -146,8 +152,9 @@ def verify():
     wrong = [f"record {entry['id']} was not acknowledged: {entry['error']}" for entry in sent if entry["error"]]
     valid = {entry["id"] for entry in sent if not entry["poisoned"]}
     poisoned = {(entry["partition"], entry["offset"]) for entry in sent if entry["poisoned"] and not entry["error"]}
+    limit = time.monotonic() + LIMIT
     until, rejected, done, doubled = time.monotonic() + PATIENCE, set(), set(), 0
-    while time.monotonic() < until and not (valid <= done and poisoned <= rejected):
+    while time.monotonic() < min(until, limit) and not (valid <= done and poisoned <= rejected):
         before = len(done), len(rejected)
         for records, strange in rejections():
             wrong += strange
@@ -156,6 +163,8 @@ def verify():
         done = below("done/")
         if (len(done), len(rejected)) != before:
             until = time.monotonic() + PATIENCE
+    if time.monotonic() > limit and (valid - done or poisoned - rejected):
+        wrong.append(f"it still moves after {LIMIT} s")
     wrong += [f"record {number} had no effect" for number in sorted(valid - done)]
     wrong += [f"there is an effect of {number}, which nobody sent" for number in sorted(done - valid)]
     wrong += [f"poisoned {place} is not in the failure queue" for place in sorted(poisoned - rejected)]
