@@ -26,7 +26,7 @@ QUEUE = "chaos"
 WRITERS = 4
 KEYS = 40
 # around what is kept in a row, what is a file, and what is several parts
-SIZES = [0, 1, 700, 8_000, 16_384, 16_385, 70_000, 300_000]
+SIZES = [0, 1, 700, 8_000, 65_536, 65_537, 300_000]
 
 
 def content(seed, size):

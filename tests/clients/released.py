@@ -24,7 +24,8 @@ functions, sqs, sns, s3, events, scheduler, secrets, mail, logs, pipes = (
     session.client(name, endpoint_url=ENDPOINT) for name in apis)
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/any"
-LARGE = b"tradewind " * 2000  # more than a row holds
+LARGE = b"tradewind " * 2_000  # more than a row held in 0.1.0: a file there, a row since
+HUGE = b"tradewind " * 7_000  # more than a row holds since then; 0.1.0 left no such object
 CODE = "def handler(event, context):\n    return {'seen': event}\n"
 
 
@@ -73,6 +74,7 @@ def fill_objects():
         {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::shop/*"}]}))
     s3.put_object(Bucket="shop", Key="small", Body=b"mug", Metadata={"colour": "blue"}, Tagging="a=b")
     s3.put_object(Bucket="shop", Key="large", Body=LARGE)
+    s3.put_object(Bucket="shop", Key="huge", Body=HUGE)
     s3.put_object(Bucket="shop", Key="sealed", Body=LARGE, ServerSideEncryption="AES256")
     s3.put_object(Bucket="shop", Key="twice", Body=b"one")
     s3.put_object(Bucket="shop", Key="twice", Body=b"two")
@@ -156,6 +158,8 @@ def check_objects():
     assert (small["Body"].read(), small["Metadata"]) == (b"mug", {"colour": "blue"}), small
     for key in ("large", "sealed"):
         assert s3.get_object(Bucket="shop", Key=key)["Body"].read() == LARGE, key
+    if s3.list_objects_v2(Bucket="shop", Prefix="huge")["KeyCount"]:
+        assert s3.get_object(Bucket="shop", Key="huge")["Body"].read() == HUGE
     versions = s3.list_object_versions(Bucket="shop", Prefix="twice")
     assert (len(versions["Versions"]), len(versions["DeleteMarkers"])) == (2, 1), versions
     uploads = s3.list_multipart_uploads(Bucket="shop")["Uploads"]
