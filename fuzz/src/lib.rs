@@ -2,9 +2,9 @@
 //!
 //! A target is a unit test beside its parser, which calls [`fuzz`] with inputs that mean something and a closure that
 //! must neither panic nor take long, whatever it is given. Plain `cargo test` tries the inputs and a fixed number of
-//! mutants of them, always the same. `cargo xtask fuzz TARGET --seconds N` compiles the crate under test with counters
-//! of what was reached ([`coverage`]) and goes on: an input that reaches something new is mutated further.
-//! What breaks a target is made small and printed; it belongs among the target's seeds then, for good.
+//! mutants of them, always the same, and judges no time. `cargo xtask fuzz TARGET --seconds N` compiles the crate under
+//! test with counters of what was reached ([`coverage`]) and goes on: an input that reaches something new is mutated
+//! further. What breaks a target is made small and printed; it belongs among the target's seeds then, for good.
 
 #![expect(
     clippy::print_stdout,
@@ -26,7 +26,8 @@ use self::watch::Watch;
 const SECONDS: &str = "TRADEWIND_FUZZ_SECONDS";
 /// Mutants in a plain test run.
 const SHORT: u64 = 2_000;
-/// What one input may take: whatever takes longer is a way to stop a node.
+/// What one input may take: whatever takes longer is a way to stop a node. A plain test run does not judge it, since
+/// nobody knows what else the machine does then.
 const LIMIT: Duration = Duration::from_secs(2);
 /// Inputs that are kept at most, the newest ones.
 const CORPUS: usize = 20_000;
@@ -34,22 +35,23 @@ const CORPUS: usize = 20_000;
 /// Tries `parse` with the seeds and with mutants of them, made with `words` that mean something to it.
 ///
 /// # Panics
-/// When an input makes `parse` panic, or takes it longer than two seconds.
+/// When an input makes `parse` panic; with `TRADEWIND_FUZZ_SECONDS` also when one takes it longer than two seconds.
+/// One that takes a minute ends the process then.
 pub fn fuzz(seeds: &[&str], words: &[&str], parse: impl Fn(&[u8])) {
     let mut corpus: Vec<Vec<u8>> = seeds.iter().map(|seed| seed.as_bytes().to_vec()).collect();
     corpus.push(Vec::new());
-    let (mut coverage, watch) = (Coverage::new(), Watch::start());
+    let (mut coverage, length) = (Coverage::new(), length());
+    let watch = matches!(length, Length::Time(_)).then(Watch::start);
     for seed in &corpus {
-        attempt(&parse, seed, &watch);
+        attempt(&parse, seed, watch.as_ref());
         coverage.is_new();
     }
     let begun = Instant::now();
-    let length = length();
     let (mut mutator, mut tries, mut said) = (Mutator::new(words), 0_u64, Duration::ZERO);
     while length.goes_on(tries, begun) {
         let input = mutator.next(&corpus);
         coverage.reset();
-        attempt(&parse, &input, &watch);
+        attempt(&parse, &input, watch.as_ref());
         tries += 1;
         if coverage.is_new() {
             if corpus.len() > CORPUS {
@@ -86,7 +88,7 @@ fn length() -> Length {
     }
 }
 
-fn attempt(parse: &impl Fn(&[u8]), input: &[u8], watch: &Watch) {
+fn attempt(parse: &impl Fn(&[u8]), input: &[u8], watch: Option<&Watch>) {
     if let Some(wrong) = wrong(parse, input, watch) {
         let small = smaller(parse, input.to_vec(), watch);
         panic!(
@@ -97,20 +99,22 @@ fn attempt(parse: &impl Fn(&[u8]), input: &[u8], watch: &Watch) {
     }
 }
 
-/// What is wrong with how the input was taken.
-fn wrong(parse: &impl Fn(&[u8]), input: &[u8], watch: &Watch) -> Option<String> {
-    let begun = watch.begin(input);
+/// What is wrong with how the input was taken; how long it took is, if it is watched.
+fn wrong(parse: &impl Fn(&[u8]), input: &[u8], watch: Option<&Watch>) -> Option<String> {
+    let begun = watch.map(|watch| watch.begin(input));
     let outcome = catch_unwind(AssertUnwindSafe(|| parse(input)));
-    watch.end();
-    match outcome {
-        Err(_) => Some("the parser panicked".into()),
-        Ok(()) if begun.elapsed() > LIMIT => Some(format!("the parser took {:?}", begun.elapsed())),
-        Ok(()) => None,
+    if let Some(watch) = watch {
+        watch.end();
+    }
+    match (outcome, begun.map(|begun| begun.elapsed())) {
+        (Err(_), _) => Some("the parser panicked".into()),
+        (Ok(()), Some(took)) if took > LIMIT => Some(format!("the parser took {took:?}")),
+        (Ok(()), _) => None,
     }
 }
 
 /// Takes pieces out as long as it stays wrong.
-fn smaller(parse: &impl Fn(&[u8]), mut input: Vec<u8>, watch: &Watch) -> Vec<u8> {
+fn smaller(parse: &impl Fn(&[u8]), mut input: Vec<u8>, watch: Option<&Watch>) -> Vec<u8> {
     let mut piece = input.len().div_ceil(2);
     while piece > 0 {
         let mut at = 0;
