@@ -10,6 +10,8 @@ use tradewind_tests::{Answer, Call, Fault, Faults, Node, request, until};
 
 /// Larger than what is kept in a row: its content is a file.
 const LARGE: usize = 70_000;
+/// More calls of one kind than a write has.
+const TOO_MANY: u64 = 100;
 
 /// A data folder, and the disk below it.
 struct Disk {
@@ -57,6 +59,11 @@ fn send(node: &Node, body: &str) -> Option<u16> {
         &json!({ "QueueUrl": queue, "MessageBody": body }),
     );
     answer.map(|answer| answer.status)
+}
+
+/// Large, and another one for each number.
+fn numbered(number: u32) -> Vec<u8> {
+    number.to_le_bytes().repeat(LARGE / 4)
 }
 
 fn put(node: &Node, content: &[u8]) -> Option<u16> {
@@ -161,25 +168,25 @@ fn a_disk_that_is_full_or_fails_refuses_writes_and_the_node_lives_on() {
 fn a_node_that_dies_at_any_step_of_a_write_leaves_the_old_or_the_new() {
     let disk = Disk::new();
     let mut node = disk.node();
-    let mut content = 0_u8;
     let mut steps = 0;
     for call in Call::ALL {
         for after in 0.. {
-            assert_eq!(put(&node, &[content; LARGE]), Some(200));
+            assert!(after < TOO_MANY, "{call:?}: a write does not end");
+            let (old, new) = (numbered(2 * steps), numbered(2 * steps + 1));
+            assert_eq!(put(&node, &old), Some(200));
             disk.faults.plan(call, Fault::Killed, after, "/data/");
-            let acknowledged = put(&node, &[content + 1; LARGE]);
+            let acknowledged = put(&node, &new);
             let died = disk.faults.hit();
             disk.faults.clear();
             node.kill();
             node = disk.node();
             let found = request("GET", &node.url("/shop/mug"), &[], b"").unwrap();
-            let (old, new) = (found.body == [content; LARGE], found.body == [content + 1; LARGE]);
+            let (old, new) = (found.body == old, found.body == new);
             assert!(old || new, "{call:?} {after}: half of it");
             assert!(
                 acknowledged.is_none() || new,
                 "{call:?} {after}: it was acknowledged"
             );
-            content += 2;
             steps += 1;
             if !died {
                 assert_eq!(acknowledged, Some(200), "{call:?} {after}");
@@ -187,5 +194,8 @@ fn a_node_that_dies_at_any_step_of_a_write_leaves_the_old_or_the_new() {
             }
         }
     }
-    assert!(steps > Call::ALL.len() + 5, "a write has more than {steps} steps");
+    assert!(
+        usize::try_from(steps).unwrap() > Call::ALL.len() + 5,
+        "a write has more than {steps} steps"
+    );
 }
