@@ -77,15 +77,17 @@ pub(crate) fn pass(only: Option<Gate>) -> Result<()> {
         .into_iter()
         .filter(|gate| only.is_none_or(|only| only == *gate))
     {
-        println!("── {}", gate.name());
-        let start = Instant::now();
-        gate.run()?;
-        println!(
-            "── {} passed in {:.0} s",
-            gate.name(),
-            start.elapsed().as_secs_f32()
-        );
+        timed(gate.name(), || gate.run())?;
     }
+    Ok(())
+}
+
+/// Says what runs, and how long it took.
+fn timed(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    println!("── {name}");
+    let start = Instant::now();
+    work()?;
+    println!("── {name} passed in {:.0} s", start.elapsed().as_secs_f32());
     Ok(())
 }
 
@@ -120,14 +122,27 @@ fn tests() -> Result<()> {
         "--",
         "--include-ignored",
     ]))?;
-    on_postgres(&postgres)?;
+    timed("tests on postgres", || on_postgres(&postgres))?;
+    short_chaos(&postgres)
+}
+
+/// The short forms of what `cargo xtask chaos` does.
+fn short_chaos(postgres: &Postgres) -> Result<()> {
     let binary = root().join("target/debug/tradewind");
     let kinds = [chaos::Kind::Objects, chaos::Kind::Messages];
     let (kills, disk_too) = (chaos::Torture::Kills, chaos::Torture::DiskToo);
-    chaos::store(&binary, SHORT_CHAOS, &kinds, disk_too, None)?;
-    chaos::store(&binary, SHORT_CHAOS, &kinds, kills, Some(&postgres.url()))?;
-    chaos::events(&binary, SHORT_CHAOS, SHORT_EVENTS, None)?;
-    chaos::pipeline(&binary, SHORT_PIPELINE, SHORT_EVENTS)
+    timed("chaos store --faults", || {
+        chaos::store(&binary, SHORT_CHAOS, &kinds, disk_too, None)
+    })?;
+    timed("chaos store on postgres", || {
+        chaos::store(&binary, SHORT_CHAOS, &kinds, kills, Some(&postgres.url()))
+    })?;
+    timed("chaos events", || {
+        chaos::events(&binary, SHORT_CHAOS, SHORT_EVENTS, None)
+    })?;
+    timed("chaos pipeline", || {
+        chaos::pipeline(&binary, SHORT_PIPELINE, SHORT_EVENTS)
+    })
 }
 
 /// What every gate builds with, so that everything is checked and is built once.
