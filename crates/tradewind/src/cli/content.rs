@@ -18,7 +18,7 @@ pub(crate) struct ContentArguments {
     /// TRADEWIND_BLOBS_ACCESS_KEY_ID and TRADEWIND_BLOBS_SECRET_ACCESS_KEY.
     #[arg(long, value_name = "URL", env = "TRADEWIND_BLOBS", hide_env_values = true, value_hint = ValueHint::Url)]
     blobs: Option<String>,
-    /// The keys that encrypted objects' keys are encrypted with [default: node.key of the data folder]
+    /// The keys that open what is encrypted: objects, messages, secrets [default: node.key of the data folder]
     ///
     /// One key a line, 64 hex digits; the first encrypts, all decrypt.
     #[arg(long, value_name = "FILE", env = "TRADEWIND_MASTER_KEY_FILE", hide_env_values = true,
