@@ -40,8 +40,8 @@ use crate::target::Target;
 pub(crate) const LANES: &str = "eventbridge";
 /// How long an endpoint may take for its answer. EventBridge User Guide, "API destinations".
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// With the request for a token.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// With the request for a token. A topic of Kafka tells after half of it why it takes nothing.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 /// Requests to an endpoint at the same time, of each target.
 const CONCURRENCY: usize = 16;
 /// What a destination that says nothing may be asked, in a second.
