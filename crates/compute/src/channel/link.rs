@@ -160,9 +160,13 @@ fn set_packets(_pipe: &pipe::Sender, _wanted: bool) -> bool {
 /// and reads it there. Packets stay packets.
 #[cfg(target_os = "linux")]
 fn move_packets(unread: &std::fs::File) -> io::Result<Vec<Vec<u8>>> {
-    use rustix::pipe::{SpliceFlags, splice};
+    use rustix::pipe::{SpliceFlags, fcntl_getpipe_size, splice};
 
     let (mut taken, aside) = io::pipe()?;
+    // one who has very many pipes gets small ones, which take a part only
+    if fcntl_getpipe_size(&aside)? < fcntl_getpipe_size(unread)? {
+        return Err(io::Error::other("the pipe to put events aside is too small"));
+    }
     match splice(
         unread,
         None,
