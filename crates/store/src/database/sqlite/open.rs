@@ -195,11 +195,17 @@ fn is_corrupt(error: &rusqlite::Error) -> bool {
 /// What another process left in the log goes into the file and is synced there, before anything is added
 /// behind it: after a sync that failed, what can be read of the log need not be on the disk.
 fn take_over_log(connection: &Connection) -> Result<(), DatabaseError> {
-    let copied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    match copied.map_err(DatabaseError::from) {
+    let blocked = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+    match blocked.map_err(DatabaseError::from) {
+        Ok(0_i64) => Ok(()),
+        Ok(_) => {
+            let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+            let why = "another program reads the database; end that first".to_owned();
+            Err(rusqlite::Error::SqliteFailure(busy, Some(why)).into())
+        }
         // what makes room must be possible; the log is copied as soon as there is some
         Err(DatabaseError::DiskFull) => Ok(()),
-        other => other,
+        Err(other) => Err(other),
     }
 }
 
