@@ -118,12 +118,22 @@ impl SqsService {
             None => self.receive(call, &queue, want).await?,
         };
         let now = self.now();
-        let messages = received
-            .iter()
-            .map(|message| selection.apply(&queue.arn, message, self.opened(message)?, now));
-        Ok(Messages {
-            messages: messages.collect::<Result<_, _>>()?,
-        })
+        let (mut messages, mut damaged) = (Vec::new(), None);
+        for message in &received {
+            let opened = self.opened(message);
+            match opened.and_then(|opened| selection.apply(&queue.arn, message, opened, now)) {
+                Ok(message) => messages.push(message),
+                // it goes the way of what no receiver deletes; the others are not to wait for it
+                Err(error) => {
+                    tracing::error!(queue = %queue.arn, message = %message.id, %error, "a message cannot be read");
+                    damaged = Some(error);
+                }
+            }
+        }
+        match damaged {
+            Some(error) if messages.is_empty() => Err(error),
+            _ => Ok(Messages { messages }),
+        }
     }
 
     pub(super) async fn receive(
