@@ -212,11 +212,19 @@ impl EventBridgeService {
             return Err(("NotAuthorizedForSource", "Not authorized for the source.".into()));
         }
         let id = crate::event::new_id();
+        let (mut is_taken, mut refused) = (false, None);
         for source in offered {
             let event = entry.parse(&source.bus, name, self.now())?;
             if self.source_state(&source) == Some(SourceState::Active) {
-                self.route_event(call, routing, entry, &event, &id)?;
+                match self.route_event(call, routing, entry, &event, &id) {
+                    Ok(()) => is_taken = true,
+                    Err(refusal) => refused = Some(refusal),
+                }
             }
+        }
+        // put again, it would come twice to those that took it
+        if let Some(refusal) = refused.filter(|_| !is_taken) {
+            return Err(refusal);
         }
         Ok(id)
     }
@@ -365,6 +373,7 @@ impl EventBridgeService {
     pub(crate) fn source_without_bus(&self, bus: &BusArn) -> Option<PartnerSource> {
         let source = self.registry(|registry| registry.source(bus))?;
         Some(PartnerSource {
+            deleted: self.source_state(&source) == Some(SourceState::Deleted),
             deactivated: false,
             since: self.now(),
             ..PartnerSource::clone(&source)
