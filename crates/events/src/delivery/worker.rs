@@ -23,8 +23,10 @@ use crate::share::share_of;
 const MAX_RUNNING: usize = 256;
 /// How long a lane rests after the database failed.
 const AFTER_FAILURE_MS: i64 = 5_000;
-/// The longest sleep: a clock that was set back is noticed after it.
+/// The longest sleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// The longest sleep while something is to come: a clock that leapt is noticed after it.
+const GLANCE: Duration = Duration::from_secs(1);
 /// What the deliveries of a lane in order have together, that are in memory at the same time.
 const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// What a lease has beyond the deliverer's time limit, to settle in.
@@ -384,7 +386,7 @@ impl Worker {
             return LONGEST_SLEEP;
         };
         let ms = at.as_millis() - self.shared.config.clock.now().as_millis();
-        Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(LONGEST_SLEEP)
+        Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(GLANCE)
     }
 
     /// Waits for attempts; what was fetched and not begun is free at once.
