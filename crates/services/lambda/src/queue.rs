@@ -2,8 +2,9 @@
 //!
 //! In memory stands only the agenda (`agenda.rs`): for each function with rows when the next of them is due, how
 //! many there are, and how many run. A function that is slow or throttled so never stands before
-//! another one's rows. What may run at once is handed to the worker when it is committed. A row comes with the batch of who sends it ([`Queue::accept_within`]). Leases name the worker that holds them; the data folder is open in one
-//! process at a time, so the leases found when the queue opens belong to a process that is dead, and
+//! another one's rows. What may run at once is handed to the worker when it is committed. A row comes with the
+//! batch of who sends it ([`Queue::accept_within`]). Leases name the worker that holds them; the data folder is
+//! open in one process at a time, so the leases found when the queue opens belong to a process that is dead, and
 //! are released.
 
 mod agenda;
@@ -100,6 +101,8 @@ const PUT_OFF: &str = "UPDATE lambda_async_invocations SET leased_by = NULL, due
 const LEFT: &str = "SELECT COUNT(*), COALESCE(MIN(due_at), 0) FROM lambda_async_invocations \
     WHERE account = $1 AND region = $2 AND name = $3";
 const RELEASE: &str = "UPDATE lambda_async_invocations SET leased_by = NULL WHERE request_id = $1";
+const FREE: &str =
+    "UPDATE lambda_async_invocations SET leased_by = NULL WHERE request_id = $1 AND leased_by = $2";
 const DELETE: &str = "DELETE FROM lambda_async_invocations WHERE request_id = $1";
 
 impl Queue {
@@ -134,7 +137,10 @@ impl Queue {
     /// the worker learns of it then. Room for it is taken at once, and given back if the batch fails.
     pub(crate) fn accept_within(&self, batch: &mut Batch, accepted: &Accepted) -> Result<(), Full> {
         let now = self.clock.now();
-        let place = self.agenda.place(&accepted.arn, now).ok_or(Full)?;
+        let place = self
+            .agenda
+            .place(&accepted.arn, &accepted.request_id, now)
+            .ok_or(Full)?;
         let worker = place.is_leased().then_some(self.worker.as_str());
         let row = row_of(accepted, now, worker);
         let leased = Leased::of(accepted, now);
@@ -165,7 +171,7 @@ impl Queue {
     /// comes back beside the first failure.
     pub(crate) async fn lease(&self, room: usize) -> (Vec<Leased>, Result<(), LambdaError>) {
         let now = self.clock.now();
-        let (mut leased, mut result) = (self.agenda.handed_over(room), Ok(()));
+        let (mut leased, mut result) = (self.agenda.handed_over(room), self.free_doubtful(now).await);
         let due = self.agenda.due_functions(now);
         let others = (0..due.len()).rev();
         for (due, others) in due.into_iter().zip(others) {
@@ -181,6 +187,16 @@ impl Queue {
             }
         }
         (leased, result)
+    }
+
+    /// Frees rows whose commit was not answered, where it happened all the same: nobody was handed them.
+    async fn free_doubtful(&self, now: Timestamp) -> Result<(), LambdaError> {
+        while let Some((arn, request_id)) = self.agenda.doubtful() {
+            let row = vec![request_id.as_str().into(), self.worker.as_str().into()];
+            let freed = self.database.write(Batch::new().run(FREE, row)).await?;
+            self.agenda.clear_doubt(&arn, freed.first() == Some(&1), now);
+        }
+        Ok(())
     }
 
     /// When the next row is due that may run then, with room for so many; none if nothing waits but for running

@@ -26,6 +26,8 @@ pub(super) const RUNNING_PER_FUNCTION: usize = 64;
 pub(crate) const RUNNING: usize = 256;
 /// Invocations that are handed over and not taken yet: their payloads are in memory.
 const HANDED_OVER: usize = 64;
+/// Invocations of which it is not known whether they were committed. What is beyond waits for the next start.
+const DOUBTFUL: usize = 10_000;
 
 /// See the module. A clone is the same agenda.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +50,8 @@ pub(super) struct Functions {
     /// Places of those that will be handed over by their commit.
     coming: usize,
     handed_over: VecDeque<Leased>,
+    /// Of batches that failed: if one was committed all the same, its row is leased and nobody has it.
+    doubtful: VecDeque<(FunctionArn, RequestId)>,
 }
 
 /// What waits for one function.
@@ -84,6 +88,7 @@ impl Waiting {
 pub(super) struct Place {
     agenda: Agenda,
     arn: FunctionArn,
+    request_id: RequestId,
     /// Whether it runs as soon as it is committed. It counts as running already.
     at_once: bool,
     taken: AtomicBool,
@@ -129,6 +134,10 @@ impl Drop for Place {
                 waiting.places = waiting.places.saturating_sub(1);
                 waiting.running = waiting.running.saturating_sub(usize::from(at_once));
             });
+            if at_once && functions.doubtful.len() < DOUBTFUL {
+                let doubtful = (self.arn.clone(), self.request_id.clone());
+                functions.doubtful.push_back(doubtful);
+            }
         });
     }
 }
@@ -185,7 +194,7 @@ impl Agenda {
     }
 
     /// Room for one more row; none if the function has as many as it may have.
-    pub(super) fn place(&self, arn: &FunctionArn, now: Timestamp) -> Option<Place> {
+    pub(super) fn place(&self, arn: &FunctionArn, request_id: &RequestId, now: Timestamp) -> Option<Place> {
         let bound = self.bound_of(arn);
         let mut functions = self.functions();
         let waiting = functions.waiting.get(arn).copied().unwrap_or_default();
@@ -202,9 +211,27 @@ impl Agenda {
         Some(Place {
             agenda: self.clone(),
             arn: arn.clone(),
+            request_id: request_id.clone(),
             at_once,
             taken: AtomicBool::new(false),
         })
+    }
+
+    /// The first of those of which it is not known whether they were committed.
+    pub(super) fn doubtful(&self) -> Option<(FunctionArn, RequestId)> {
+        self.functions().doubtful.front().cloned()
+    }
+
+    /// Now it is known of the first: whether there was a row, which is due again.
+    pub(super) fn clear_doubt(&self, arn: &FunctionArn, was_committed: bool, now: Timestamp) {
+        self.with(|functions| {
+            functions.doubtful.pop_front();
+            if was_committed {
+                let waiting = functions.waiting.entry(arn.clone()).or_default();
+                waiting.rows += 1;
+                waiting.is_due(now);
+            }
+        });
     }
 
     /// Takes up to `room` of what was handed over, the first first.
@@ -241,7 +268,9 @@ impl Agenda {
             .filter(may_run)
             .filter_map(|(_, w)| w.due);
         let handed_over = functions.handed_over.front();
+        let doubtful = functions.doubtful.front();
         dues.chain(handed_over.map(|leased| leased.attempts.enqueued_at))
+            .chain(doubtful.map(|_| Timestamp::from_millis(0)))
             .min()
     }
 
