@@ -20,8 +20,8 @@ HEADERS = {
     "frame-ancestors 'none'",
 }
 BODY_LIMIT = 20_000
-# What somebody sees who guesses: a link's secret, a request's id, a token of staff.
-WRONG = ("wrong-token", "unknown-request", "forbidden")
+# What somebody sees who guesses: a link's secret, a request's id.
+WRONG = ("wrong-token", "unknown-request")
 
 
 class Call:
@@ -67,22 +67,25 @@ def handler(event: dict, _context) -> dict:
     """One request, one answer; what is wrong has a name."""
     call = Call(event)
     try:
-        return _bounded(call)
+        return _ROUTES[call.route](call)
     except Problem as problem:
         if "text/html" in call.headers.get("accept", ""):
             return _page(problem.status, pages.problem(call.language(), problem))
         return _json(problem.status, {"error": problem.code, "message": problem.message})
 
 
-def _bounded(call: Call) -> dict:
-    """Does the call, unless it comes from where too many wrong links or tokens were tried."""
-    pace.looking(platform(), call.source)
-    try:
-        return _ROUTES[call.route](call)
-    except Problem as problem:
-        if problem.code in WRONG:
-            pace.looked_wrong(platform(), call.source)
-        raise
+def _by_link(route: Callable[[Call], dict]) -> Callable[[Call], dict]:
+    """A route for who has a link. A right one is always good; wrong ones are counted, and refused when they are many."""
+
+    def bounded(call: Call) -> dict:
+        try:
+            return route(call)
+        except Problem as problem:
+            if problem.code in WRONG:
+                pace.looked_wrong(platform(), call.source)
+            raise
+
+    return bounded
 
 
 def _receive(call: Call) -> dict:
@@ -102,12 +105,14 @@ def _form(call: Call) -> dict:
     return _page(200, pages.form(call.language(), platform().settings.controller))
 
 
+@_by_link
 def _ask_confirm(call: Call) -> dict:
     """Only a page with a button: mail scanners open links, and must not use them up."""
     found = register.read(platform(), call.id)
     return _page(200, pages.confirm(found["language"], found, call.token))
 
 
+@_by_link
 def _confirm(call: Call) -> dict:
     if not call.is_form():
         body = call.json()
@@ -123,12 +128,18 @@ def _show(call: Call) -> dict:
         found = register.read(platform(), call.id)
         trail.note(platform(), by, "data.read", request=call.id, detail={"what": "request", "why": why})
         return _json(200, found | {"audit": trail.entries(platform(), call.id)})
+    return _show_own(call)
+
+
+@_by_link
+def _show_own(call: Call) -> dict:
     found = intake.status(platform(), call.id, call.token)
     if "text/html" in call.headers.get("accept", ""):
         return _page(200, pages.status(register.read(platform(), call.id)["language"], found))
     return _json(200, found)
 
 
+@_by_link
 def _archive(call: Call) -> dict:
     """The archive itself; one that is larger than an answer may be as a page of its parts."""
     asked = call.query.get("part")
@@ -144,6 +155,7 @@ def _archive(call: Call) -> dict:
     return {"statusCode": 200, "headers": HEADERS | kind, "body": encoded, "isBase64Encoded": True}
 
 
+@_by_link
 def _certificate(call: Call) -> dict:
     document = access.certificate(platform(), call.id, call.token)
     if "text/html" in call.headers.get("accept", ""):
@@ -203,6 +215,7 @@ def _staff(call: Call) -> str:
         raise Problem(401, "unauthorised", "this is for staff: send `Authorization: Bearer <staff token>`")
     member = holder(platform().staff_tokens(), presented[7:])
     if member is None:
+        pace.tried_wrong(platform(), call.source)
         raise Problem(403, "forbidden", "no member of staff has this token")
     if member.role != OFFICER:
         raise Problem(403, "role-missing", "this is for the data-protection officer: the token's role is another")

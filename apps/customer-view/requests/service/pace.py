@@ -1,6 +1,7 @@
-"""Bounds what anybody may do without a token of staff: ask for links, and look with links that are wrong.
+"""Bounds what anybody may do without a token of staff: ask for links, and try links and tokens that are wrong.
 
-A source is who the platform says that called (`sourceIp`); behind a proxy that is the proxy, for everybody.
+A source is who the platform says that called (`sourceIp`), by its network. Behind a proxy that is the proxy, for
+everybody; so one on this machine is not counted, and who has a right link or token is never refused for others' tries.
 """
 
 from ..domain import pace
@@ -29,34 +30,26 @@ def bounded(platform, what: str, whose: str, limit: int) -> bool:
     return allowed
 
 
-def is_full(platform, what: str, whose: str, limit: int) -> bool:
-    """Whether there were as many as may be, without one more."""
-    found = platform.requests.get(_path(platform, what, whose))
-    before = found.value if found else None
-    return pace.is_full(before, platform.now(), instant(before["since"]) if before else None, limit)
-
-
 def asking(platform, source: str) -> None:
     """Refuses who asks too often from one place."""
-    if _counts(platform, source) and not bounded(platform, "ask", source, platform.settings.per_source):
-        raise too_many()
-
-
-def looking(platform, source: str) -> None:
-    """Refuses who has tried too many links that are wrong, before the next one is looked at."""
-    if _counts(platform, source) and is_full(platform, "look", source, platform.settings.per_source):
-        raise too_many()
+    _counted(platform, "ask", source)
 
 
 def looked_wrong(platform, source: str) -> None:
-    """Counts a link that was wrong."""
-    if _counts(platform, source):
-        bounded(platform, "look", source, platform.settings.per_source)
+    """Counts a link that was wrong; refuses its source where there were as many as may be."""
+    _counted(platform, "look", source)
 
 
-def _counts(platform, source: str) -> bool:
+def tried_wrong(platform, source: str) -> None:
+    """The same with a token of staff. They are counted apart: neither is refused for the other."""
+    _counted(platform, "token", source)
+
+
+def _counted(platform, what: str, source: str) -> None:
     """Not where it is switched off (0), nor for the desk, which invokes the function itself."""
-    return bool(source) and platform.settings.per_source > 0
+    network, limit = pace.network(source), platform.settings.per_source
+    if network and limit and not bounded(platform, what, network, limit):
+        raise too_many()
 
 
 def too_many() -> Problem:

@@ -64,8 +64,16 @@ class Settings:
             keys=Keys(secret("CUSTOMER_VIEW_PEPPER"), audit=own("AUDIT_KEY"), certificate=own("CERTIFICATE_KEY")),
             staff="" if os.environ.get("STAFF_SECRET") else secret("STAFF_TOKENS"),
             rules=Rules(ZoneInfo(os.environ["TIME_ZONE"]), calendar),
-            per_source=int(os.environ.get("REQUESTS_PER_SOURCE") or 30),
+            per_source=_per_source(),
         )
+
+
+def _per_source() -> int:
+    """How often a source may, as set: 30 without a word, 0 for no limit."""
+    text = os.environ.get("REQUESTS_PER_SOURCE") or "30"
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise Told("set REQUESTS_PER_SOURCE: it is a whole number, 0 for no limit")
+    return int(text)
 
 
 def _address() -> str:

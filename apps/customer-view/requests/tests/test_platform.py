@@ -46,6 +46,14 @@ class Calls(unittest.TestCase):
         self.addCleanup(patch.stop)
         self.platform = Platform(Settings.from_environment())
 
+    def test_a_limit_is_a_number(self):
+        for text, limit in {"": 30, "7": 7, "0": 0}.items():
+            with mock.patch.dict(os.environ, {"REQUESTS_PER_SOURCE": text}):
+                self.assertEqual(Settings.from_environment().per_source, limit)
+        for text in ("many", "-1", "3.5", "1e3", " 7", "٣", "1" * 10):
+            with mock.patch.dict(os.environ, {"REQUESTS_PER_SOURCE": text}):
+                self.assertRaisesRegex(Told, "^set REQUESTS_PER_SOURCE:", Settings.from_environment)
+
     def stub(self, service: str) -> Stubber:
         client = boto3.client(service)
         stubber = Stubber(client)
