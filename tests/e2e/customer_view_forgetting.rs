@@ -1,5 +1,6 @@
 //! Forgetting is real, in short: some people with canaries in every field are erased from the whole app while others'
-//! records come in over real Kafka. `cargo xtask forget` has more of them.
+//! records come in over real Kafka; half of those are written only after an erasure was confirmed. `cargo xtask forget`
+//! has more of them.
 
 use tradewind_tests::customer_view::{Built, Part, Retailer};
 use tradewind_tests::{cache, stderr, tradewind};
